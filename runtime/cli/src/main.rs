@@ -1,0 +1,3 @@
+//! The ocellus program.
+
+fn main() {}

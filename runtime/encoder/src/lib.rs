@@ -1,0 +1,1 @@
+//! A model's bytes, checked, planned and run.

@@ -1,0 +1,1 @@
+//! Word pieces, prompt templates, label embeddings.

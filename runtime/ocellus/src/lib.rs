@@ -1,0 +1,1 @@
+//! Offline vision-language runtime for ARM cameras.

@@ -1,0 +1,1 @@
+//! What touches the machine: instruction sets, cores, pages.

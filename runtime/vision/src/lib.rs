@@ -1,0 +1,1 @@
+//! Frames, pixel formats, entropy, resize.
