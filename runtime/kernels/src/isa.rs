@@ -36,15 +36,14 @@ impl Isa {
 
     /// This instruction set, or the one of `limit` where that is lower. Never raises.
     pub fn at_most(self, limit: Tier) -> Isa {
-        match (self, limit) {
-            (Isa::Scalar, _) | (_, Tier::Scalar) => Isa::Scalar,
-            #[cfg(target_arch = "aarch64")]
-            (Isa::Neon(_), Tier::Neon | Tier::DotProd) => self,
-            #[cfg(target_arch = "aarch64")]
-            (Isa::DotProd(dotprod), Tier::Neon) => Isa::Neon(dotprod.neon()),
-            #[cfg(target_arch = "aarch64")]
-            (Isa::DotProd(_), Tier::DotProd) => self,
+        if self.tier() <= limit {
+            return self;
         }
+        #[cfg(target_arch = "aarch64")]
+        if let (Isa::DotProd(dotprod), Tier::Neon) = (self, limit) {
+            return Isa::Neon(dotprod.neon());
+        }
+        Isa::Scalar
     }
 
     /// The name that reports, traces and command lines use: `scalar`, `neon` or `dotprod`.
