@@ -1,1 +1,15 @@
 //! What touches the machine: instruction sets, cores, pages.
+//!
+//! Everything here is a question that has an answer on every machine: what cannot be read is `None` or `unknown`, never
+//! an error, because no picture should fail to be labelled for want of a file in `/proc`. All functions are safe;
+//! the unsafe code behind them is in this room so that the others can forbid it.
+//!
+//! Limits: Linux. Elsewhere on Unix it builds and answers less. No environment variable is read: who wants to lower
+//! the instruction set uses `Isa::at_most`.
+
+mod cpu;
+pub mod isa;
+mod memory;
+
+pub use cpu::{cores, cpu_name};
+pub use memory::{page_size, peak_rss_bytes};
