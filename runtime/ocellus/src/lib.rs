@@ -1,1 +1,58 @@
-//! Offline vision-language runtime for ARM cameras.
+//! Ocellus: an offline vision-language runtime for ARM cameras.
+//!
+//! A frame and words go in; which words fit, how sure that is, and how long each stage took come out:
+//!
+//! ```text
+//! frame -- look -- resize -- encode -- heads -- report
+//!           |        ^                  |
+//!           '--------'---- escalate ----'
+//! words -- prompts -- tokens -- text encoder -- label embeddings (cached)
+//! ```
+//!
+//! ```no_run
+//! use std::{path::Path, sync::Arc};
+//! use ocellus::{Bundle, Engine, Session, SessionOptions, vision::Frame};
+//!
+//! # fn main() -> Result<(), ocellus::Error> {
+//! let bundle = Bundle::open(Path::new("my-bundle"))?;
+//! let engine = Arc::new(Engine::load(bundle, ocellus::detect_isa())?);
+//! let mut session = Session::new(engine, SessionOptions::default())?;
+//! session.set_labels(vec!["a bus".into(), "a dog".into()])?;
+//! let pixels = vec![0u8; 640 * 480 * 3];
+//! let report = session.infer(&Frame::rgb(640, 480, &pixels)?)?;
+//! println!("{} {}", report.labels[0].label, report.labels[0].probability);
+//! # Ok(()) }
+//! ```
+//!
+//! **Invariants.** Models are bytes: nothing here gives a path a meaning beyond reading a bundle's folder. The caller's
+//! frame is read once per view. No sockets, no environment variables, no global state.
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+mod engine;
+mod error;
+mod golden;
+pub mod heads;
+mod pipeline;
+mod policy;
+mod report;
+mod session;
+mod words;
+
+pub use bundle::Bundle;
+pub use engine::{Embedded, Engine};
+pub use error::Error;
+pub use golden::GoldenCheck;
+pub use ocellus_encoder as encoder;
+pub use ocellus_kernels::{Isa, Tier};
+pub use ocellus_language as language;
+pub use ocellus_sys as sys;
+pub use ocellus_vision as vision;
+pub use policy::Policy;
+pub use report::{BundleId, Hit, Report, Seen, StagesUs};
+pub use session::{Session, SessionOptions};
+
+/// The best instruction set that this machine has kernels for.
+pub fn detect_isa() -> Isa {
+    ocellus_sys::isa::detect()
+}

@@ -1,0 +1,73 @@
+//! `ocellus doctor`: is this machine fit, and does it compute what the recipe computed?
+
+use crate::loading::BundleOption;
+use ocellus::{Engine, encoder::Precision, sys};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Check this machine and the bundle: CPU, instruction set, hashes, golden vectors, what runs in f32
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    bundle: BundleOption,
+}
+
+/// Runs the command: 0 when all is well, 1 when a check fails.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let engine = arguments.bundle.engine()?;
+    let hashes = engine.bundle().verify();
+    let goldens = engine.check_goldens()?;
+    let healthy = hashes.is_ok() && goldens.iter().all(|check| check.passes());
+    let (f32_steps, steps) = steps_in_f32(&engine)?;
+
+    if arguments.json {
+        let goldens: Vec<_> = goldens
+            .iter()
+            .map(|check| json!({"name": check.name, "cosine": check.cosine, "least": check.least, "passes": check.passes()}))
+            .collect();
+        let report = json!({
+            "healthy": healthy,
+            "version": env!("CARGO_PKG_VERSION"),
+            "architecture": std::env::consts::ARCH,
+            "cpu": sys::cpu_name(),
+            "cores": sys::cores(),
+            "page_size_bytes": sys::page_size(),
+            "isa_detected": ocellus::detect_isa().name(),
+            "isa": engine.isa().name(),
+            "bundle": engine.bundle_id(),
+            "hashes": hashes.as_ref().map_or_else(ToString::to_string, |()| "ok".into()),
+            "goldens": goldens,
+            "steps": steps,
+            "steps_in_f32": f32_steps,
+        });
+        println!("{report}");
+        return Ok(ExitCode::from(u8::from(!healthy)));
+    }
+
+    println!("ocellus {} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    println!("cpu        {}, {} cores, pages of {} bytes", sys::cpu_name(), sys::cores(), sys::page_size());
+    println!("isa        {} (detected {})", engine.isa().name(), ocellus::detect_isa().name());
+    let id = engine.bundle_id();
+    println!("bundle     {} {} {}", id.name, engine.bundle().manifest().version, id.sha256);
+    match &hashes {
+        Ok(()) => println!("hashes     ok, {} files", engine.bundle().manifest().files.len()),
+        Err(error) => println!("hashes     FAILED: {error}"),
+    }
+    for check in &goldens {
+        let verdict = if check.passes() { "ok" } else { "FAILED" };
+        println!("golden     {verdict}: {} cosine {:.5}, least {}", check.name, check.cosine, check.least);
+    }
+    println!("precision  {f32_steps} of {steps} steps run in f32; `ocellus bundle inspect` lists them");
+    println!("{}", if healthy { "healthy" } else { "NOT HEALTHY: copy the bundle or reinstall the program, then run this again" });
+    Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// Steps of the image encoder at the lowest resolution that run in f32, and all of them.
+fn steps_in_f32(engine: &Engine) -> anyhow::Result<(usize, usize)> {
+    let steps = engine.image_steps(engine.resolutions()[0])?;
+    let in_f32 = steps.iter().filter(|step| matches!(step.precision, Precision::F32(_))).count();
+    Ok((in_f32, steps.len()))
+}

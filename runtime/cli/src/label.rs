@@ -1,0 +1,158 @@
+//! `ocellus label`: which words fit these pictures.
+
+use crate::{
+    Usage,
+    inputs::{self, Input},
+    loading::{BundleOption, PolicyOptions},
+};
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ocellus::{
+    Report, Session, SessionOptions,
+    vision::{CropMode, DecodeLimits},
+};
+use serde_json::json;
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// How many labels the text form shows.
+const SHOWN: usize = 5;
+
+/// Label pictures with the words that fit
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Pictures, folders of pictures, or - for standard input
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// Labels, separated by commas
+    #[arg(long, value_name = "A,B")]
+    labels: Option<String>,
+    /// One label as it is, commas included; may be repeated
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// A UTF-8 file with one label a line; blank lines and lines that start with # are left out
+    #[arg(long, value_name = "FILE")]
+    labels_file: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyOptions,
+    /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
+    #[arg(long, default_value = "centre", value_name = "centre|squash|tiles")]
+    crop: CropMode,
+    /// The longest side in pixels that is decoded
+    #[arg(long, value_name = "PIXELS", default_value_t = DecodeLimits::default().side)]
+    max_side: u32,
+    /// The most memory in bytes that one picture may take, encoded or decoded
+    #[arg(long, value_name = "BYTES", default_value_t = DecodeLimits::default().bytes)]
+    max_bytes: u64,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    bundle: BundleOption,
+}
+
+/// Runs the command: 0 when every picture was labelled, 1 when one could not be.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let labels = labels(&arguments)?;
+    let inputs = inputs::expand(&arguments.images)?;
+    let limits = DecodeLimits { side: arguments.max_side, bytes: arguments.max_bytes };
+    let engine = Arc::new(arguments.bundle.engine()?);
+    let policy = arguments.policy.policy(engine.bundle().manifest())?;
+    let options = SessionOptions { policy: Some(policy), crop: arguments.crop, limits };
+    let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
+    session.set_labels(labels)?;
+
+    let progress = progress_bar(inputs.len());
+    let mut failed = false;
+    for input in &inputs {
+        progress.set_message(input.name());
+        let result = label(&session, input, arguments.max_bytes);
+        failed |= result.is_err();
+        // The bar is taken off the screen while a result is printed.
+        progress.suspend(|| print(&input.name(), &result, arguments.json))?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Why one picture has no answer: a stable kind and a message.
+struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+fn label(session: &Session, input: &Input, limit: u64) -> Result<Report, Failure> {
+    let bytes = input.read(limit).map_err(|error| Failure { kind: "io", message: format!("{error:#}") })?;
+    session.infer_picture(&bytes).map_err(|error| Failure { kind: error.kind(), message: error.to_string() })
+}
+
+fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
+    let mut labels = arguments.label.clone();
+    if let Some(list) = &arguments.labels {
+        labels.extend(list.split(',').map(str::to_owned));
+    }
+    if let Some(file) = &arguments.labels_file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("--labels-file {}", file.display()))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        labels.extend(lines.map(str::to_owned));
+    }
+    if labels.is_empty() {
+        return Err(Usage("no labels; give --labels \"a cat,a dog\", --label or --labels-file".into()).into());
+    }
+    Ok(labels)
+}
+
+/// A bar for many pictures, on a terminal only.
+fn progress_bar(pictures: usize) -> ProgressBar {
+    if pictures < 2 || !std::io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {wide_msg}").expect("a valid template");
+    ProgressBar::new(pictures as u64).with_style(style)
+}
+
+fn print(image: &str, result: &Result<Report, Failure>, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match (result, json) {
+        (Ok(report), true) => {
+            #[derive(serde::Serialize)]
+            struct Line<'a> {
+                image: &'a str,
+                #[serde(flatten)]
+                report: &'a Report,
+            }
+            writeln!(out, "{}", serde_json::to_string(&Line { image, report })?)?;
+        }
+        (Err(failure), true) => {
+            let line = json!({ "image": image, "error": { "kind": failure.kind, "message": failure.message } });
+            writeln!(out, "{line}")?;
+        }
+        (Ok(report), false) => write_text(&mut out, image, report)?,
+        (Err(failure), false) => eprintln!("ocellus: {image}: {}", failure.message),
+    }
+    Ok(())
+}
+
+fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Result<()> {
+    let verdict = if report.no_match { "nothing fits" } else { report.labels[0].label.as_str() };
+    writeln!(out, "{image}: {verdict} (match probability {:.2})", report.match_probability)?;
+    for hit in report.labels.iter().take(SHOWN) {
+        writeln!(out, "  {:5.1} %  {:+.3}  {}", hit.probability * 100.0, hit.score, hit.label)?;
+    }
+    if report.labels.len() > SHOWN {
+        writeln!(out, "  ... {} more; --json prints them all", report.labels.len() - SHOWN)?;
+    }
+    let us = &report.stages_us;
+    writeln!(out, "  {}", report.reason)?;
+    writeln!(
+        out,
+        "  decode {} us, look {} us, resize {} us, encode {} us, heads {} us, total {} us; {}, {} {}",
+        us.decode, us.look, us.resize, us.encode, us.heads, us.total, report.isa, report.bundle.name, &report.bundle.sha256[..12]
+    )?;
+    report.warnings.iter().try_for_each(|warning| writeln!(out, "  warning: {warning}"))
+}

@@ -1,0 +1,210 @@
+//! The engine: a bundle made ready to run. It is shared by sessions and never changes; what a session caches is its own.
+
+use crate::{
+    bundle::{Bundle, BundleError, Head, Tensors},
+    error::Error,
+    heads::{Background, Conse, unit},
+    report::BundleId,
+};
+use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Step, Tensor};
+use ocellus_kernels::Isa;
+use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
+use std::sync::OnceLock;
+
+/// A loaded bundle: encoders, words and heads.
+pub struct Engine {
+    bundle: Bundle,
+    isa: Isa,
+    image: Encoder,
+    plans: Vec<OnceLock<Plan>>,
+    text: Plan,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) templates: Templates,
+    conse: Option<Conse>,
+    backgrounds: Vec<Background>,
+}
+
+/// What the image encoder and the head made of one picture.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    /// The last feature map, `[1, c, h, w]`.
+    pub map: Tensor,
+    /// The pooled map, `[c]`.
+    pub features: Vec<f32>,
+    /// Class logits, `[classes]`, where the head has a classifier.
+    pub logits: Option<Vec<f32>>,
+    /// The embedding in the text space, `[d]`, of length one.
+    pub embedding: Vec<f32>,
+}
+
+impl Engine {
+    /// Checks and loads every model of a bundle. Plans for the resolutions are made at first use, or by [`Engine::prepare`].
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] or [`Error::Encoder`] name the file and what is wrong with it.
+    pub fn load(bundle: Bundle, isa: Isa) -> Result<Engine, Error> {
+        let manifest = bundle.manifest();
+        let encoder = |file: &str| -> Result<Encoder, Error> {
+            Ok(Encoder::new(CheckedModel::scan(file, bundle.file(file)?, &Limits::default())?, isa)?)
+        };
+        let image = encoder(&manifest.image.file)?;
+        let text = encoder(&manifest.text.file)?.plan("input_ids", &[Dim::Fixed(1), Dim::Any], &["tokens", "embedding"])?;
+        let vocabulary = Vocabulary::parse(bundle.file(&manifest.text.vocabulary)?)?;
+        let normalization = Normalization { lowercase: manifest.text.lowercase };
+        let tokenizer = Tokenizer::new(vocabulary, normalization, manifest.text.max_tokens);
+        let templates = Templates::new(manifest.text.templates.clone())?;
+
+        let (head_file, classes) = match &manifest.head {
+            Head::Conse { file, classes, .. } => (file, utf8_file(&bundle, classes)?),
+            Head::None { file } => (file, ""),
+        };
+        let tensors = Tensors::parse(head_file, bundle.file(head_file)?)?;
+        let (channels, dimension) = (manifest.image.channels, manifest.text.dimension);
+        let conse = Conse::load(&manifest.head, &tensors, classes, channels, dimension)?;
+        let resolutions = &manifest.image.resolutions;
+        let backgrounds: Result<_, BundleError> =
+            resolutions.iter().map(|&side| Background::load(&tensors, side, dimension)).collect();
+
+        let plans = resolutions.iter().map(|_| OnceLock::new()).collect();
+        Ok(Engine { isa, image, plans, text, tokenizer, templates, conse, backgrounds: backgrounds?, bundle })
+    }
+
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The instruction set that kernels use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The bundle's name and hash, as reports carry it.
+    pub fn bundle_id(&self) -> BundleId {
+        BundleId { name: self.bundle.manifest().name.clone(), sha256: self.bundle.sha256().into() }
+    }
+
+    /// The square input sizes in pixels, rising.
+    pub fn resolutions(&self) -> &[u32] {
+        &self.bundle.manifest().image.resolutions
+    }
+
+    fn index(&self, resolution: u32) -> Result<usize, Error> {
+        let resolutions = self.resolutions();
+        resolutions.iter().position(|&side| side == resolution).ok_or_else(|| Error::Policy {
+            policy: "fixed",
+            expected: format!("one of the bundle's resolutions {resolutions:?}"),
+            got: resolution.to_string(),
+        })
+    }
+
+    /// Makes the plan of a resolution ready, so that the first frame does not wait for it.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when the model cannot run at this size, [`Error::Policy`] when the bundle has no such resolution.
+    pub fn prepare(&self, resolution: u32) -> Result<(), Error> {
+        self.plan(resolution).map(|_| ())
+    }
+
+    fn plan(&self, resolution: u32) -> Result<&Plan, Error> {
+        let slot = &self.plans[self.index(resolution)?];
+        if let Some(plan) = slot.get() {
+            return Ok(plan);
+        }
+        let side = resolution as usize;
+        let dims = [Dim::Fixed(1), Dim::Fixed(3), Dim::Fixed(side), Dim::Fixed(side)];
+        let plan = self.image.plan("image", &dims, &["map", "features"])?;
+        Ok(slot.get_or_init(|| plan))
+    }
+
+    /// The image encoder's steps at a resolution, as they run.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`].
+    pub fn image_steps(&self, resolution: u32) -> Result<&[Step], Error> {
+        Ok(self.plan(resolution)?.steps())
+    }
+
+    /// The text encoder's steps, as they run.
+    pub fn text_steps(&self) -> &[Step] {
+        self.text.steps()
+    }
+
+    /// Encodes normalised pixels `[3, resolution, resolution]` into map and pooled features.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
+    pub fn encode(&self, resolution: u32, pixels: &[f32]) -> Result<(Tensor, Vec<f32>), Error> {
+        let outputs = self.plan(resolution)?.run(Input::F32(pixels))?;
+        let [map, features]: [Tensor; 2] = outputs.try_into().map_err(|_| self.not_finite("set of outputs"))?;
+        let channels = self.bundle.manifest().image.channels;
+        if features.data.len() != channels {
+            return Err(BundleError::Contents {
+                file: self.bundle.manifest().image.file.clone(),
+                what: "output features".into(),
+                expected: format!("[1, {channels}]"),
+                got: format!("{:?}", features.shape),
+            }
+            .into());
+        }
+        if features.data.iter().any(|value| !value.is_finite()) {
+            return Err(self.not_finite("features vector"));
+        }
+        Ok((map, features.data))
+    }
+
+    /// Maps pooled features into the text space.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] where they have no direction there.
+    pub fn embed(&self, map: Tensor, features: Vec<f32>) -> Result<Embedded, Error> {
+        let logits = self.conse.as_ref().map(|conse| conse.logits(self.isa, &features));
+        let embedding = match (&self.conse, &logits) {
+            (Some(conse), Some(logits)) => conse.embed(logits),
+            _ => unit(features.clone()),
+        };
+        let embedding = embedding.ok_or_else(|| self.not_finite("image embedding"))?;
+        Ok(Embedded { map, features, logits, embedding })
+    }
+
+    /// The name of a class of the head's classifier.
+    pub fn class_name(&self, class: usize) -> Option<&str> {
+        self.conse.as_ref().map(|conse| conse.name(class))
+    }
+
+    /// Runs the text encoder on piece ids: token vectors `[1, l, d]` and the unit embedding `[d]`.
+    pub(crate) fn encode_text(&self, ids: &[i64]) -> Result<(Tensor, Vec<f32>), Error> {
+        let outputs = self.text.run(Input::I64(ids, &[1, ids.len()]))?;
+        let file = || self.bundle.manifest().text.file.clone();
+        let not_finite = || Error::NotFinite { file: file(), what: "text embedding" };
+        let [tokens, embedding]: [Tensor; 2] = outputs.try_into().map_err(|_| not_finite())?;
+        let dimension = self.bundle.manifest().text.dimension;
+        if embedding.data.len() != dimension {
+            return Err(BundleError::Contents {
+                file: file(),
+                what: "output embedding".into(),
+                expected: format!("[1, {dimension}]"),
+                got: format!("{:?}", embedding.shape),
+            }
+            .into());
+        }
+        Ok((tokens, unit(embedding.data).ok_or_else(not_finite)?))
+    }
+
+    pub(crate) fn background(&self, resolution: u32) -> Result<&Background, Error> {
+        Ok(&self.backgrounds[self.index(resolution)?])
+    }
+
+    fn not_finite(&self, what: &'static str) -> Error {
+        Error::NotFinite { file: self.bundle.manifest().image.file.clone(), what }
+    }
+}
+
+fn utf8_file<'a>(bundle: &'a Bundle, name: &str) -> Result<&'a str, BundleError> {
+    std::str::from_utf8(bundle.file(name)?).map_err(|error| BundleError::Contents {
+        file: name.into(),
+        what: "text".into(),
+        expected: "UTF-8".into(),
+        got: error.to_string(),
+    })
+}

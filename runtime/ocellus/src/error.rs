@@ -1,0 +1,62 @@
+//! What can go wrong, in one type for the caller of the library.
+
+use crate::bundle::BundleError;
+use ocellus_encoder::EncoderError;
+use ocellus_language::LanguageError;
+use ocellus_vision::{DecodeError, FrameError};
+
+/// Every way in which a call of this library can fail. The message says what, where, expected, got and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bundle was refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A model was refused, or failed to run.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The labels cannot be used.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
+    /// The frame's description does not fit its bytes.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The picture cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The policy does not fit the bundle.
+    #[error("policy {policy}: expected {expected}, got {got}")]
+    Policy {
+        /// The policy's name.
+        policy: &'static str,
+        /// What the bundle allows.
+        expected: String,
+        /// What was asked for.
+        got: String,
+    },
+    /// A model gave something that is not a direction in the text space.
+    #[error("{file}: the {what} is zero or not finite; `ocellus doctor` re-computes the bundle's golden vectors")]
+    NotFinite {
+        /// The model's file.
+        file: String,
+        /// Which vector.
+        what: &'static str,
+    },
+    /// A frame came before any labels.
+    #[error("no labels are set; call set_labels first")]
+    NoLabels,
+}
+
+impl Error {
+    /// A short, stable name of the kind of error, for reports that machines read.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Bundle(_) => "bundle",
+            Error::Encoder(_) => "model",
+            Error::Language(_) | Error::NoLabels => "labels",
+            Error::Frame(_) => "frame",
+            Error::Decode(error) => error.kind(),
+            Error::Policy { .. } => "policy",
+            Error::NotFinite { .. } => "not-finite",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Zero-shot labels: cosines, probabilities, ranking.
+
+/// The scalar product of two vectors; of unit vectors, their cosine.
+pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// `exp(scale * x) / sum`, computed from the largest, so that no term overflows.
+pub fn softmax(scores: &[f32], scale: f32) -> Vec<f32> {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut terms: Vec<f32> = scores.iter().map(|score| ((score - largest) * scale).exp()).collect();
+    let sum: f32 = terms.iter().sum();
+    terms.iter_mut().for_each(|term| *term /= sum);
+    terms
+}
+
+/// Indices from the best score down; equal scores keep their order.
+pub(crate) fn ranking(scores: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    order
+}
+
+/// How far the best probability is ahead of the second, 0..1; 1 for a single label.
+pub(crate) fn label_margin(probabilities: &[f32], order: &[usize]) -> f32 {
+    match order {
+        [best, second, ..] => probabilities[*best] - probabilities[*second],
+        _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_sums_to_one_and_does_not_overflow() {
+        let p = softmax(&[1.0, 0.9, -1.0], 1e4);
+        assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!(p[0] > 0.999);
+        let even = softmax(&[0.25; 4], 20.0);
+        assert!(even.iter().all(|&p| (p - 0.25).abs() < 1e-6));
+    }
+
+    #[test]
+    fn ties_keep_the_order_of_the_labels() {
+        assert_eq!(ranking(&[0.1, 0.3, 0.3, 0.2]), [1, 2, 3, 0]);
+    }
+
+    #[test]
+    fn a_single_label_has_no_rival() {
+        assert_eq!(label_margin(&[1.0], &[0]), 1.0);
+        assert!((label_margin(&[0.2, 0.7, 0.1], &[1, 0, 2]) - 0.5).abs() < 1e-6);
+    }
+}

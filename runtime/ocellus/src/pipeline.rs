@@ -1,0 +1,146 @@
+//! One frame through the stages: read, look, resize, encode, heads, and once more at the highest resolution where the
+//! answer is unsure.
+
+use crate::{
+    engine::Engine,
+    error::Error,
+    heads::{cosine, label_margin, ranking, softmax},
+    policy::Policy,
+    report::{Hit, Report, StagesUs},
+    words::Words,
+};
+use ocellus_vision::{CropMode, Frame, Intermediate, normalize, views};
+use std::time::{Duration, Instant};
+
+/// Time spent in each stage so far.
+#[derive(Default)]
+struct Watch {
+    decode: Duration,
+    look: Duration,
+    resize: Duration,
+    encode: Duration,
+    heads: Duration,
+    /// One-off work that a frame happened to wait for, such as making a plan.
+    preparation: Duration,
+}
+
+/// Runs `work` and adds its time to `spent`.
+fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *spent += start.elapsed();
+    result
+}
+
+/// An answer at one resolution.
+struct Answer {
+    scores: Vec<f32>,
+    probabilities: Vec<f32>,
+    order: Vec<usize>,
+    match_probability: f32,
+}
+
+impl Answer {
+    /// How sure the answer is, 0..1: the distance to the nearest thing that would change it.
+    fn margin(&self) -> f32 {
+        label_margin(&self.probabilities, &self.order).min((2.0 * self.match_probability - 1.0).abs())
+    }
+}
+
+/// Runs one frame; `start` is when its bytes arrived.
+pub(crate) fn run(
+    engine: &Engine,
+    policy: &Policy,
+    crop: CropMode,
+    words: &Words,
+    frame: &Frame<'_>,
+    start: Instant,
+) -> Result<Report, Error> {
+    let manifest = engine.bundle().manifest();
+    let mut watch = Watch::default();
+
+    let views = views(crop, frame.width(), frame.height(), manifest.image.crop_fraction);
+    let pictures: Vec<Intermediate> = views.iter().map(|view| Intermediate::read(frame, view)).collect();
+    watch.decode = start.elapsed();
+
+    let (entropy_bits, first, mut reason) = timed(&mut watch.look, || {
+        let entropy_bits = pictures.iter().map(Intermediate::entropy_bits).fold(0.0, f32::max);
+        let (first, reason) = policy.first(entropy_bits, engine.resolutions());
+        (entropy_bits, first, reason)
+    });
+
+    let mut resolution = first;
+    let mut answer = answer(engine, words, &pictures, resolution, &mut watch)?;
+    if let Some((higher, why)) = policy.escalate(answer.margin(), resolution, engine.resolutions()) {
+        resolution = higher;
+        reason = format!("{reason}; {why}");
+        answer = self::answer(engine, words, &pictures, resolution, &mut watch)?;
+    }
+
+    let total = start.elapsed().saturating_sub(watch.preparation);
+    let hit = |&index: &usize| Hit {
+        label: words.labels[index].to_string(),
+        index,
+        score: answer.scores[index],
+        probability: answer.probabilities[index],
+    };
+    Ok(Report {
+        labels: answer.order.iter().map(hit).collect(),
+        no_match: answer.match_probability < manifest.no_match.threshold,
+        match_probability: answer.match_probability,
+        entropy_bits,
+        resolution,
+        policy: policy.name(),
+        reason,
+        escalated: resolution != first,
+        seen: views.into_iter().map(Into::into).collect(),
+        stages_us: watch.stages_us(total),
+        isa: engine.isa().name(),
+        bundle: engine.bundle_id(),
+        warnings: words.warnings.clone(),
+    })
+}
+
+/// Encodes every view at a resolution; of several views a label's best score counts.
+fn answer(engine: &Engine, words: &Words, pictures: &[Intermediate], resolution: u32, watch: &mut Watch) -> Result<Answer, Error> {
+    let manifest = engine.bundle().manifest();
+    let standing = timed(&mut watch.preparation, || {
+        engine.prepare(resolution)?;
+        words.standing(engine, resolution)
+    })?;
+    let mut scores = vec![f32::NEG_INFINITY; words.embeddings.len()];
+    for picture in pictures {
+        let pixels = timed(&mut watch.resize, || {
+            let side = resolution as usize;
+            normalize(&picture.resize(side), side, manifest.image.mean, manifest.image.std)
+        });
+        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &pixels))?;
+        timed(&mut watch.heads, || -> Result<(), Error> {
+            let embedding = engine.embed(map, features)?.embedding;
+            for (score, label) in scores.iter_mut().zip(&words.embeddings) {
+                *score = score.max(cosine(&embedding, label));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(timed(&mut watch.heads, || Answer {
+        probabilities: softmax(&scores, manifest.text.logit_scale),
+        order: ranking(&scores),
+        match_probability: standing.match_probability(&scores, &manifest.no_match),
+        scores,
+    }))
+}
+
+impl Watch {
+    fn stages_us(&self, total: Duration) -> StagesUs {
+        let us = |duration: Duration| duration.as_micros() as u64;
+        StagesUs {
+            decode: us(self.decode),
+            look: us(self.look),
+            resize: us(self.resize),
+            encode: us(self.encode),
+            heads: us(self.heads),
+            total: us(total),
+        }
+    }
+}

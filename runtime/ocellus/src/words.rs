@@ -1,0 +1,63 @@
+//! Words: from labels to embeddings, through templates, pieces and the text encoder.
+
+use crate::{engine::Engine, error::Error, heads::Standing};
+use ocellus_language::{Labels, ensemble};
+use std::sync::OnceLock;
+
+/// A set of labels with their embeddings, computed once.
+pub(crate) struct Words {
+    pub labels: Labels,
+    /// Unit vectors `[n][d]`.
+    pub embeddings: Vec<Vec<f32>>,
+    /// Words that the vocabulary does not know and that were left out, as `label: words`.
+    pub warnings: Vec<String>,
+    /// The labels against the background of each resolution, computed at first use.
+    standings: Vec<OnceLock<Standing>>,
+}
+
+impl Words {
+    pub fn new(engine: &Engine, labels: Vec<String>) -> Result<Words, Error> {
+        let labels = Labels::new(labels)?;
+        let mut warnings = Vec::new();
+        let mut embeddings = Vec::with_capacity(labels.len());
+        for label in labels.iter() {
+            engine.tokenizer.require_known(label)?;
+            let unknown = engine.tokenizer.tokenize(label).unknown;
+            if !unknown.is_empty() {
+                warnings.push(format!("label {label:?}: left out, not in the vocabulary: {}", unknown.join(" ")));
+            }
+            embeddings.push(engine.embed_label(label)?);
+        }
+        let standings = engine.resolutions().iter().map(|_| OnceLock::new()).collect();
+        Ok(Words { labels, embeddings, warnings, standings })
+    }
+
+    /// The labels against the background at a resolution.
+    pub fn standing(&self, engine: &Engine, resolution: u32) -> Result<&Standing, Error> {
+        let background = engine.background(resolution)?;
+        let index = engine.resolutions().iter().position(|&side| side == resolution).unwrap_or(0);
+        Ok(self.standings[index].get_or_init(|| Standing::new(background, &self.embeddings)))
+    }
+}
+
+impl Engine {
+    /// The embedding `[d]` of a label: the mean over the bundle's prompt templates.
+    ///
+    /// # Errors
+    /// [`Error::Language`] where no word of the label is known.
+    pub fn embed_label(&self, label: &str) -> Result<Vec<f32>, Error> {
+        let prompts = self.templates.expand(label);
+        let embeddings = prompts.iter().map(|prompt| self.embed_prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
+        Ok(ensemble(&embeddings)?)
+    }
+
+    /// The embedding `[d]` of a whole prompt, no template applied.
+    ///
+    /// # Errors
+    /// [`Error::Language`] where no word of it is known.
+    pub fn embed_prompt(&self, prompt: &str) -> Result<Vec<f32>, Error> {
+        self.tokenizer.require_known(prompt)?;
+        let ids: Vec<i64> = self.tokenizer.tokenize(prompt).ids.into_iter().map(i64::from).collect();
+        Ok(self.encode_text(&ids)?.1)
+    }
+}
