@@ -1,0 +1,34 @@
+"""The golden picture and vectors: what a board must be able to compute again."""
+
+import io
+
+import numpy as np
+import onnx
+from PIL import Image
+
+from . import packages, pictures, runtime
+from .head import Head
+from .words import Table
+
+PROMPTS = ["a cat", "a red double-decker bus", "coffee in a cup, on a table"]
+_BOX = (110, 10, 366, 250)
+
+
+def picture_png() -> bytes:
+    """A 256 x 240 cut of scikit-image's `chelsea`, which is CC0."""
+    source = packages.unpacked("scikit-image") / "skimage/data/chelsea.png"
+    buffer = io.BytesIO()
+    pictures.load(source).crop(_BOX).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def vectors(png: bytes, encoder: onnx.ModelProto, head: Head, table: Table) -> dict[str, np.ndarray]:
+    """Features and embeddings of the golden picture at every resolution, embeddings of the prompts."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    session = runtime.session(encoder)
+    made = {"text": table.encode(PROMPTS)}
+    for resolution in pictures.RESOLUTIONS:
+        features = runtime.features(session, [pictures.prepare(picture, resolution)])
+        made[f"features.{resolution}"] = features[0]
+        made[f"image.{resolution}"] = head.embed(features)[0]
+    return made

@@ -1,0 +1,41 @@
+"""ConSE (Norouzi et al., 2014): a picture's place in the text space is the mix of the texts of the classes it resembles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .words import unit
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head with its tensors as they are stored."""
+
+    weight: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray
+    texts: np.ndarray
+    texts_scale: np.ndarray
+    temperature: float
+    top_k: int
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        return features @ (self.weight.astype(np.float32) * self.scale[:, None]).T + self.bias
+
+    def embed(self, features: np.ndarray) -> np.ndarray:
+        """Unit embeddings `[pictures, d]` of pooled features `[pictures, c]`."""
+        texts = self.texts.astype(np.float32) * self.texts_scale[:, None]
+        return conse(self.logits(features), texts, self.temperature, self.top_k)
+
+
+def conse(logits: np.ndarray, texts: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
+    """Unit embeddings of `logits` `[pictures, classes]`; among equals the lower class wins."""
+    probability = softmax(logits / temperature)
+    order = np.argsort(-probability, axis=1, kind="stable")[:, :top_k]
+    chosen = np.take_along_axis(probability, order, 1)
+    return unit(np.einsum("pk,pkd->pd", chosen, texts[order]))
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(x - x.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)

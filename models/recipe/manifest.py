@@ -1,0 +1,84 @@
+"""Writes `manifest.toml`, schema 1 of `models/README.md`."""
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was chosen or fitted, and is said in the manifest rather than in a tensor."""
+
+    templates: list[str]
+    logit_scale: float
+    temperature: float
+    top_k: int
+    entropy_bits: list[float]
+    margin: float
+    slope: float
+    intercept: float
+    threshold: float
+
+
+def _list(values) -> str:
+    return "[" + ", ".join(f'"{v}"' if isinstance(v, str) else repr(v) for v in values) + "]"
+
+
+def render(files: dict[str, bytes], provenance: str, macs: list[int], channels: int, dimension: int, prompts: list[str], c: Calibration) -> str:
+    """The manifest's text; `files` are all other files of the bundle."""
+    from . import pictures
+    from .words import MAX_TOKENS
+
+    lines = [
+        "schema = 1",
+        'name = "ocellus-default"',
+        'version = "1.0.0"',
+        'license = "Apache-2.0 AND MIT AND CC0-1.0 AND LicenseRef-WordNet-3.0"',
+        f'provenance = "{provenance}"',
+    ]
+    for name in sorted(files):
+        digest = hashlib.sha256(files[name]).hexdigest()
+        lines += ["", "[[file]]", f'name = "{name}"', f'sha256 = "{digest}"', f"bytes = {len(files[name])}"]
+    lines += [
+        "",
+        "[image]",
+        'file = "image.onnx"',
+        f"resolutions = {_list(pictures.RESOLUTIONS)}",
+        f"macs = {_list(macs)}",
+        f"channels = {channels}",
+        f"crop_fraction = {pictures.CROP_FRACTION}",
+        'filter = "bicubic"',
+        f"mean = {_list([pictures.MEAN] * 3)}",
+        f"std = {_list([pictures.STD] * 3)}",
+        "",
+        "[text]",
+        'file = "text.onnx"',
+        'vocabulary = "vocab.txt"',
+        f"dimension = {dimension}",
+        "lowercase = true",
+        f"max_tokens = {MAX_TOKENS}",
+        f"templates = {_list(c.templates)}",
+        f"logit_scale = {c.logit_scale}",
+        "",
+        "[head]",
+        'kind = "conse"',
+        'file = "head.safetensors"',
+        'classes = "classes.txt"',
+        f"temperature = {c.temperature}",
+        f"top_k = {c.top_k}",
+        "",
+        "[policy]",
+        f"entropy_bits = {_list(c.entropy_bits)}",
+        f"margin = {c.margin}",
+        "",
+        "[no_match]",
+        f"slope = {c.slope}",
+        f"intercept = {c.intercept}",
+        f"threshold = {c.threshold}",
+        "",
+        "[golden]",
+        'picture = "golden.png"',
+        'vectors = "golden.safetensors"',
+        f"prompts = {_list(prompts)}",
+        "min_cosine = 0.999",
+    ]
+    return "\n".join(lines) + "\n"
