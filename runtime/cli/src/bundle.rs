@@ -36,7 +36,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let bundle = bundle.load()?;
             bundle.verify()?;
             let manifest = bundle.manifest();
-            println!("{} {}: {} files ok, {}", manifest.name, manifest.version, manifest.files.len(), bundle.sha256());
+            println!(
+                "{} {}: {} files ok, {}",
+                manifest.name,
+                manifest.version,
+                manifest.files.len(),
+                bundle.sha256()
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -56,8 +62,10 @@ fn inspect(option: &BundleOption, json: bool) -> anyhow::Result<()> {
                 "precision": step.precision.name(), "reason": step.precision.reason(),
             })
         };
-        let encoders: serde_json::Map<_, _> =
-            encoders.iter().map(|(name, steps)| (name.clone(), steps.iter().map(step).collect())).collect();
+        let encoders: serde_json::Map<_, _> = encoders
+            .iter()
+            .map(|(name, steps)| (name.clone(), steps.iter().map(step).collect()))
+            .collect();
         let files: Vec<_> = manifest.files.iter().map(|file| serde_json::json!({"name": file.name, "bytes": file.bytes, "sha256": file.sha256})).collect();
         let object = serde_json::json!({
             "bundle": engine.bundle_id(), "version": manifest.version, "license": manifest.license,
@@ -68,21 +76,46 @@ fn inspect(option: &BundleOption, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
 
-    println!("{} {}  {}", manifest.name, manifest.version, engine.bundle().sha256());
+    println!(
+        "{} {}  {}",
+        manifest.name,
+        manifest.version,
+        engine.bundle().sha256()
+    );
     println!("licence {}", manifest.license);
     println!("{}", manifest.provenance.trim());
     for (side, macs) in manifest.image.resolutions.iter().zip(&manifest.image.macs) {
-        println!("resolution {side:4}  {:8.1} M multiply-accumulates", *macs as f64 / 1e6);
+        println!(
+            "resolution {side:4}  {:8.1} M multiply-accumulates",
+            *macs as f64 / 1e6
+        );
     }
     for file in &manifest.files {
-        println!("file {:>10} bytes  {}  {}", file.bytes, &file.sha256[..16], file.name);
+        println!(
+            "file {:>10} bytes  {}  {}",
+            file.bytes,
+            &file.sha256[..16],
+            file.name
+        );
     }
     for (name, steps) in &encoders {
         println!("encoder {name}: {} steps", steps.len());
         for step in *steps {
-            let macs = step.macs.map_or(String::new(), |macs| format!("{:.2} M MACs", macs as f64 / 1e6));
-            let reason = step.precision.reason().map_or(String::new(), |reason| format!(": {reason}"));
-            println!("  {:32} {:24} {:20} {:>14}  {}{reason}", step.name, step.op, format!("{:?}", step.shape), macs, step.precision.name());
+            let macs = step.macs.map_or(String::new(), |macs| {
+                format!("{:.2} M MACs", macs as f64 / 1e6)
+            });
+            let reason = step
+                .precision
+                .reason()
+                .map_or(String::new(), |reason| format!(": {reason}"));
+            println!(
+                "  {:32} {:24} {:20} {:>14}  {}{reason}",
+                step.name,
+                step.op,
+                format!("{:?}", step.shape),
+                macs,
+                step.precision.name()
+            );
         }
     }
     Ok(())
