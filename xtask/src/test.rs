@@ -1,0 +1,251 @@
+//! `cargo xtask test`: every test, on this machine and on emulated ARM cores.
+//!
+//! On the host: `cargo test --workspace`, doc tests included. On ARM: the unit and integration tests of the runtime's
+//! crates run under QEMU on each core, and then the end-to-end tests run on the host against the ARM program. They find
+//! their programs by these variables:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `OCELLUS_BIN` | the program under test |
+//! | `OCELLUS_RUNNER` | the command line that runs it, words separated by spaces; unset on the host |
+//! | `OCELLUS_HOST_BIN` | the host's program, to compare answers with; ARM only |
+//! | `OCELLUS_CPU` | the emulated core; ARM only |
+//!
+//! Packages are always selected the same way for building and for testing: another selection unifies features in
+//! another way, and cargo would compile tract twice.
+//!
+//! Limits: QEMU tells the truth about instructions, not about time.
+
+use crate::cross::{self, Cross, TARGET};
+use crate::setup::{self, For};
+use crate::{armstd::Toolchain, process, repo};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Run every test: host, and ARM under emulation
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only on this machine
+    #[arg(long, conflicts_with = "arm")]
+    host: bool,
+    /// Only on emulated ARM cores
+    #[arg(long)]
+    arm: bool,
+    /// Only on this core; may be repeated
+    #[arg(long, value_name = "CPU", value_parser = cross::CPUS, conflicts_with = "host")]
+    cpu: Vec<String>,
+    /// Only tests whose names contain one of these
+    filters: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<()> {
+    let root = repo::root()?;
+    let native = Toolchain::current()?.host_is_arm();
+    let on_host = !args.arm && args.cpu.is_empty();
+    let on_arm = !args.host && !native;
+    if native && !on_host {
+        bail!("this machine is ARM itself: `cargo xtask test --host` runs the ARM tests");
+    }
+    setup::ensure(if on_arm { For::ArmTest } else { For::HostTest })?;
+
+    let plan = Plan {
+        root: &root,
+        target: crate::build::target_dir()?,
+        filters: &args.filters,
+    };
+    let mut table = Table::new();
+    let done = (|| {
+        table.step("build, host", || plan.build_host())?;
+        if on_host {
+            // A failing test stops nothing: whoever waited for the build wants to know every failure.
+            let _ = table.step("test, host", || plan.test_host());
+        }
+        if on_arm {
+            plan.arm(&args.cpu, &mut table)?;
+        }
+        Ok(())
+    })();
+    table.print("cargo xtask test");
+    done.and(table.verdict())
+}
+
+/// `--package` for every crate of the runtime: what runs on a board, and so is built and tested for ARM.
+pub fn arm_packages(root: &Path) -> Result<Vec<String>> {
+    let metadata = repo::Metadata::load(root)?;
+    let runtime = metadata.members("runtime");
+    Ok(runtime
+        .iter()
+        .map(|p| format!("--package={}", p.name))
+        .collect())
+}
+
+struct Plan<'a> {
+    root: &'a Path,
+    target: PathBuf,
+    filters: &'a [String],
+}
+
+impl Plan<'_> {
+    /// `--tests` is part of it so that features are unified as in `cargo test`, whose programs these are.
+    fn build_host(&self) -> Result<()> {
+        let mut cargo = process::cargo();
+        cargo.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
+        process::run(cargo.current_dir(self.root))
+    }
+
+    fn test_host(&self) -> Result<()> {
+        let mut cargo = process::cargo();
+        cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+        cargo.env("OCELLUS_BIN", self.program(None));
+        self.test(&mut cargo)
+    }
+
+    fn arm(&self, chosen: &[String], table: &mut Table) -> Result<()> {
+        let packages = arm_packages(self.root)?;
+        table.step("build, ARM", || {
+            let mut cargo = Cross::ready()?.cargo("build");
+            cargo
+                .args(["--locked", "--bins", "--tests"])
+                .args(&packages);
+            process::run(cargo.current_dir(self.root))
+        })?;
+        for cpu in cross::CPUS {
+            if !chosen.is_empty() && !chosen.iter().any(|c| c == cpu) {
+                continue;
+            }
+            let _ = table.step(&format!("crates, {cpu}"), || {
+                let mut cargo = Cross::ready()?.cargo_on(cpu, "test");
+                cargo
+                    .args(["--locked", "--tests", "--no-fail-fast"])
+                    .args(&packages);
+                self.test(cargo.env("OCELLUS_CPU", cpu))
+            });
+            let _ = table.step(&format!("end to end, {cpu}"), || {
+                let mut cargo = process::cargo();
+                cargo.args([
+                    "test",
+                    "--locked",
+                    "--package=ocellus-tests",
+                    "--no-fail-fast",
+                ]);
+                cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
+                cargo.env("OCELLUS_HOST_BIN", self.program(None));
+                cargo.env("OCELLUS_RUNNER", cross::emulator(cpu));
+                self.test(cargo.env("OCELLUS_CPU", cpu))
+            });
+        }
+        Ok(())
+    }
+
+    fn test(&self, cargo: &mut Command) -> Result<()> {
+        if !self.filters.is_empty() {
+            cargo.arg("--").args(self.filters);
+        }
+        process::run(cargo.current_dir(self.root))
+    }
+
+    fn program(&self, target: Option<&str>) -> PathBuf {
+        let dir = match target {
+            Some(target) => self.target.join(target),
+            None => self.target.clone(),
+        };
+        dir.join("debug/ocellus")
+    }
+}
+
+/// What was done, how it went, and how long it took.
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    error: Option<String>,
+    time: Duration,
+}
+
+impl Table {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self { rows: Vec::new() }
+    }
+
+    /// Does one step and notes it.
+    pub fn step(&mut self, name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        let start = Instant::now();
+        let done = step();
+        let error = done.as_ref().err().map(|error| format!("{error:#}"));
+        self.rows.push(Row {
+            name: name.to_owned(),
+            error,
+            time: start.elapsed(),
+        });
+        done
+    }
+
+    /// Prints it.
+    pub fn print(&self, title: &str) {
+        println!("\n{title}\n{}", self.text());
+    }
+
+    /// An error that counts the failed steps.
+    pub fn verdict(&self) -> Result<()> {
+        match self.rows.iter().filter(|row| row.error.is_some()).count() {
+            0 => Ok(()),
+            failed => bail!("{failed} of {} steps failed", self.rows.len()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let width = self
+            .rows
+            .iter()
+            .map(|row| row.name.len())
+            .max()
+            .unwrap_or(0);
+        let mut text = String::new();
+        for row in &self.rows {
+            let state = if row.error.is_some() { "FAILED" } else { "ok" };
+            let seconds = row.time.as_secs_f64();
+            text += &format!("  {:width$}  {state:6}  {seconds:7.1} s\n", row.name);
+        }
+        for row in &self.rows {
+            if let Some(error) = &row.error {
+                text += &format!("{}: {error}\n", row.name);
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_tells_every_step() {
+        let mut table = Table::new();
+        table.step("one", || Ok(())).unwrap();
+        assert!(table.verdict().is_ok());
+        table.step("second", || bail!("it broke")).unwrap_err();
+        let text = table.text();
+        assert!(text.contains("one     ok"), "{text}");
+        assert!(text.contains("second  FAILED"), "{text}");
+        assert!(text.contains("second: it broke"), "{text}");
+        assert_eq!(
+            table.verdict().unwrap_err().to_string(),
+            "1 of 2 steps failed"
+        );
+    }
+
+    #[test]
+    fn what_runs_on_boards_is_tested_for_arm() {
+        let packages = arm_packages(&repo::root().unwrap()).unwrap();
+        assert!(packages.contains(&"--package=ocellus-cli".to_owned()));
+        assert!(packages.contains(&"--package=ocellus-kernels".to_owned()));
+        assert!(!packages.contains(&"--package=xtask".to_owned()));
+    }
+}
