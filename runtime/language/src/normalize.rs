@@ -157,4 +157,48 @@ mod tests {
             ["cats", "abc", "x", "y", "z"]
         );
     }
+
+    /// The effect of a character between two letters, in the terms of `tests/reference/make_characters.py`.
+    fn effect(c: char, normalization: Normalization) -> &'static str {
+        let words: Vec<String> = words(&format!("a{c}b"), normalization).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["ab"] => "nothing",
+            ["a", "b"] => "space",
+            ["a", _, "b"] => "apart",
+            [_] => "part",
+            _ => panic!("{c:?} gives {words:?}"),
+        }
+    }
+
+    #[test]
+    fn every_character_cuts_as_in_the_reference() {
+        let reference = include_str!("../tests/reference/characters.txt");
+        for lowercase in [true, false] {
+            let mode = if lowercase { "uncased " } else { "cased " };
+            let mut expected = vec!["part"; 0x11_0000];
+            for line in reference.lines().filter_map(|line| line.strip_prefix(mode)) {
+                let (effect, ranges) = line.split_once(' ').unwrap();
+                for range in ranges.split(' ') {
+                    let (first, last) = range.split_once('-').unwrap_or((range, range));
+                    let [first, last] =
+                        [first, last].map(|hex| usize::from_str_radix(hex, 16).unwrap());
+                    expected[first..=last].fill(effect);
+                }
+            }
+            let kinds = ["part", "nothing", "space", "apart"];
+            assert!(kinds.iter().all(|kind| expected.contains(kind)));
+            // Behind the second plane there are long runs of ideographs and of private use: their ends, and samples.
+            let at_an_end = |point: usize| {
+                let around = &expected[point.saturating_sub(1)..(point + 2).min(expected.len())];
+                around.iter().any(|&other| other != expected[point])
+            };
+            let looked_at =
+                |point: usize| point < 0x2_0000 || point.is_multiple_of(251) || at_an_end(point);
+            for c in ('\0'..=char::MAX).filter(|&c| looked_at(c as usize)) {
+                let effect = effect(c, Normalization { lowercase });
+                assert_eq!(effect, expected[c as usize], "{mode}U+{:04X}", c as u32);
+            }
+        }
+    }
 }

@@ -207,4 +207,21 @@ mod tests {
     fn the_limit_does_not_make_a_label_unknown() {
         assert_eq!(tokenizer(true, 0).require_known("red"), Ok(()));
     }
+
+    #[test]
+    fn a_megabyte_takes_no_longer_per_byte() {
+        // A search that were quadratic in the text would not come to an end here.
+        let megabyte = 1 << 20;
+        for text in [
+            "a".repeat(megabyte),
+            format!("{} ", "a".repeat(99) + "z").repeat(megabyte / 101),
+            format!("{} ", "ab".repeat(49) + "z").repeat(megabyte / 100),
+            "e\u{301}".repeat(megabyte / 3),
+            format!("e{}", "\u{301}".repeat(megabyte / 2)),
+            "!".repeat(megabyte),
+        ] {
+            let tokens = tokenizer(true, 128).tokenize(&text);
+            assert!(tokens.ids.len() <= 128);
+        }
+    }
 }
