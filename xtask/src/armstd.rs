@@ -102,7 +102,8 @@ impl Toolchain {
                  rustup target add {target}\nor install the component rust-src, then try again"
             )
         };
-        let source = self.source().with_context(remedy)?;
+        // The compiler sees through links, and so must the flag that renames the folder.
+        let source = self.source().with_context(remedy)?.canonicalize()?;
         let built = self.built()?;
         build(&source, &built, &self.commit)
             .with_context(|| format!("cannot build std from {}", source.display()))?;
@@ -119,7 +120,10 @@ impl Toolchain {
     fn source(&self) -> Result<PathBuf> {
         let component = self.sysroot.join("lib/rustlib/src/rust/library");
         if has_source(&component) {
-            return Ok(component);
+            // The compiler sees through links, and so must the flag that renames the folder.
+            return component
+                .canonicalize()
+                .context("rust-src cannot be followed");
         }
         let dir = repo::cache()?.join(format!("rust-src-{}", self.release));
         let library = dir.join("library");
@@ -223,6 +227,7 @@ fn build(library: &Path, sysroot: &Path, commit: &str) -> Result<()> {
         // A program may use the same version of a crate as std does; equal metadata would make them one and the same.
         "-Cmetadata=ocellus-std".to_owned(),
         // What the toolchain's own libraries say, so that no panic message names a folder of this machine.
+        format!("--remap-path-prefix={}=/rust/deps", registry()?.display()),
         format!(
             "--remap-path-prefix={}=/rustc/{commit}/library",
             library.display()
@@ -262,6 +267,15 @@ fn build(library: &Path, sysroot: &Path, commit: &str) -> Result<()> {
     }
     ensure!(has_std(&into), "cargo built no libstd");
     place(&staged, sysroot)
+}
+
+/// Where cargo unpacks the crates std is made of.
+fn registry() -> Result<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    Ok(home
+        .context("no cargo home: set CARGO_HOME or HOME")?
+        .join("registry/src"))
 }
 
 /// Moves a finished folder to its name in one step, so that a name always stands for a whole folder. Whoever comes

@@ -76,6 +76,7 @@ pub struct Package {
 /// One thing that cargo builds from a package.
 #[derive(Clone, Deserialize)]
 pub struct Target {
+    pub name: String,
     pub kind: Vec<String>,
     pub src_path: PathBuf,
 }

@@ -19,7 +19,7 @@
 use crate::cross::{self, Cross, TARGET};
 use crate::setup::{self, For};
 use crate::{armstd::Toolchain, process, repo};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -82,6 +82,20 @@ pub fn arm_packages(root: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
+/// `--test` for every end-to-end test.
+fn end_to_end_tests(root: &Path) -> Result<Vec<String>> {
+    let metadata = repo::Metadata::load(root)?;
+    let members = metadata.members("tests");
+    let targets = members.iter().flat_map(|package| &package.targets);
+    let tests: Vec<String> = targets
+        .filter(|target| target.kind.iter().any(|kind| kind == "test"))
+        .map(|target| format!("--test={}", target.name))
+        .collect();
+    // Without any, cargo would run everything.
+    ensure!(!tests.is_empty(), "the package in tests/ has no test");
+    Ok(tests)
+}
+
 struct Plan<'a> {
     root: &'a Path,
     target: PathBuf,
@@ -105,6 +119,7 @@ impl Plan<'_> {
 
     fn arm(&self, chosen: &[String], table: &mut Table) -> Result<()> {
         let packages = arm_packages(self.root)?;
+        let end_to_end = end_to_end_tests(self.root)?;
         table.step("build, ARM", || {
             let mut cargo = Cross::ready()?.cargo("build");
             cargo
@@ -125,16 +140,11 @@ impl Plan<'_> {
             });
             let _ = table.step(&format!("end to end, {cpu}"), || {
                 let mut cargo = process::cargo();
-                cargo.args([
-                    "test",
-                    "--locked",
-                    "--package=ocellus-tests",
-                    "--no-fail-fast",
-                ]);
+                cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+                cargo.args(&end_to_end).env("OCELLUS_CPU", cpu);
                 cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
                 cargo.env("OCELLUS_HOST_BIN", self.program(None));
-                cargo.env("OCELLUS_RUNNER", cross::emulator(cpu));
-                self.test(cargo.env("OCELLUS_CPU", cpu))
+                self.test(cargo.env("OCELLUS_RUNNER", cross::emulator(cpu)))
             });
         }
         Ok(())
@@ -238,6 +248,15 @@ mod tests {
         assert_eq!(
             table.verdict().unwrap_err().to_string(),
             "1 of 2 steps failed"
+        );
+    }
+
+    #[test]
+    fn end_to_end_tests_are_named() {
+        let tests = end_to_end_tests(&repo::root().unwrap()).unwrap();
+        assert!(
+            tests.contains(&"--test=same_answers".to_owned()),
+            "{tests:?}"
         );
     }
 
