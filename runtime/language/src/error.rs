@@ -47,7 +47,7 @@ pub enum LanguageError {
     },
     /// A piece stands on two lines.
     #[error(
-        "vocabulary line {line}: expected each piece once, got {} of line {first_line} again; restore the file",
+        "vocabulary line {line}: expected each piece once, got {} twice, first on line {first_line}; restore the file",
         quote(.piece)
     )]
     PieceTwice {
@@ -83,7 +83,7 @@ pub enum LanguageError {
         got: usize,
     },
     /// A label is empty, or all white space.
-    #[error("label {position}: expected words, got nothing; remove it")]
+    #[error("label {position}: expected words, got an empty label; remove it")]
     LabelEmpty {
         /// Which label.
         position: usize,
@@ -114,7 +114,7 @@ pub enum LanguageError {
     },
     /// A label stands twice in the list, white space around it aside.
     #[error(
-        "label {position}: expected each label once, got {} of label {first_position} again; remove one",
+        "label {position}: expected each label once, got {} twice, first as label {first_position}; remove one",
         quote(.label)
     )]
     LabelTwice {
