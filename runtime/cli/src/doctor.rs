@@ -103,7 +103,7 @@ fn steps_in_f32(engine: &Engine) -> anyhow::Result<(usize, usize)> {
     let steps = engine.image_steps(engine.resolutions()[0])?;
     let in_f32 = steps
         .iter()
-        .filter(|step| matches!(step.precision, Precision::F32(_)))
+        .filter(|step| step.precision == Precision::F32)
         .count();
     Ok((in_f32, steps.len()))
 }

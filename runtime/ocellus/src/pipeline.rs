@@ -92,7 +92,7 @@ pub(crate) fn run(
 
     let total = start.elapsed().saturating_sub(watch.preparation);
     let hit = |&index: &usize| Hit {
-        label: words.labels[index].to_string(),
+        label: words.labels.as_slice()[index].clone(),
         index,
         score: answer.scores[index],
         probability: answer.probabilities[index],
