@@ -15,8 +15,10 @@ fn the_embedded_bundle_is_healthy() {
     );
     let goldens = report["goldens"].as_array().expect("a list");
     assert!(
-        goldens.len() >= 7,
-        "two vectors at each of three resolutions, and prompts: {goldens:?}"
+        goldens.len() >= 4,
+        "a vector at each of three resolutions, and prompts: {goldens:?}"
+    );
+}"
     );
 }
 

@@ -8,8 +8,11 @@ use ocellus::{Engine, Policy, Session, SessionOptions, StagesUs, sys};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
+/// A stage's name and its time in microseconds.
+type Stage = (&'static str, fn(&StagesUs) -> u64);
+
 /// The stages, in the order of the flow.
-const STAGES: [(&str, fn(&StagesUs) -> u64); 6] = [
+const STAGES: [Stage; 6] = [
     ("decode", |us| us.decode),
     ("look", |us| us.look),
     ("resize", |us| us.resize),

@@ -14,7 +14,7 @@ use ocellus_vision::{CropMode, DecodeLimits, Frame, Intermediate, decode, normal
 /// One golden vector, computed again.
 #[derive(Clone, Debug)]
 pub struct GoldenCheck {
-    /// `image.224`, `features.224`, `text "a cat"`.
+    /// `image.224`, `text "a cat"`.
     pub name: String,
     /// Cosine to the recipe's vector.
     pub cosine: f32,
@@ -74,23 +74,19 @@ impl Engine {
         let least = golden.min_cosine;
         let tensors = Tensors::parse(&golden.vectors, self.bundle().file(&golden.vectors)?)?;
         let picture = self.bundle().file(&golden.picture)?;
-        let (channels, dimension) = (manifest.image.channels, manifest.text.dimension);
+        let dimension = manifest.text.dimension;
 
         let mut checks = Vec::new();
         for &resolution in self.resolutions() {
             let got = self.embed_picture(picture, resolution, &DecodeLimits::default())?;
-            for (kind, length, vector) in [
-                ("image", dimension, &got.embedding),
-                ("features", channels, &got.features),
-            ] {
-                let name = format!("{kind}.{resolution}");
-                let want = tensors.f32(&name, &[Some(length)])?;
-                checks.push(GoldenCheck {
-                    name,
-                    cosine: angle(vector, &want),
-                    least,
-                });
-            }
+            let name = format!("image.{resolution}");
+            let want = tensors.f32(&name, &[Some(dimension)])?;
+            let cosine = angle(&got.embedding, &want);
+            checks.push(GoldenCheck {
+                name,
+                cosine,
+                least,
+            });
         }
         let texts = tensors.f32("text", &[Some(golden.prompts.len()), Some(dimension)])?;
         for (prompt, want) in golden.prompts.iter().zip(texts.chunks_exact(dimension)) {
