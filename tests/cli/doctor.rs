@@ -14,12 +14,8 @@ fn the_embedded_bundle_is_healthy() {
             .is_some_and(|bytes| bytes.is_power_of_two())
     );
     let goldens = report["goldens"].as_array().expect("a list");
-    assert!(
-        goldens.len() >= 4,
-        "a vector at each of three resolutions, and prompts: {goldens:?}"
-    );
-}"
-    );
+    let resolutions = 3;
+    assert!(goldens.len() > resolutions, "prompts too: {goldens:?}");
 }
 
 #[test]
