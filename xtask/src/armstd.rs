@@ -11,6 +11,7 @@
 
 use crate::cross::TARGET;
 use crate::debian::{self, PrivateApt};
+use crate::scratch::Scratch;
 use crate::{process, repo};
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -161,16 +162,20 @@ fn fetch_source(release: &str, dir: &Path) -> Result<()> {
     let work = Scratch::beside(dir)?;
     for suite in SUITES {
         eprintln!("xtask: looking for rust-src {release} in Debian's {suite}");
-        // A mirror need not have every suite.
-        let Ok(apt) = PrivateApt::new(&work.0.join(suite), &mirror, suite) else {
-            continue;
+        let apt = match PrivateApt::new(&work.path.join(suite), &mirror, suite) {
+            Ok(apt) => apt,
+            // A mirror need not have every suite.
+            Err(error) => {
+                eprintln!("xtask: {error:#}");
+                continue;
+            }
         };
         let versions = apt.versions("rust-src")?;
         let Some(version) = versions.iter().find(|v| is_release(v, release)) else {
             continue;
         };
-        let package = apt.download("rust-src", version, &work.0.join("package"))?;
-        let unpacked = work.0.join("unpacked");
+        let package = apt.download("rust-src", version, &work.path.join("package"))?;
+        let unpacked = work.path.join("unpacked");
         unpack(
             &package,
             &format!("./usr/src/rustc-{release}/library"),
@@ -220,7 +225,7 @@ fn unpack(package: &Path, folder: &str, into: &Path) -> Result<()> {
 /// Builds the library's crates as the prebuilt ones are built (bitcode for LTO included) and makes a sysroot of them.
 fn build(library: &Path, sysroot: &Path, commit: &str) -> Result<()> {
     let work = Scratch::beside(sysroot)?;
-    let target = work.0.join("target");
+    let target = work.path.join("target");
     let flags = [
         // Only std may depend on the crates std is made of.
         "-Zforce-unstable-if-unmarked".to_owned(),
@@ -250,10 +255,10 @@ fn build(library: &Path, sysroot: &Path, commit: &str) -> Result<()> {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env_remove("CARGO_BUILD_TARGET")
-        .current_dir(&work.0);
+        .current_dir(&work.path);
     crate::cross::name_tools(&mut cargo);
     process::run(&mut cargo)?;
-    let staged = work.0.join("sysroot");
+    let staged = work.path.join("sysroot");
     let into = libraries(&staged);
     fs::create_dir_all(&into)?;
     for entry in fs::read_dir(target.join(TARGET).join("dist/deps"))? {
@@ -287,30 +292,6 @@ fn place(finished: &Path, name: &Path) -> Result<()> {
     }
 }
 
-/// A folder that vanishes.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    /// On the same file system as `path`, so that a result can be moved there.
-    fn beside(path: &Path) -> Result<Self> {
-        let mut name = path
-            .file_name()
-            .context("a path without a name")?
-            .to_os_string();
-        name.push(format!(".{}", std::process::id()));
-        let dir = path.with_file_name(name);
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left over is only disk space.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,18 +308,22 @@ mod tests {
     #[test]
     fn std_is_known_by_its_file() {
         let dir = Scratch::beside(&std::env::temp_dir().join("ocellus-xtask-std")).unwrap();
-        assert!(!has_std(&dir.0.join("absent")));
-        fs::write(dir.0.join("libstd.so"), "").unwrap();
-        fs::write(dir.0.join("libstd_detect-1.rlib"), "").unwrap();
-        assert!(!has_std(&dir.0));
-        fs::write(dir.0.join("libstd-0123.rlib"), "").unwrap();
-        assert!(has_std(&dir.0));
+        assert!(!has_std(&dir.path.join("absent")));
+        fs::write(dir.path.join("libstd.so"), "").unwrap();
+        fs::write(dir.path.join("libstd_detect-1.rlib"), "").unwrap();
+        assert!(!has_std(&dir.path));
+        fs::write(dir.path.join("libstd-0123.rlib"), "").unwrap();
+        assert!(has_std(&dir.path));
     }
 
     #[test]
     fn a_second_arrival_keeps_the_first() {
         let dir = Scratch::beside(&std::env::temp_dir().join("ocellus-xtask-place")).unwrap();
-        let (first, second, name) = (dir.0.join("a"), dir.0.join("b"), dir.0.join("name"));
+        let (first, second, name) = (
+            dir.path.join("a"),
+            dir.path.join("b"),
+            dir.path.join("name"),
+        );
         for (folder, content) in [(&first, "a"), (&second, "b")] {
             fs::create_dir(folder).unwrap();
             fs::write(folder.join("file"), content).unwrap();
@@ -346,7 +331,7 @@ mod tests {
         place(&first, &name).unwrap();
         place(&second, &name).unwrap();
         assert_eq!(fs::read_to_string(name.join("file")).unwrap(), "a");
-        assert!(place(&dir.0.join("absent"), &dir.0.join("other")).is_err());
+        assert!(place(&dir.path.join("absent"), &dir.path.join("other")).is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod cross;
 mod debian;
 mod process;
 mod repo;
+mod scratch;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
