@@ -1,7 +1,8 @@
 //! Times each stage from file or camera planes to the encoder's input, on this machine.
 //!
-//! `cargo run --release -p ocellus-vision --example stages -- PHOTO [RUNS]` decodes the photo, then treats it as an RGB frame and, when
-//! its sides are even, as the same frame in NV12. It prints the best of the runs: other programs can only add to it.
+//! `cargo run --release -p ocellus-vision --example stages -- PHOTO [RUNS]` decodes the photo, then
+//! treats it as an RGB frame and, when its sides are even, as the same frame in NV12. It prints the
+//! best of the runs: other programs can only add to it.
 
 use std::time::{Duration, Instant};
 

@@ -6,14 +6,16 @@
 //!                                       (crop)    (read once)    └── resize ── normalize ──► [3, r, r]
 //! ```
 //!
-//! The caller's frame is read once per view. [`Intermediate::read`] converts the pixels that the view needs to RGB
-//! and reduces them until the view's short side is at most 512 pixels; entropy and every resolution come from
-//! there, so a second look at a higher resolution never touches the camera's buffer again.
+//! The caller's frame is read once per view. [`Intermediate::read`] converts the pixels that the
+//! view needs to RGB and reduces them until the view's short side is at most 512 pixels; entropy
+//! and every resolution come from there, so a second look at a higher resolution never touches the
+//! camera's buffer again.
 //!
-//! Wrong pixels are the commonest silent fault of vision systems, so each step has a written definition that a test
-//! holds it to: colour conversion an integer formula ([`ColorMatrix`]), resize Pillow's bicubic
-//! ([`Intermediate::resize`]), entropy an exact reduction and histogram ([`Intermediate::entropy_bits`]).
-//! Results are the same on every processor: everything up to the resized bytes is integer arithmetic.
+//! Wrong pixels are the commonest silent fault of vision systems, so each step has a written
+//! definition that a test holds it to: colour conversion an integer formula ([`ColorMatrix`]),
+//! resize Pillow's bicubic ([`Intermediate::resize`]), entropy an exact reduction and histogram
+//! ([`Intermediate::entropy_bits`]). Results are the same on every processor: everything up to the
+//! resized bytes is integer arithmetic.
 //!
 //! ```
 //! use ocellus_vision::{CropMode, Frame, Intermediate, normalize, views};

@@ -205,7 +205,8 @@ fn inks_without_adobe_s_mark_are_not_inverted() {
     let length = 2 + usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]]));
     let plain = [&file[..at], &file[at + length..]].concat();
     let (adobe, plain) = (read(file).unwrap(), read(&plain).unwrap());
-    // Pillow stores no ink as 255, and black stays unused: read the other way round, everything is black.
+    // Pillow stores no ink as 255, and black stays unused: read the other way round, everything is
+    // black.
     assert!(adobe.rgb.iter().any(|&light| light > 200));
     assert!(plain.rgb.iter().all(|&light| light < 20));
 }
@@ -297,7 +298,8 @@ fn memory_is_bounded() {
             "{format:?}"
         );
     }
-    // Progressive files hold every coefficient: 40x30 in three components of 48x32, 24x16 and 24x16 samples of two bytes.
+    // Progressive files hold every coefficient: 40x30 in three components of 48x32, 24x16 and 24x16
+    // samples of two bytes.
     let progressive = include_bytes!("data/progressive.jpg");
     let needed = 40 * 30 * 3 + 2 * (48 * 32 + 2 * 24 * 16);
     let with = |bytes| {

@@ -1,5 +1,5 @@
-//! EXIF orientation in every container that carries it, by the standard's own words: where the stored first row and
-//! first column belong in the picture.
+//! EXIF orientation in every container that carries it, by the standard's own words: where the
+//! stored first row and first column belong in the picture.
 
 use std::io::Cursor;
 
@@ -17,7 +17,8 @@ enum Corner {
     BottomRight,
 }
 
-/// Where the stored top-left and top-right corners are seen, by EXIF number less one (EXIF 2.3, table of tag 0x0112).
+/// Where the stored top-left and top-right corners are seen, by EXIF number less one (EXIF 2.3,
+/// table of tag 0x0112).
 const SEEN: [(Corner, Corner); 8] = [
     (Corner::TopLeft, Corner::TopRight),
     (Corner::TopRight, Corner::TopLeft),

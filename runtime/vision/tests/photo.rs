@@ -7,7 +7,8 @@ use ocellus_vision::{
 
 const PHOTO: &[u8] = include_bytes!("../../../tests/data/photos/chelsea.jpg");
 
-/// Luma and chroma of one pixel, unrounded: the inverse of the conversion under test, in floating point.
+/// Luma and chroma of one pixel, unrounded: the inverse of the conversion under test, in floating
+/// point.
 fn yuv(rgb: [f64; 3], matrix: ColorMatrix, range: ColorRange) -> [f64; 3] {
     let (kr, kb) = match matrix {
         ColorMatrix::Bt601 => (0.299, 0.114),
@@ -163,4 +164,39 @@ fn luma_alone_is_the_grey_picture() {
     let (red, rest) = values.split_at(112 * 112);
     assert!(red == &rest[..112 * 112] && red == &rest[112 * 112..]);
     assert!((bits - wanted).abs() < 0.1, "{bits} {wanted}");
+}
+
+/// FNV-1a, 64 bits.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
+}
+
+/// Decoders, conversions and filters have different code for each processor; none may show.
+#[test]
+fn every_processor_gives_the_same_bytes() {
+    let picture = decode(PHOTO, &DecodeLimits::default()).unwrap();
+    println!("{:#018x} decoded", fingerprint(&picture.rgb));
+    let noise: Vec<u8> = (0..1300 * 900 * 3 / 2_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let camera = Frame::contiguous(PixelFormat::Nv12, 1300, 900, 1300, &noise).unwrap();
+    for (frame, name) in [(picture.frame().unwrap(), "photo"), (camera, "camera")] {
+        for mode in [CropMode::Centre, CropMode::Squash] {
+            let view = views(mode, frame.width(), frame.height(), 0.875)[0];
+            let seen = Intermediate::read(&frame, &view);
+            println!(
+                "{:#018x} {name} {mode}, {} bits",
+                fingerprint(seen.data()),
+                seen.entropy_bits()
+            );
+            for resolution in [112, 160, 224] {
+                println!(
+                    "{:#018x} {resolution}",
+                    fingerprint(&seen.resize(resolution))
+                );
+            }
+        }
+    }
 }

@@ -1,7 +1,8 @@
-//! What WebP and GIF files say of themselves: whether they are whole as containers, and how many frames they hold.
+//! What WebP and GIF files say of themselves: whether they are whole as containers, and how many
+//! frames they hold.
 //!
-//! Decoders trust a chunk's length when they allocate for it, and don't say whether a second frame follows; a walk over the
-//! chunks answers both without decoding.
+//! Decoders trust a chunk's length when they allocate for it, and don't say whether a second frame
+//! follows; a walk over the chunks answers both without decoding.
 
 /// The frames of an animation that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +13,8 @@ pub(super) enum Frames {
     Many,
 }
 
-/// Walks the chunks of a WebP file (RIFF, little-endian lengths, padded to even). `None` if one reaches beyond the end.
+/// Walks the chunks of a WebP file (RIFF, little-endian lengths, padded to even). `None` if one
+/// reaches beyond the end.
 pub(super) fn webp(bytes: &[u8]) -> Option<Frames> {
     let mut chunks = bytes.get(12..)?;
     let mut frames = 0;
@@ -31,7 +33,8 @@ pub(super) fn webp(bytes: &[u8]) -> Option<Frames> {
     })
 }
 
-/// Walks the blocks of a GIF file (GIF89a specification, section 12 on). Files that end early hold as many frames as were begun.
+/// Walks the blocks of a GIF file (GIF89a specification, section 12 on). Files that end early hold
+/// as many frames as were begun.
 pub(super) fn gif(bytes: &[u8]) -> Frames {
     let mut images = Images::default();
     // None: the bytes ended before the trailer, or what follows is no block.

@@ -73,7 +73,8 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The fault's short name, which stays the same across versions: `"empty"`, `"format"`, `"limit"` or `"decode"`.
+    /// The fault's short name, which stays the same across versions: `"empty"`, `"format"`,
+    /// `"limit"` or `"decode"`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Samples of any kind to opaque 8-bit RGB.
 //!
-//! Pixels of three bytes and more shrink within their own buffer, so that the largest pictures need no second one.
+//! Pixels of three bytes and more shrink within their own buffer, so that the largest pictures need
+//! no second one.
 
 /// Rewrites pixels of `BYTES` bytes as RGB.
 pub(super) fn flatten<const BYTES: usize>(
@@ -38,7 +39,8 @@ pub(super) fn wide<const BYTES: usize>(pixel: &[u8; BYTES], index: usize) -> u8 
     ((sample + 128) / 257) as u8
 }
 
-/// The 32-bit floating-point sample at `index`, in the machine's byte order, 0.0..=1.0 to 8 bits. What is no number is black.
+/// The 32-bit floating-point sample at `index`, in the machine's byte order, 0.0..=1.0 to 8 bits.
+/// What is no number is black.
 pub(super) fn float<const BYTES: usize>(pixel: &[u8; BYTES], index: usize) -> u8 {
     let mut bytes = [0; 4];
     bytes.copy_from_slice(&pixel[4 * index..][..4]);

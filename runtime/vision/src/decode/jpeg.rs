@@ -1,7 +1,7 @@
 //! JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK and YCCK.
 //!
-//! The decoder is driven directly, in its strict mode, because the `image` crate runs it leniently and gives a
-//! half-grey picture for half a file.
+//! The decoder is driven directly, in its strict mode, because the `image` crate runs it leniently
+//! and gives a half-grey picture for half a file.
 
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;

@@ -1,10 +1,12 @@
-//! What a JPEG file says of itself, read from its marker segments (ITU-T T.81, annex B) without decoding.
+//! What a JPEG file says of itself, read from its marker segments (ITU-T T.81, annex B) without
+//! decoding.
 //!
-//! A decoder must not be asked whether a file is whole: it fills what is missing with grey. Here a file is whole when its
-//! scans are followed by the end-of-image marker. The frame header also tells how much memory the decoder will take.
+//! A decoder must not be asked whether a file is whole: it fills what is missing with grey. Here a
+//! file is whole when its scans are followed by the end-of-image marker. The frame header also
+//! tells how much memory the decoder will take.
 //!
-//! Limits: nothing of the entropy-coded data is understood. What follows the first end-of-image marker (a second
-//! picture of an MPO or Ultra HDR file) is not looked at.
+//! Limits: nothing of the entropy-coded data is understood. What follows the first end-of-image
+//! marker (a second picture of an MPO or Ultra HDR file) is not looked at.
 
 /// What the segments say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,8 +95,9 @@ impl Segments {
     }
 }
 
-/// The next marker and what follows it. Skips everything else: fill bytes, and between the start of a scan and the next
-/// marker the entropy-coded data, in which 0xFF is followed by zero or a restart marker.
+/// The next marker and what follows it. Skips everything else: fill bytes, and between the start of
+/// a scan and the next marker the entropy-coded data, in which 0xFF is followed by zero or a
+/// restart marker.
 fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
     loop {
         let at = bytes.iter().position(|&byte| byte == 0xFF)?;

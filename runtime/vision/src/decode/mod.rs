@@ -1,15 +1,15 @@
 //! A picture file's bytes to upright RGB, or a typed error.
 //!
-//! The format is told by content alone. What a file says of itself (size, orientation, animation, colour) is read and
-//! held against [`DecodeLimits`] before a decoder allocates for it. A damaged or cut-off file is an error: a half-grey picture
-//! would get a confident wrong answer.
+//! The format is told by content alone. What a file says of itself (size, orientation, animation,
+//! colour) is read and held against [`DecodeLimits`] before a decoder allocates for it. A damaged
+//! or cut-off file is an error: a half-grey picture would get a confident wrong answer.
 //!
-//! EXIF orientation is applied, transparency is put on white, and what has more than 8 bits, four inks or many
-//! frames is converted with a [`DecodeWarning`].
+//! EXIF orientation is applied, transparency is put on white, and what has more than 8 bits, four
+//! inks or many frames is converted with a [`DecodeWarning`].
 //!
-//! Limits: no colour management (an embedded profile is ignored, as in the preprocessing that models are trained with); an
-//! animation's first frame only; the first page of a TIFF. A JPEG whose scan data are cut but that still ends in its end
-//! marker cannot be told from a whole one.
+//! Limits: no colour management (an embedded profile is ignored, as in the preprocessing that
+//! models are trained with); an animation's first frame only; the first page of a TIFF. A JPEG
+//! whose scan data are cut but that still ends in its end marker cannot be told from a whole one.
 
 mod containers;
 mod error;
@@ -31,8 +31,9 @@ use crate::frame::{Extent, Frame, FrameError, Orientation, turn};
 pub struct DecodeLimits {
     /// The longest side, in pixels.
     pub side: u32,
-    /// The most memory that decoding may hold at once, in bytes, next to the file itself: decoder, picture, and the
-    /// second picture that turning takes. What a decoder needs is known up to some rows.
+    /// The most memory that decoding may hold at once, in bytes, next to the file itself: decoder,
+    /// picture, and the second picture that turning takes. What a decoder needs is known up to some
+    /// rows.
     pub bytes: u64,
 }
 
@@ -63,8 +64,8 @@ impl Picture {
     /// The picture as a frame.
     ///
     /// # Errors
-    /// Only where the fields were changed so that they no longer agree, or a side is over [`MAX_SIDE`](crate::MAX_SIDE), which takes
-    /// raised limits.
+    /// Only where the fields were changed so that they no longer agree, or a side is over
+    /// [`MAX_SIDE`](crate::MAX_SIDE), which takes raised limits.
     pub fn frame(&self) -> Result<Frame<'_>, FrameError> {
         Frame::rgb(self.width, self.height, &self.rgb)
     }
@@ -74,7 +75,8 @@ impl Picture {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeWarning {
-    /// Four inks became three lights by the plain formula `(1 - ink) (1 - black)`, not by a profile.
+    /// Four inks became three lights by the plain formula `(1 - ink) (1 - black)`, not by a
+    /// profile.
     Cmyk,
     /// Samples of 16 bits were rounded to 8.
     SixteenBit,
@@ -111,7 +113,8 @@ impl fmt::Display for DecodeWarning {
 /// Decodes a picture file.
 ///
 /// # Errors
-/// Nothing to read, not a picture of a known format, over the limits, damaged or cut short; see [`DecodeError`].
+/// Nothing to read, not a picture of a known format, over the limits, damaged or cut short; see
+/// [`DecodeError`].
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
@@ -166,7 +169,8 @@ impl DecodeLimits {
         })
     }
 
-    /// Checks what decoding holds: `decoding` bytes until the RGB picture is there, then the turned copy, if it is turned.
+    /// Checks what decoding holds: `decoding` bytes until the RGB picture is there, then the turned
+    /// copy, if it is turned.
     fn check_bytes(
         &self,
         format: &'static str,

@@ -123,7 +123,8 @@ fn open<'a>(
     opened.map_err(|error| fault(error, format, bytes.len(), limits))
 }
 
-/// The limits that a decoder enforces itself: it may allocate `bytes`. Sides are checked here, for our error names them.
+/// The limits that a decoder enforces itself: it may allocate `bytes`. Sides are checked here, for
+/// our error names them.
 fn codec_limits(bytes: u64) -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(bytes);
@@ -147,7 +148,8 @@ fn decoding_bytes(format: ImageFormat, size: Extent, decoded: u64) -> u64 {
     decoded.saturating_add(own.max(grown))
 }
 
-/// Samples of type `color` as RGB on white; `None` for a type that did not exist when this was written.
+/// Samples of type `color` as RGB on white; `None` for a type that did not exist when this was
+/// written.
 fn opaque_rgb(samples: Vec<u8>, color: ColorType) -> Option<Vec<u8>> {
     Some(match color {
         ColorType::L8 => flatten(samples, |&[grey]| [grey; 3]),

@@ -1,8 +1,8 @@
 //! YUV to RGB in integers.
 //!
-//! ITU-R BT.601-7 and BT.709-6 define luma by the weights `Kr`, `Kb` of red and blue, and chroma as scaled
-//! differences to it. Solved for red, green and blue, with `s = 255/219` and `c = 255/224` for limited range (16..235 and
-//! 16..240) or 1 for full range (JFIF):
+//! ITU-R BT.601-7 and BT.709-6 define luma by the weights `Kr`, `Kb` of red and blue, and chroma as
+//! scaled differences to it. Solved for red, green and blue, with `s = 255/219` and `c = 255/224`
+//! for limited range (16..235 and 16..240) or 1 for full range (JFIF):
 //!
 //! ```text
 //! R = s (Y - Y0) + 2 c (1 - Kr)          (Cr - 128)
@@ -10,12 +10,12 @@
 //! G = s (Y - Y0) - 2 c (1 - Kr) (Kr / Kg) (Cr - 128) - 2 c (1 - Kb) (Kb / Kg) (Cb - 128),   Kg = 1 - Kr - Kb
 //! ```
 //!
-//! Here each factor is rounded to 13 fractional bits, the sum is rounded by adding one half (4096), shifted right
-//! arithmetically by 13, and clamped to 0..=255. Factors fit 16 bits and sums 32, so compilers use the widening
-//! 16-bit multiplies of NEON, and every processor gives the same bytes.
+//! Here each factor is rounded to 13 fractional bits, the sum is rounded by adding one half (4096),
+//! shifted right arithmetically by 13, and clamped to 0..=255. Factors fit 16 bits and sums 32, so
+//! compilers use the widening 16-bit multiplies of NEON, and every processor gives the same bytes.
 //!
-//! Chroma is not interpolated: a pixel takes the sample of its 2x2 or 2x1 block. The reduction that follows averages
-//! over far more than the half pixel that siting is about.
+//! Chroma is not interpolated: a pixel takes the sample of its 2x2 or 2x1 block. The reduction that
+//! follows averages over far more than the half pixel that siting is about.
 
 /// The weights by which luma was made from red, green and blue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,6 +38,9 @@ pub enum ColorRange {
 }
 
 const FRACTION_BITS: u32 = 13;
+
+/// Pixels converted at a time: a vector register of bytes.
+const LANES: usize = 16;
 
 /// The factors of the module's formula, times 2^13.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,14 +72,31 @@ impl Factors {
         }
     }
 
-    /// Converts one row; `rgb` holds three bytes for each sample of `luma`, `cb` and `cr`, which are equally long.
+    /// Converts one row; `rgb` holds three bytes for each sample of `luma`, `cb` and `cr`, which
+    /// are equally long.
     pub(crate) fn convert(&self, luma: &[u8], cb: &[u8], cr: &[u8], rgb: &mut [u8]) {
-        for (((pixel, &y), &u), &v) in rgb.as_chunks_mut().0.iter_mut().zip(luma).zip(cb).zip(cr) {
-            *pixel = self.pixel(y, u, v);
+        let (luma, luma_tail) = luma.as_chunks::<LANES>();
+        let (cb, cb_tail) = cb.as_chunks::<LANES>();
+        let (cr, cr_tail) = cr.as_chunks::<LANES>();
+        let (rgb, rgb_tail) = rgb.as_chunks_mut::<{ 3 * LANES }>();
+        for (((rgb, luma), cb), cr) in rgb.iter_mut().zip(luma).zip(cb).zip(cr) {
+            // Channels apart, then interleaved: compilers vectorise these loops, and not their
+            // fusion.
+            let [mut r, mut g, mut b] = [[0; LANES]; 3];
+            for lane in 0..LANES {
+                [r[lane], g[lane], b[lane]] = self.pixel(luma[lane], cb[lane], cr[lane]);
+            }
+            for (lane, pixel) in rgb.as_chunks_mut().0.iter_mut().enumerate() {
+                *pixel = [r[lane], g[lane], b[lane]];
+            }
+        }
+        let tail = luma_tail.iter().zip(cb_tail).zip(cr_tail);
+        for (((&y, &cb), &cr), pixel) in tail.zip(rgb_tail.as_chunks_mut().0) {
+            *pixel = self.pixel(y, cb, cr);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pixel(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
         let times = |factor: i16, value: i16| i32::from(factor) * i32::from(value);
         let clamp = |sum: i32| (sum >> FRACTION_BITS).clamp(0, 255) as u8;

@@ -123,3 +123,111 @@ impl FrameError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Frame, MAX_SIDE, PixelFormat, Plane};
+
+    fn plane(bytes: &[u8], stride: usize) -> Plane<'_> {
+        Plane {
+            data: bytes,
+            stride,
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_error() {
+        let bytes = [0; 64];
+        let new = |format, width, height, planes: &[Plane<'_>]| {
+            Frame::new(format, width, height, planes)
+                .unwrap_err()
+                .kind()
+        };
+        assert_eq!(
+            new(PixelFormat::Grey8, 0, 4, &[plane(&bytes, 8)]),
+            "zero-size"
+        );
+        assert_eq!(
+            new(PixelFormat::Grey8, 4, 0, &[plane(&bytes, 8)]),
+            "zero-size"
+        );
+        assert_eq!(
+            new(PixelFormat::Grey8, MAX_SIDE + 1, 1, &[plane(&bytes, 8)]),
+            "too-large"
+        );
+        assert_eq!(
+            new(PixelFormat::Grey8, 1, usize::MAX, &[plane(&bytes, 8)]),
+            "too-large"
+        );
+        assert_eq!(
+            new(PixelFormat::Yuyv, 3, 2, &[plane(&bytes, 8)]),
+            "odd-width"
+        );
+        assert_eq!(
+            new(PixelFormat::Uyvy, 1, 2, &[plane(&bytes, 8)]),
+            "odd-width"
+        );
+        assert_eq!(
+            new(PixelFormat::Nv12, 4, 2, &[plane(&bytes, 8)]),
+            "plane-count"
+        );
+        assert_eq!(new(PixelFormat::Grey8, 4, 2, &[]), "plane-count");
+        assert_eq!(
+            new(PixelFormat::Bgra32, 4, 2, &[plane(&bytes, 15)]),
+            "stride"
+        );
+        assert_eq!(
+            new(
+                PixelFormat::Nv21,
+                3,
+                3,
+                &[plane(&bytes, 8), plane(&bytes, 3)]
+            ),
+            "stride"
+        );
+        assert_eq!(
+            new(PixelFormat::Grey8, 4, 3, &[plane(&bytes, usize::MAX)]),
+            "overflow"
+        );
+        assert_eq!(
+            new(
+                PixelFormat::I420,
+                8,
+                8,
+                &[plane(&bytes, 8), plane(&bytes[..15], 4), plane(&bytes, 4)]
+            ),
+            "plane-size"
+        );
+        assert_eq!(
+            Frame::rgb(usize::MAX, 1, &bytes).unwrap_err().kind(),
+            "too-large"
+        );
+        assert_eq!(
+            Frame::contiguous(PixelFormat::Nv12, 4, 4, usize::MAX, &bytes)
+                .unwrap_err()
+                .kind(),
+            "overflow"
+        );
+        assert_eq!(
+            Frame::contiguous(PixelFormat::Nv12, 8, 8, 8, &bytes)
+                .unwrap_err()
+                .kind(),
+            "plane-size"
+        );
+    }
+
+    #[test]
+    fn messages_name_the_remedy() {
+        let error = Frame::new(
+            PixelFormat::Nv12,
+            4,
+            4,
+            &[plane(&[0; 16], 4), plane(&[0; 7], 4)],
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "NV12 plane 1 (CbCr) holds 7 bytes; its rows need 8; pass the whole plane, or the size and stride it really has"
+        );
+    }
+}

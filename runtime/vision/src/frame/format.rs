@@ -1,7 +1,7 @@
 //! Pixel formats: names, V4L2 codes, and the shape of each plane.
 //!
-//! All of them are 8 bits a sample. A plane's shape is a row's length in bytes and the number of rows; everything
-//! that checks or reads planes takes it from [`PixelFormat::plane_extent`].
+//! All of them are 8 bits a sample. A plane's shape is a row's length in bytes and the number of
+//! rows; everything that checks or reads planes takes it from [`PixelFormat::plane_extent`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,9 +50,9 @@ impl PixelFormat {
         Self::Uyvy,
     ];
 
-    /// The format of a V4L2 fourcc, its four characters in order, by the kernel's tables of RGB and YUV formats. The
-    /// multi-planar codes (NM12, NM21, YM12) mean the same planes in separate buffers. YV12 is I420 with the last
-    /// two planes swapped: pass them in I420's order.
+    /// The format of a V4L2 fourcc, its four characters in order, by the kernel's tables of RGB and
+    /// YUV formats. The multi-planar codes (NM12, NM21, YM12) mean the same planes in separate
+    /// buffers. YV12 is I420 with the last two planes swapped: pass them in I420's order.
     #[must_use]
     pub fn from_fourcc(fourcc: [u8; 4]) -> Option<Self> {
         Some(match &fourcc {
@@ -86,8 +86,8 @@ impl PixelFormat {
         matches!(self, Self::Yuyv | Self::Uyvy)
     }
 
-    /// Bytes of one row of `plane`, and its number of rows, in a frame of `width` x `height` pixels. A 4:2:0 frame of odd
-    /// size has a last chroma sample for the last column and row.
+    /// Bytes of one row of `plane`, and its number of rows, in a frame of `width` x `height`
+    /// pixels. A 4:2:0 frame of odd size has a last chroma sample for the last column and row.
     #[must_use]
     pub fn plane_extent(self, plane: usize, width: usize, height: usize) -> (usize, usize) {
         let chroma_rows = height.div_ceil(2);

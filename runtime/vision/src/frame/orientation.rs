@@ -1,8 +1,9 @@
 //! Which way is up: the eight ways a picture can lie, by EXIF's numbering.
 //!
-//! A turn is kept apart from the pixels as long as it can be, because a small intermediate is turned in a fraction of
-//! the time a frame takes. An orientation is a transposition (or none) followed by a mirroring of columns, of rows, of both,
-//! or of neither, so one loop and one box formula serve all eight.
+//! A turn is kept apart from the pixels as long as it can be, because a small intermediate is
+//! turned in a fraction of the time a frame takes. An orientation is a transposition (or none)
+//! followed by a mirroring of columns, of rows, of both, or of neither, so one loop and one box
+//! formula serve all eight.
 
 use crate::view::View;
 
@@ -133,7 +134,8 @@ impl Orientation {
     }
 }
 
-/// Side of the square tiles that [`turn`] works in: source and target of one stay in the first cache.
+/// Side of the square tiles that [`turn`] works in: source and target of one stay in the first
+/// cache.
 const TILE: usize = 32;
 
 /// The upright picture of `rgb`, whose stored size is `stored`.

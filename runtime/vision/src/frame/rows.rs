@@ -1,15 +1,16 @@
 //! One row of a frame as RGB, whatever its format.
 //!
-//! Packed RGB formats are one gather with the offsets of red, green and blue as constants. YUV formats first lay their
-//! samples out as three equal rows (a view for planar luma, a copy that repeats each chroma sample otherwise), so
-//! that one conversion loop serves them all.
+//! Packed RGB formats are one gather with the offsets of red, green and blue as constants. YUV
+//! formats first lay their samples out as three equal rows (a view for planar luma, a copy that
+//! repeats each chroma sample otherwise), so that one conversion loop serves them all.
 
 use std::ops::Range;
 
 use super::color::Factors;
 use super::{Frame, PixelFormat};
 
-/// Reads rows of one frame, a fixed range of columns, into RGB. Owns the rows that chroma is laid out in.
+/// Reads rows of one frame, a fixed range of columns, into RGB. Owns the rows that chroma is laid
+/// out in.
 pub(crate) struct RowReader<'f, 'a> {
     frame: &'f Frame<'a>,
     columns: Range<usize>,
@@ -75,8 +76,8 @@ impl<'f, 'a> RowReader<'f, 'a> {
             .iter_mut()
             .zip(self.cr.as_chunks_mut::<2>().0);
         for ((cb, cr), pair) in rows.zip(chroma) {
-            *cb = [pair[CB]; 2];
-            *cr = [pair[CR]; 2];
+            *cb = twice(pair[CB]);
+            *cr = twice(pair[CR]);
         }
         self.convert(self.samples(0, y, &self.columns, 1), rgb);
     }
@@ -89,10 +90,10 @@ impl<'f, 'a> RowReader<'f, 'a> {
             self.samples(2, y / 2, &pairs, 1),
         );
         for (pair, &sample) in self.cb.as_chunks_mut::<2>().0.iter_mut().zip(cb) {
-            *pair = [sample; 2];
+            *pair = twice(sample);
         }
         for (pair, &sample) in self.cr.as_chunks_mut::<2>().0.iter_mut().zip(cr) {
-            *pair = [sample; 2];
+            *pair = twice(sample);
         }
         self.convert(self.samples(0, y, &self.columns, 1), rgb);
     }
@@ -115,18 +116,25 @@ impl<'f, 'a> RowReader<'f, 'a> {
             .zip(self.cr.as_chunks_mut::<2>().0);
         for (((cb, cr), luma), quad) in rows.zip(self.luma.as_chunks_mut::<2>().0).zip(quads) {
             *luma = [quad[Y], quad[Y + 2]];
-            *cb = [quad[CB]; 2];
-            *cr = [quad[CR]; 2];
+            *cb = twice(quad[CB]);
+            *cr = twice(quad[CR]);
         }
         self.convert(&self.luma[self.columns.start % 2..], rgb);
     }
 
-    /// Converts `luma`, which starts at the first column, with the chroma rows, which start at the pair that holds it.
+    /// Converts `luma`, which starts at the first column, with the chroma rows, which start at the
+    /// pair that holds it.
     fn convert(&self, luma: &[u8], rgb: &mut [u8]) {
         let skipped = self.columns.start % 2;
-        self.factors
-            .convert(luma, &self.cb[skipped..], &self.cr[skipped..], rgb);
+        let seen = skipped..skipped + self.columns.len();
+        let (cb, cr) = (&self.cb[seen.clone()], &self.cr[seen]);
+        self.factors.convert(&luma[..self.columns.len()], cb, cr, rgb);
     }
+}
+
+/// A chroma sample for both of its columns. As one multiplication, it is a vector instruction.
+fn twice(sample: u8) -> [u8; 2] {
+    (u16::from(sample) * 0x0101).to_ne_bytes()
 }
 
 /// The pairs of columns that hold `columns`.

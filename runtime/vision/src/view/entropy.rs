@@ -1,16 +1,19 @@
 //! How much there is to see: the entropy of a picture's brightness.
 //!
-//! Everything before the logarithm is integer arithmetic, so the histogram is the same on every processor. Averaging
-//! down first makes the figure comparable between sensors and takes their noise out of it.
+//! Everything before the logarithm is integer arithmetic, so the histogram is the same on every
+//! processor. Averaging down first makes the figure comparable between sensors and takes their
+//! noise out of it.
 //!
-//! Limits: a histogram knows nothing of where the levels lie; it tells flat from busy, not what is in the picture.
+//! Limits: a histogram knows nothing of where the levels lie; it tells flat from busy, not what is
+//! in the picture.
 
 use crate::frame::Extent;
 
 /// Longest side of the picture the histogram is taken of, in pixels.
 const LOOK_SIDE: usize = 160;
 
-/// Entropy in bits of `rows`, which are `size.height` RGB rows of `size.width` pixels; both at least 1.
+/// Entropy in bits of `rows`, which are `size.height` RGB rows of `size.width` pixels; both at
+/// least 1.
 pub(super) fn entropy_bits<'a>(rows: impl Iterator<Item = &'a [u8]>, size: Extent) -> f32 {
     bits(&histogram(rows, size))
 }
@@ -49,7 +52,8 @@ fn histogram<'a>(rows: impl Iterator<Item = &'a [u8]>, size: Extent) -> [u32; 25
     counts
 }
 
-/// Adds the luma of `blocks` averages along one row of column sums, each over `rows` rows, to the counts.
+/// Adds the luma of `blocks` averages along one row of column sums, each over `rows` rows, to the
+/// counts.
 fn count(columns: &[u32], rows: usize, blocks: usize, counts: &mut [u32; 256]) {
     let columns = columns.as_chunks::<3>().0;
     for block in 0..blocks {

@@ -1,14 +1,16 @@
 //! The one reading of a frame: a small RGB picture that entropy and every resolution are made from.
 //!
-//! A 12-megapixel frame reduced by fifty costs a pass over all its pixels; done once, to a short side of 512, later
-//! resizes cost next to nothing and the camera's buffer can go back to the driver. The reduction uses the filter of the
-//! final resize, because bicubic after bicubic is closest to bicubic in one step (closer than area, triangle or
-//! Hamming averages, and no further than Lanczos, which costs more and needs a sine).
+//! A 12-megapixel frame reduced by fifty costs a pass over all its pixels; done once, to a short
+//! side of 512, later resizes cost next to nothing and the camera's buffer can go back to the
+//! driver. The reduction uses the filter of the final resize, because bicubic after bicubic is
+//! closest to bicubic in one step (closer than area, triangle or Hamming averages, and no further
+//! than Lanczos, which costs more and needs a sine).
 //!
-//! Around the view some pixels are kept where the frame has them, for the resize reaches beyond the box as Pillow's does.
+//! Around the view some pixels are kept where the frame has them, for the resize reaches beyond the
+//! box as Pillow's does.
 //!
-//! Limits: exact for resolutions of 64 and more; below that the frame's pixels beyond the kept margin are missing, which
-//! touches the outermost target pixels only.
+//! Limits: exact for resolutions of 64 and more; below that the frame's pixels beyond the kept
+//! margin are missing, which touches the outermost target pixels only.
 
 use super::{View, resample::resample};
 use crate::frame::{Extent, Frame, RowReader, turn};
@@ -22,7 +24,8 @@ pub const MAX_RESOLUTION: usize = 4096;
 /// The smallest resolution whose filter finds every pixel it reaches for.
 const SMALLEST_EXACT: f64 = 64.0;
 
-/// Source pixels that the cubic kernel reaches to either side, before it is widened by the reduction.
+/// Source pixels that the cubic kernel reaches to either side, before it is widened by the
+/// reduction.
 const KERNEL_REACH: f64 = 2.0;
 
 /// One view of a frame as upright RGB, 8 bits a channel, with a margin around the view.
@@ -35,8 +38,8 @@ pub struct Intermediate {
 }
 
 impl Intermediate {
-    /// Reads `view` from `frame`. The part of the view that lies outside of the frame is left off; one that lies wholly
-    /// outside, or has no size, becomes a sliver at the nearest edge.
+    /// Reads `view` from `frame`. The part of the view that lies outside of the frame is left off;
+    /// one that lies wholly outside, or has no size, becomes a sliver at the nearest edge.
     #[must_use]
     pub fn read(frame: &Frame<'_>, view: &View) -> Self {
         let view = view.within(frame.width() as f64, frame.height() as f64);
@@ -65,9 +68,9 @@ impl Intermediate {
         }
     }
 
-    /// The view as `resolution` x `resolution` RGB pixels, `[resolution, resolution, 3]`: what Pillow's
-    /// `resize((resolution, resolution), BICUBIC, box=view)` gives for this picture. Not square views are squashed. A
-    /// resolution over [`MAX_RESOLUTION`] counts as that.
+    /// The view as `resolution` x `resolution` RGB pixels, `[resolution, resolution, 3]`: what
+    /// Pillow's `resize((resolution, resolution), BICUBIC, box=view)` gives for this picture. Not
+    /// square views are squashed. A resolution over [`MAX_RESOLUTION`] counts as that.
     #[must_use]
     pub fn resize(&self, resolution: usize) -> Vec<u8> {
         let side = resolution.min(MAX_RESOLUTION);
@@ -85,12 +88,14 @@ impl Intermediate {
         )
     }
 
-    /// Shannon entropy of the view's brightness, in bits, 0.0..=8.0: `-sum(p log2 p)` over the 256 levels of the
-    /// luma `(77 R + 150 G + 29 B + 128) >> 8` (BT.601 weights, full range), taken after the view, its edges rounded to
-    /// pixels, was averaged down until its long side is at most 160 pixels.
+    /// Shannon entropy of the view's brightness, in bits, 0.0..=8.0: `-sum(p log2 p)` over the 256
+    /// levels of the luma `(77 R + 150 G + 29 B + 128) >> 8` (BT.601 weights, full range), taken
+    /// after the view, its edges rounded to pixels, was averaged down until its long side is at
+    /// most 160 pixels.
     ///
-    /// Averages are of whole pixels, rounded half up; block `i` of `n` along a side of `s` pixels is
-    /// `i * s / n .. (i + 1) * s / n`, and `n` along the short side is its length times the reduction of the long one, rounded.
+    /// Averages are of whole pixels, rounded half up; block `i` of `n` along a side of `s` pixels
+    /// is `i * s / n .. (i + 1) * s / n`, and `n` along the short side is its length times the
+    /// reduction of the long one, rounded.
     #[must_use]
     pub fn entropy_bits(&self) -> f32 {
         let [left, right] = whole(self.view.left, self.view.right(), self.size.width);
@@ -140,7 +145,8 @@ fn whole(start: f64, end: f64, side: usize) -> [usize; 2] {
     [start, (end.round() as usize).clamp(start + 1, side)]
 }
 
-/// The whole pixels of a frame, as stored, that a view and its filters need, and how far to reduce them.
+/// The whole pixels of a frame, as stored, that a view and its filters need, and how far to reduce
+/// them.
 struct Region {
     x: usize,
     y: usize,
@@ -193,8 +199,8 @@ impl Region {
         (resample(&rgb, self.size, &whole, reduced), reduced)
     }
 
-    /// Pixels that a side of the region has after the reduction. Rounded down, so that the view's short side does not pass
-    /// 512, but for the error of the division.
+    /// Pixels that a side of the region has after the reduction. Rounded down, so that the view's
+    /// short side does not pass 512, but for the error of the division.
     fn reduced(&self, side: usize) -> usize {
         ((side as f64 / self.reduction + 1e-6) as usize).max(1)
     }

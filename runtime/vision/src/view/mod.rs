@@ -1,7 +1,9 @@
-//! From a frame to an encoder's input: which part is seen, read once, looked at, resized, normalised.
+//! From a frame to an encoder's input: which part is seen, read once, looked at, resized,
+//! normalised.
 //!
-//! A [`View`] is a box in the frame's pixels with fractional edges, for that is how the reference preprocessing crops
-//! (`0.875 * min(width, height)` is rarely whole). Only the resize rounds, and it rounds as Pillow does.
+//! A [`View`] is a box in the frame's pixels with fractional edges, for that is how the reference
+//! preprocessing crops (`0.875 * min(width, height)` is rarely whole). Only the resize rounds, and
+//! it rounds as Pillow does.
 
 mod entropy;
 mod intermediate;
@@ -31,8 +33,8 @@ pub struct View {
 const MIN_SIDE: f64 = 1.0 / 64.0;
 
 impl View {
-    /// The part of this view that lies in a picture of `width` x `height`; at least a sliver at the nearest edge. A side
-    /// that is not a number is taken as the whole side.
+    /// The part of this view that lies in a picture of `width` x `height`; at least a sliver at the
+    /// nearest edge. A side that is not a number is taken as the whole side.
     pub(crate) fn within(&self, width: f64, height: f64) -> Self {
         let clip = |start: f64, length: f64, side: f64| {
             let (start, end) = (start, start + length);
@@ -85,12 +87,13 @@ const MAX_TILES: usize = 4;
 
 /// The views of a frame of `width` x `height` pixels; none if a side is zero.
 ///
-/// - `Centre`: one square in the middle, its side `crop_fraction` of the short side (a fraction outside 0..=1, or not a
-///   number, counts as 1).
+/// - `Centre`: one square in the middle, its side `crop_fraction` of the short side (a fraction
+///   outside 0..=1, or not a number, counts as 1).
 /// - `Squash`: one view, the whole frame.
-/// - `Tiles`: squares of the short side, from one end of the long side to the other at equal distances, as few as cover
-///   it (`ceil(long / short)`): one on a square frame, two on 4:3 and 16:9, three on 5:2. They overlap unless they fit exactly.
-///   Four at most: a frame longer than 4:1 has equal gaps between them.
+/// - `Tiles`: squares of the short side, from one end of the long side to the other at equal
+///   distances, as few as cover it (`ceil(long / short)`): one on a square frame, two on 4:3 and
+///   16:9, three on 5:2. They overlap unless they fit exactly. Four at most: a frame longer than
+///   4:1 has equal gaps between them.
 #[must_use]
 pub fn views(mode: CropMode, width: usize, height: usize, crop_fraction: f64) -> Vec<View> {
     let (short, long) = (width.min(height), width.max(height));

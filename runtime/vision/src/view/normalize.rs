@@ -2,11 +2,12 @@
 
 use super::MAX_RESOLUTION;
 
-/// `(value - mean) / std` for each byte of `rgb`, `[resolution, resolution, 3]`, as `[3, resolution, resolution]`; `mean` and
-/// `std` are in R, G, B order and in units of bytes, as a manifest has them.
+/// `(value - mean) / std` for each byte of `rgb`, `[resolution, resolution, 3]`, as `[3,
+/// resolution, resolution]`; `mean` and `std` are in R, G, B order and in units of bytes, as a
+/// manifest has them.
 ///
-/// Each of the 256 results is divided once, so they are the quotients that IEEE 754 defines. Pixels that `rgb` does not
-/// have are 0. A resolution over [`MAX_RESOLUTION`] counts as that.
+/// Each of the 256 results is divided once, so they are the quotients that IEEE 754 defines. Pixels
+/// that `rgb` does not have are 0. A resolution over [`MAX_RESOLUTION`] counts as that.
 #[must_use]
 pub fn normalize(rgb: &[u8], resolution: usize, mean: [f32; 3], std: [f32; 3]) -> Vec<f32> {
     let side = resolution.min(MAX_RESOLUTION);

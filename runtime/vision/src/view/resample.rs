@@ -1,12 +1,12 @@
 //! Bicubic resampling, as Pillow defines it.
 //!
-//! The kernel is Keys' cubic with a = -0.5 (Catmull-Rom; R. Keys, 1981). It is widened by the reduction, so that every
-//! source pixel under the box counts (antialiasing), and normalised to sum 1; pixels around the box take part where the
-//! picture has them. That is `Image.resize(size, BICUBIC, box=...)` of Pillow, up to the rounding of weights: here they have
-//! 16 bits, there 22.
+//! The kernel is Keys' cubic with a = -0.5 (Catmull-Rom; R. Keys, 1981). It is widened by the
+//! reduction, so that every source pixel under the box counts (antialiasing), and normalised to sum
+//! 1; pixels around the box take part where the picture has them. That is `Image.resize(size,
+//! BICUBIC, box=...)` of Pillow, up to the rounding of weights: here they have 16 bits, there 22.
 //!
-//! Weights come from additions, multiplications and divisions of f64 alone, and sums are integers, so NEON, SSE, AVX2
-//! and portable code give the same bytes.
+//! Weights come from additions, multiplications and divisions of f64 alone, and sums are integers,
+//! so NEON, SSE, AVX2 and portable code give the same bytes.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -17,7 +17,8 @@ use crate::frame::Extent;
 
 /// Resamples the part `view` of `rgb`, a picture of size `source`, to `target`.
 ///
-/// The caller keeps `view` inside `source`, both sizes at least 1x1, and `rgb` exactly as long as its size says.
+/// The caller keeps `view` inside `source`, both sizes at least 1x1, and `rgb` exactly as long as
+/// its size says.
 pub(super) fn resample(rgb: &[u8], source: Extent, view: &View, target: Extent) -> Vec<u8> {
     let mut resized = vec![0; target.width * target.height * 3];
     let (left, width) = inside(view.left, view.right(), source.width);
@@ -38,7 +39,8 @@ pub(super) fn resample(rgb: &[u8], source: Extent, view: &View, target: Extent) 
     resized
 }
 
-/// Start and length of `start..end` cut to `0..side`, such that their sum in f64 is at most `side` too.
+/// Start and length of `start..end` cut to `0..side`, such that their sum in f64 is at most `side`
+/// too.
 fn inside(start: f64, end: f64, side: usize) -> (f64, f64) {
     let side = side as f64;
     let start = start.clamp(0.0, side.next_down());
