@@ -5,7 +5,7 @@
 
 use crate::cross::Cross;
 use crate::setup::{self, For};
-use crate::test::Table;
+use crate::table::Table;
 use crate::{process, repo, tidy};
 use anyhow::Result;
 use std::fs;

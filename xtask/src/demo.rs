@@ -44,7 +44,8 @@ fn photo(root: &Path) -> Result<PathBuf> {
     if cat.is_file() {
         return Ok(cat);
     }
-    let entries = std::fs::read_dir(&dir).with_context(|| format!("no folder {PHOTOS}"))?;
+    let entries = std::fs::read_dir(&dir)
+        .with_context(|| format!("no folder {PHOTOS}; name a photo: `cargo xtask demo PHOTO`"))?;
     let mut photos: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();

@@ -22,6 +22,7 @@ mod debian;
 mod process;
 mod repo;
 mod scratch;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
