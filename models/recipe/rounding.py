@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 from . import runtime
 
 _DAMPING = 0.01
-_POSITIONS = 4096  # positions of one picture's map that are looked at, at most
+_POSITIONS = 1024  # positions of one picture's map that are looked at, at most
 
 
 @dataclass
