@@ -1,5 +1,5 @@
-//! What WebP and GIF files say of themselves: whether they are whole as containers, and how many
-//! frames they hold.
+//! What WebP, TIFF and GIF files say of themselves: whether they are whole as containers, and how
+//! many frames they hold.
 //!
 //! Decoders trust a chunk's length when they allocate for it, and don't say whether a second frame
 //! follows; a walk over the chunks answers both without decoding.
@@ -31,6 +31,54 @@ pub(super) fn webp(bytes: &[u8]) -> Option<Frames> {
     } else {
         Frames::One
     })
+}
+
+/// Walks the first directory of a TIFF file (TIFF 6.0, section 2; BigTIFF has wider fields). `None` if
+/// it, or a value it points to, reaches beyond the end.
+pub(super) fn tiff(bytes: &[u8]) -> Option<()> {
+    let big_endian = bytes.starts_with(b"MM");
+    let number = |at: u64, width: u64| {
+        let start = usize::try_from(at).ok()?;
+        let digits = bytes.get(start..start.checked_add(width as usize)?)?;
+        let shift = |number: u64, &digit: &u8| number << 8 | u64::from(digit);
+        Some(if big_endian {
+            digits.iter().fold(0, shift)
+        } else {
+            digits.iter().rev().fold(0, shift)
+        })
+    };
+    // Where the directory's offset is; bytes of an offset, and of the number of entries.
+    let (offset_at, word, count) = if number(2, 2)? == 43 {
+        (8, 8, 8)
+    } else {
+        (4, 4, 2)
+    };
+    let directory = number(offset_at, word)?;
+    let entries = number(directory, count)?;
+    for entry in 0..entries {
+        let entry = entry
+            .checked_mul(4 + 2 * word)?
+            .checked_add(directory)?
+            .checked_add(count)?;
+        let kind = number(entry.checked_add(2)?, 2)?;
+        let length = number(entry.checked_add(4)?, word)?.checked_mul(value_bytes(kind))?;
+        let value = number(entry.checked_add(4 + word)?, word)?;
+        let inline = length <= word;
+        if !inline && value.checked_add(length)? > bytes.len() as u64 {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// Bytes of one value of a TIFF field type; unknown types count as the smallest.
+fn value_bytes(kind: u64) -> u64 {
+    match kind {
+        3 | 8 => 2,
+        4 | 9 | 11 | 13 => 4,
+        5 | 10 | 12 | 16..=18 => 8,
+        _ => 1,
+    }
 }
 
 /// Walks the blocks of a GIF file (GIF89a specification, section 12 on). Files that end early hold
@@ -118,6 +166,35 @@ mod tests {
         );
         assert_eq!(webp(&riff(&[(b"EXIF", u32::MAX, &[1, 2, 3])])), None);
         assert_eq!(webp(&riff(&[(b"VP8L", 4, &[1, 2, 3])])), None);
+    }
+
+    #[test]
+    fn tiff_values_must_fit() {
+        let little = |kind: u8, length: u8, value: u8| {
+            [
+                b"II*\0\x08\0\0\0\x01\0\x0e\x01",
+                &[kind, 0, length, 0, 0, 0, value, 0, 0, 0][..],
+                &[0; 8],
+            ]
+            .concat()
+        };
+        assert_eq!(tiff(&little(2, 4, 255)), Some(()));
+        assert_eq!(tiff(&little(2, 8, 22)), Some(()));
+        assert_eq!(tiff(&little(2, 9, 22)), None);
+        assert_eq!(tiff(&little(4, 2, 22)), Some(()));
+        assert_eq!(tiff(&little(4, 3, 22)), None);
+        assert_eq!(tiff(&little(4, 2, 22)[..20]), None);
+        let big = |length: u8| {
+            let head = b"MM\0\x2b\0\x08\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\x01\x01\x0e\0\x02";
+            [
+                &head[..],
+                &[0, 0, 0, 0, 0, 0, 0, length, 0, 0, 0, 0, 0, 0, 0, 40],
+                &[0; 4],
+            ]
+            .concat()
+        };
+        assert_eq!(tiff(&big(9)), None);
+        assert_eq!(tiff(&big(8)), Some(()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum DecodeError {
     },
     /// A known format with a feature that its decoder lacks.
     #[error(
-        "{format}: {detail} is not read by this build; save the picture again as plain 8-bit {format} or png"
+        "{format} of a kind that is not read: {detail}; save the picture again as plain 8-bit {format} or png"
     )]
     Feature {
         /// The format that was found.

@@ -91,6 +91,10 @@ fn open<'a>(
     limits: &DecodeLimits,
 ) -> Result<(Box<dyn ImageDecoder + 'a>, Frames), DecodeError> {
     let file = Cursor::new(bytes);
+    let truncated = DecodeError::Truncated {
+        format: name(format),
+        bytes: bytes.len(),
+    };
     let opened: Result<(Box<dyn ImageDecoder>, Frames), ImageError> = match format {
         ImageFormat::Png => {
             PngDecoder::with_limits(file, codec_limits(limits.bytes)).and_then(|decoder| {
@@ -103,10 +107,7 @@ fn open<'a>(
             })
         }
         ImageFormat::WebP => {
-            let frames = containers::webp(bytes).ok_or(DecodeError::Truncated {
-                format: name(format),
-                bytes: bytes.len(),
-            })?;
+            let frames = containers::webp(bytes).ok_or(truncated)?;
             WebPDecoder::new(file).map(|decoder| (Box::new(decoder) as _, frames))
         }
         ImageFormat::Gif => {
@@ -116,6 +117,7 @@ fn open<'a>(
             BmpDecoder::new(file).map(|decoder| (Box::new(decoder) as _, Frames::One))
         }
         ImageFormat::Tiff => {
+            containers::tiff(bytes).ok_or(truncated)?;
             TiffDecoder::new(file).map(|decoder| (Box::new(decoder) as _, Frames::One))
         }
         _ => PnmDecoder::new(file).map(|decoder| (Box::new(decoder) as _, Frames::One)),
