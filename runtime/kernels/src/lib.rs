@@ -25,6 +25,8 @@ mod qs8_gemm;
 mod qs8_gemv;
 mod quantize;
 mod requantize;
+#[cfg(target_arch = "aarch64")]
+mod requantize_neon;
 mod window;
 
 #[cfg(target_arch = "aarch64")]
