@@ -6,10 +6,14 @@
 //! Limits: weights have no zero point. See [`Epilogue`].
 
 #[cfg(target_arch = "aarch64")]
+mod qs8_gemm_3x4_neon;
+#[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;
 mod qs8_gemm_scalar;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", test))]
 mod rows;
+#[cfg(any(target_arch = "aarch64", test))]
+mod runs;
 
 use crate::Isa;
 use crate::requantize::{Epilogue, PackError, Requantize};
@@ -28,6 +32,8 @@ pub struct PackedGemm {
 #[derive(Clone, Debug)]
 enum Weights {
     Scalar(Vec<i8>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(qs8_gemm_3x4_neon::Panels),
     #[cfg(target_arch = "aarch64")]
     DotProd(qs8_gemm_6x16_dotprod::Panels),
 }
@@ -70,13 +76,20 @@ impl PackedGemm {
         let requantize = Requantize::new(epilogue, n, magnitude)?;
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]
+            Isa::Neon(proof) => Weights::Neon(qs8_gemm_3x4_neon::Panels::pack(
+                proof,
+                weights,
+                k,
+                &requantize,
+            )),
+            #[cfg(target_arch = "aarch64")]
             Isa::DotProd(proof) => Weights::DotProd(qs8_gemm_6x16_dotprod::Panels::pack(
                 proof,
                 weights,
                 k,
                 &requantize,
             )),
-            _ => Weights::Scalar(weights.into()),
+            Isa::Scalar => Weights::Scalar(weights.into()),
         };
         Ok(PackedGemm {
             n,
@@ -95,6 +108,8 @@ impl PackedGemm {
     pub fn packed_bytes(&self) -> usize {
         let weights = match &self.weights {
             Weights::Scalar(weights) => weights.len(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(panels) => panels.bytes(),
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(panels) => panels.bytes(),
         };
@@ -122,6 +137,8 @@ impl PackedGemm {
             Weights::Scalar(weights) => {
                 qs8_gemm_scalar::run(weights, self.k, &self.requantize, a, out, out_stride)
             }
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(panels) => panels.run(&self.requantize, a, out, out_stride),
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(panels) => panels.run(&self.requantize, a, out, out_stride),
         }

@@ -1,0 +1,398 @@
+//! Tiles of three rows by four channels with SMULL, SMLAL2 and SADALP, sixteen `k` in lanes.
+//!
+//! Products stay in 16-bit lanes for a whole run, which [`runs`](super::runs) proves safe for the panel's weights; a
+//! panel with two -128 in one lane has no schedule, and each product is widened by itself. Four panels give the sixteen
+//! channels that the epilogue takes at a time.
+//!
+//! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
+//! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
+
+use super::Matrix;
+use super::rows::{block_rows, tiles};
+use super::runs::schedule;
+use crate::isa::Neon;
+use crate::requantize::Requantize;
+use crate::requantize_neon::{Finish, is_short};
+use alloc::vec::Vec;
+use core::arch::aarch64::*;
+
+/// Elements of `k` that one load of a row brings.
+const STEP: usize = 16;
+
+/// Channels of a panel, and of a group of panels.
+const CHANNELS: usize = 4;
+const GROUP: usize = 16;
+
+/// Rows of a tile.
+const ROWS: usize = 3;
+
+/// Weights in panels of four channels, `[panel][k step][channel][16]`, and the epilogue padded to whole groups.
+#[derive(Clone, Debug)]
+pub struct Panels {
+    proof: Neon,
+    k: usize,
+    n: usize,
+    /// The steps of a panel: whole ones, and one for what is left.
+    steps: usize,
+    weights: Vec<i8>,
+    /// The runs of every panel, one after the other.
+    runs: Vec<u16>,
+    /// Where each panel's runs lie in `runs`; `None` where it has no schedule.
+    schedules: Vec<Option<(usize, usize)>>,
+    bias: Vec<i32>,
+    multiplier: Vec<f32>,
+}
+
+impl Panels {
+    pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
+        let n = requantize.bias.len();
+        let whole = k / STEP;
+        let left = k % STEP;
+        let steps = whole + usize::from(left > 0);
+        let mut packed = Vec::new();
+        let (mut runs, mut schedules) = (Vec::new(), Vec::new());
+        for first in (0..n).step_by(CHANNELS) {
+            let start = packed.len();
+            for step in 0..steps {
+                for c in first..first + CHANNELS {
+                    for i in 0..STEP {
+                        let j = if step < whole {
+                            Some(step * STEP + i)
+                        } else {
+                            tail_element(k, left, i)
+                        };
+                        packed.push(j.filter(|_| c < n).map_or(0, |j| weights[c * k + j]));
+                    }
+                }
+            }
+            let steps: Vec<&[i8]> = packed[start..].chunks_exact(CHANNELS * STEP).collect();
+            let (whole_steps, tail) = steps.split_at(whole);
+            let proved = schedule(whole_steps).filter(|_| schedule(tail).is_some());
+            schedules.push(proved.map(|panel_runs| {
+                let start = runs.len();
+                runs.extend(panel_runs);
+                (start, runs.len())
+            }));
+        }
+        let mut bias = requantize.bias.clone();
+        let mut multiplier = requantize.multiplier.clone();
+        bias.resize(n.next_multiple_of(GROUP), 0);
+        multiplier.resize(n.next_multiple_of(GROUP), 0.0);
+        Panels {
+            proof,
+            k,
+            n,
+            steps,
+            weights: packed,
+            runs,
+            schedules,
+            bias,
+            multiplier,
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.weights.len() + 2 * self.runs.len() + size_of_val(&*self.schedules)
+    }
+
+    /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: &mut [i8], out_stride: usize) {
+        let _ = self.proof;
+        // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
+        // as many of `n`.
+        unsafe {
+            if is_short(requantize) {
+                self.run_blocks::<true>(requantize, a, out, out_stride)
+            } else {
+                self.run_blocks::<false>(requantize, a, out, out_stride)
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of `n`.
+    #[target_feature(enable = "neon")]
+    unsafe fn run_blocks<const SHORT: bool>(
+        &self,
+        requantize: &Requantize,
+        a: Matrix,
+        out: &mut [i8],
+        out_stride: usize,
+    ) {
+        let finish = Finish::new(requantize);
+        let block = block_rows(self.k, ROWS);
+        for start in (0..a.rows).step_by(block) {
+            let rows = block.min(a.rows - start);
+            for first in (0..self.n).step_by(GROUP) {
+                for (row, height) in tiles(rows, ROWS) {
+                    // SAFETY: row start + row + height is at most a.rows, so the rows are in `a` and `out`.
+                    unsafe {
+                        let from = a.elements.as_ptr().add((start + row) * a.stride);
+                        let to = out.as_mut_ptr().add((start + row) * out_stride + first);
+                        match height {
+                            3 => self.tile::<3, SHORT>(
+                                first,
+                                &finish,
+                                (from, a.stride),
+                                (to, out_stride),
+                            ),
+                            2 => self.tile::<2, SHORT>(
+                                first,
+                                &finish,
+                                (from, a.stride),
+                                (to, out_stride),
+                            ),
+                            _ => self.tile::<1, SHORT>(
+                                first,
+                                &finish,
+                                (from, a.stride),
+                                (to, out_stride),
+                            ),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Computes `HEIGHT` rows of the group of channels that starts at `first`.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `HEIGHT` rows of `k`, `out` to as many of the channels from `first` on, at the given strides.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn tile<const HEIGHT: usize, const SHORT: bool>(
+        &self,
+        first: usize,
+        finish: &Finish,
+        (a, a_stride): (*const i8, usize),
+        (out, out_stride): (*mut i8, usize),
+    ) {
+        let channels = (self.n - first).min(GROUP);
+        let rows: [*const i8; HEIGHT] = core::array::from_fn(|r| a.wrapping_add(r * a_stride));
+        // SAFETY: no bits of a vector of integers are invalid.
+        let mut sums: [[int32x4_t; HEIGHT]; GROUP / CHANNELS] = unsafe { core::mem::zeroed() };
+        for (p, sums) in sums
+            .iter_mut()
+            .enumerate()
+            .take(channels.div_ceil(CHANNELS))
+        {
+            // SAFETY: the caller's; biases are padded to whole groups.
+            unsafe {
+                let bias = vld1q_s32(self.bias.as_ptr().add(first + p * CHANNELS));
+                *sums = self
+                    .panel_sums(first / CHANNELS + p, rows)
+                    .map(|sum| vaddq_s32(sum, bias));
+            }
+        }
+        // SAFETY: multipliers are padded to whole groups; a row of `out` has `channels` more bytes, and no more are
+        // written.
+        unsafe {
+            let multiplier = self.multiplier.as_ptr().add(first);
+            let multiplier = core::array::from_fn(|p| vld1q_f32(multiplier.add(p * CHANNELS)));
+            for r in 0..HEIGHT {
+                let row = finish
+                    .bytes16::<SHORT>([sums[0][r], sums[1][r], sums[2][r], sums[3][r]], multiplier);
+                let out = out.add(r * out_stride);
+                if channels == GROUP {
+                    vst1q_s8(out, row);
+                } else if channels == GROUP / 2 {
+                    vst1_s8(out, vget_low_s8(row));
+                } else {
+                    let mut bytes = [0_i8; GROUP];
+                    vst1q_s8(bytes.as_mut_ptr(), row);
+                    out.copy_from_nonoverlapping(bytes.as_ptr(), channels);
+                }
+            }
+        }
+    }
+
+    /// The sums of a panel's four channels for each row.
+    ///
+    /// # Safety
+    ///
+    /// Each of `rows` points to `k` elements.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn panel_sums<const HEIGHT: usize>(
+        &self,
+        panel: usize,
+        mut rows: [*const i8; HEIGHT],
+    ) -> [int32x4_t; HEIGHT] {
+        // SAFETY: whole steps read the first `k / STEP * STEP` elements of each row, the tail the last of them; the runs
+        // of a panel add up to its whole steps, and it has weights for each step and the tail.
+        unsafe {
+            let mut weights = self
+                .weights
+                .as_ptr()
+                .add(panel * self.steps * CHANNELS * STEP);
+            let mut sums = [[vdupq_n_s32(0); CHANNELS]; HEIGHT];
+            if let Some((start, end)) = self.schedules[panel] {
+                for &len in self.runs.get_unchecked(start..end) {
+                    add_run(&mut sums, &mut rows, &mut weights, len);
+                }
+            } else {
+                for _ in 0..self.k / STEP {
+                    let values = rows.map(|row| vld1q_s8(row));
+                    add_single(&mut sums, values, weights);
+                    rows = rows.map(|row| row.add(STEP));
+                    weights = weights.add(CHANNELS * STEP);
+                }
+            }
+            let left = self.k % STEP;
+            if left > 0 {
+                self.add_tail(&mut sums, rows, weights, self.schedules[panel].is_some());
+            }
+            sums.map(|[a, b, c, d]| vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)))
+        }
+    }
+
+    /// Adds the products of the last `k % STEP` elements.
+    ///
+    /// # Safety
+    ///
+    /// Each of `rows` points to the last `k % STEP` elements of a row of `k`, `weights` to the tail's.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn add_tail<const HEIGHT: usize>(
+        &self,
+        sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
+        rows: [*const i8; HEIGHT],
+        weights: *const i8,
+        paired: bool,
+    ) {
+        let left = self.k % STEP;
+        // SAFETY: a load ends where the row ends, and starts within the row, which has as many elements or is copied.
+        unsafe {
+            if left <= 8 && self.k >= 8 {
+                for c in 0..CHANNELS {
+                    let weights = vld1_s8(weights.add(c * STEP));
+                    for r in 0..HEIGHT {
+                        let product = vmull_s8(vld1_s8(rows[r].add(left).sub(8)), weights);
+                        sums[r][c] = vpadalq_s16(sums[r][c], product);
+                    }
+                }
+                return;
+            }
+            let values = rows.map(|row| {
+                if self.k >= STEP {
+                    vld1q_s8(row.add(left).sub(STEP))
+                } else {
+                    let mut padded = [0_i8; STEP];
+                    let at = if left <= 8 { 8 - left } else { STEP - left };
+                    row.copy_to_nonoverlapping(padded[at..].as_mut_ptr(), left);
+                    vld1q_s8(padded.as_ptr())
+                }
+            });
+            if paired {
+                add_pair(sums, values, weights);
+            } else {
+                add_single(sums, values, weights);
+            }
+        }
+    }
+}
+
+/// Which element of `k` the tail's lane `i` multiplies: the last `left` ones, at the end of a half step where that is
+/// enough, else of a whole one.
+fn tail_element(k: usize, left: usize, i: usize) -> Option<usize> {
+    let end = if left <= 8 { 8 } else { STEP };
+    (end - left..end).contains(&i).then(|| k + i - end)
+}
+
+/// Adds a run of `len` steps, at least one: products stay in 16 bits until its end.
+///
+/// # Safety
+///
+/// Each of `rows` points to `len` steps, `weights` to as many; both are left behind them. No lane can leave 16 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn add_run<const HEIGHT: usize>(
+    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
+    rows: &mut [*const i8; HEIGHT],
+    weights: &mut *const i8,
+    len: u16,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let load = |rows: &mut [*const i8; HEIGHT], weights: &mut *const i8| {
+            let values = rows.map(|row| vld1q_s8(row));
+            let registers: [int8x16_t; CHANNELS] =
+                core::array::from_fn(|c| vld1q_s8(weights.add(c * STEP)));
+            *rows = rows.map(|row| row.add(STEP));
+            *weights = weights.add(CHANNELS * STEP);
+            (values, registers)
+        };
+        let (values, w) = load(rows, weights);
+        let mut partial: [[int16x8_t; CHANNELS]; HEIGHT] = core::array::from_fn(|r| {
+            core::array::from_fn(|c| {
+                vmlal_high_s8(
+                    vmull_s8(vget_low_s8(values[r]), vget_low_s8(w[c])),
+                    values[r],
+                    w[c],
+                )
+            })
+        });
+        for _ in 1..len {
+            let (values, w) = load(rows, weights);
+            for r in 0..HEIGHT {
+                for c in 0..CHANNELS {
+                    let low = vmlal_s8(partial[r][c], vget_low_s8(values[r]), vget_low_s8(w[c]));
+                    partial[r][c] = vmlal_high_s8(low, values[r], w[c]);
+                }
+            }
+        }
+        for r in 0..HEIGHT {
+            for c in 0..CHANNELS {
+                sums[r][c] = vpadalq_s16(sums[r][c], partial[r][c]);
+            }
+        }
+    }
+}
+
+/// Adds one step whose halves fit 16 bits together.
+///
+/// # Safety
+///
+/// `weights` points to a step.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn add_pair<const HEIGHT: usize>(
+    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
+    values: [int8x16_t; HEIGHT],
+    weights: *const i8,
+) {
+    for c in 0..CHANNELS {
+        // SAFETY: the caller's.
+        let w = unsafe { vld1q_s8(weights.add(c * STEP)) };
+        for r in 0..HEIGHT {
+            let low = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
+            sums[r][c] = vpadalq_s16(sums[r][c], vmlal_high_s8(low, values[r], w));
+        }
+    }
+}
+
+/// Adds one step, each half widened by itself.
+///
+/// # Safety
+///
+/// `weights` points to a step.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn add_single<const HEIGHT: usize>(
+    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
+    values: [int8x16_t; HEIGHT],
+    weights: *const i8,
+) {
+    for c in 0..CHANNELS {
+        // SAFETY: the caller's.
+        let w = unsafe { vld1q_s8(weights.add(c * STEP)) };
+        for r in 0..HEIGHT {
+            let low = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
+            let high = vmull_high_s8(values[r], w);
+            sums[r][c] = vpadalq_s16(vpadalq_s16(sums[r][c], low), high);
+        }
+    }
+}
