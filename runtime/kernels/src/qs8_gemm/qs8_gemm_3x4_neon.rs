@@ -8,12 +8,13 @@
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
 use super::Matrix;
-use super::rows::{block_rows, tiles};
+use super::neon_3x4_loop::{Group, Tail};
+use super::rows::block_rows;
 use super::runs::schedule;
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 
 /// Elements of `k` that one load of a row brings.
@@ -35,11 +36,12 @@ pub struct Panels {
     /// The steps of a panel: whole ones, and one for what is left.
     steps: usize,
     weights: Vec<i8>,
-    /// The runs of every panel, one after the other.
+    /// The runs of every panel, one after the other, each panel's ended by a 0.
     runs: Vec<u16>,
-    /// Where each panel's runs lie in `runs`; `None` where it has no schedule.
-    schedules: Vec<Option<(usize, usize)>>,
-    bias: Vec<i32>,
+    /// Where each group's runs start in `runs`; `None` where one of its panels has no schedule.
+    schedules: Vec<Option<usize>>,
+    /// Each panel's biases, in the first of the four partial sums of a channel.
+    bias: Vec<[i32; 16]>,
     multiplier: Vec<f32>,
 }
 
@@ -67,16 +69,22 @@ impl Panels {
             }
             let steps: Vec<&[i8]> = packed[start..].chunks_exact(CHANNELS * STEP).collect();
             let (whole_steps, tail) = steps.split_at(whole);
-            let proved = schedule(whole_steps).filter(|_| schedule(tail).is_some());
-            schedules.push(proved.map(|panel_runs| {
-                let start = runs.len();
-                runs.extend(panel_runs);
-                (start, runs.len())
-            }));
+            if first % GROUP == 0 {
+                schedules.push((k >= STEP).then_some(runs.len()));
+            }
+            match schedule(whole_steps) {
+                Some(panel_runs) if schedule(tail).is_some() => {
+                    runs.extend(panel_runs);
+                    runs.push(0);
+                }
+                _ => schedules[first / GROUP] = None,
+            }
         }
-        let mut bias = requantize.bias.clone();
+        let mut bias = vec![[0; 16]; n.div_ceil(CHANNELS)];
+        for (c, &value) in requantize.bias.iter().enumerate() {
+            bias[c / CHANNELS][c % CHANNELS * 4] = value;
+        }
         let mut multiplier = requantize.multiplier.clone();
-        bias.resize(n.next_multiple_of(GROUP), 0);
         multiplier.resize(n.next_multiple_of(GROUP), 0.0);
         Panels {
             proof,
@@ -125,30 +133,16 @@ impl Panels {
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             for first in (0..self.n).step_by(GROUP) {
-                for (row, height) in tiles(rows, ROWS) {
-                    // SAFETY: row start + row + height is at most a.rows, so the rows are in `a` and `out`.
+                for row in (0..rows).step_by(ROWS) {
+                    // SAFETY: a tile's rows end at a.rows at the latest, so they are in `a` and `out`.
                     unsafe {
-                        let from = a.elements.as_ptr().add((start + row) * a.stride);
-                        let to = out.as_mut_ptr().add((start + row) * out_stride + first);
-                        match height {
-                            3 => self.tile::<3, SHORT>(
-                                first,
-                                &finish,
-                                (from, a.stride),
-                                (to, out_stride),
-                            ),
-                            2 => self.tile::<2, SHORT>(
-                                first,
-                                &finish,
-                                (from, a.stride),
-                                (to, out_stride),
-                            ),
-                            _ => self.tile::<1, SHORT>(
-                                first,
-                                &finish,
-                                (from, a.stride),
-                                (to, out_stride),
-                            ),
+                        let a = (a.elements.as_ptr().add((start + row) * a.stride), a.stride);
+                        let out = out.as_mut_ptr().add((start + row) * out_stride + first);
+                        let out = (out, out_stride);
+                        match rows - row {
+                            1 => self.tile::<1, SHORT>(first, &finish, a, out),
+                            2 => self.tile::<2, SHORT>(first, &finish, a, out),
+                            _ => self.tile::<3, SHORT>(first, &finish, a, out),
                         }
                     }
                 }
@@ -174,17 +168,35 @@ impl Panels {
         let rows: [*const i8; HEIGHT] = core::array::from_fn(|r| a.wrapping_add(r * a_stride));
         // SAFETY: no bits of a vector of integers are invalid.
         let mut sums: [[int32x4_t; HEIGHT]; GROUP / CHANNELS] = unsafe { core::mem::zeroed() };
-        for (p, sums) in sums
-            .iter_mut()
-            .enumerate()
-            .take(channels.div_ceil(CHANNELS))
-        {
-            // SAFETY: the caller's; biases are padded to whole groups.
-            unsafe {
-                let bias = vld1q_s32(self.bias.as_ptr().add(first + p * CHANNELS));
-                *sums = self
-                    .panel_sums(first / CHANNELS + p, rows)
-                    .map(|sum| vaddq_s32(sum, bias));
+        // SAFETY: the caller's; biases, weights and runs were packed for the group.
+        unsafe {
+            match self.schedules[first / GROUP] {
+                Some(start) if HEIGHT == ROWS => {
+                    let panel = first / CHANNELS;
+                    let group = Group {
+                        bias: self.bias.as_ptr().add(panel),
+                        weights: self
+                            .weights
+                            .as_ptr()
+                            .add(panel * self.steps * CHANNELS * STEP),
+                        runs: self.runs.as_ptr().add(start),
+                        panels: channels.div_ceil(CHANNELS),
+                        k: self.k,
+                        tail: tail_of(self.k),
+                    };
+                    let mut three = [[vdupq_n_s32(0); ROWS]; GROUP / CHANNELS];
+                    group.sums(core::array::from_fn(|r| rows[r % HEIGHT]), &mut three);
+                    sums = three.map(|panel| core::array::from_fn(|r| panel[r % ROWS]));
+                }
+                schedule => {
+                    for (p, sums) in sums
+                        .iter_mut()
+                        .enumerate()
+                        .take(channels.div_ceil(CHANNELS))
+                    {
+                        *sums = self.panel_sums(first / CHANNELS + p, rows, schedule.is_some());
+                    }
+                }
             }
         }
         // SAFETY: multipliers are padded to whole groups; a row of `out` has `channels` more bytes, and no more are
@@ -220,6 +232,7 @@ impl Panels {
         &self,
         panel: usize,
         mut rows: [*const i8; HEIGHT],
+        paired: bool,
     ) -> [int32x4_t; HEIGHT] {
         // SAFETY: whole steps read the first `k / STEP * STEP` elements of each row, the tail the last of them; the runs
         // of a panel add up to its whole steps, and it has weights for each step and the tail.
@@ -228,22 +241,22 @@ impl Panels {
                 .weights
                 .as_ptr()
                 .add(panel * self.steps * CHANNELS * STEP);
-            let mut sums = [[vdupq_n_s32(0); CHANNELS]; HEIGHT];
-            if let Some((start, end)) = self.schedules[panel] {
-                for &len in self.runs.get_unchecked(start..end) {
-                    add_run(&mut sums, &mut rows, &mut weights, len);
-                }
-            } else {
-                for _ in 0..self.k / STEP {
-                    let values = rows.map(|row| vld1q_s8(row));
+            let bias = self.bias[panel].as_ptr();
+            let bias = core::array::from_fn(|c| vld1q_s32(bias.add(4 * c)));
+            let mut sums: [[int32x4_t; CHANNELS]; HEIGHT] = [bias; HEIGHT];
+            for _ in 0..self.k / STEP {
+                let values = rows.map(|row| vld1q_s8(row));
+                if paired {
+                    add_pair(&mut sums, values, weights);
+                } else {
                     add_single(&mut sums, values, weights);
-                    rows = rows.map(|row| row.add(STEP));
-                    weights = weights.add(CHANNELS * STEP);
                 }
+                rows = rows.map(|row| row.add(STEP));
+                weights = weights.add(CHANNELS * STEP);
             }
             let left = self.k % STEP;
             if left > 0 {
-                self.add_tail(&mut sums, rows, weights, self.schedules[panel].is_some());
+                self.add_tail(&mut sums, rows, weights, paired);
             }
             sums.map(|[a, b, c, d]| vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)))
         }
@@ -295,61 +308,19 @@ impl Panels {
     }
 }
 
+fn tail_of(k: usize) -> Tail {
+    match k % STEP {
+        0 => Tail::None,
+        1..=8 => Tail::Half,
+        _ => Tail::Whole,
+    }
+}
+
 /// Which element of `k` the tail's lane `i` multiplies: the last `left` ones, at the end of a half step where that is
 /// enough, else of a whole one.
 fn tail_element(k: usize, left: usize, i: usize) -> Option<usize> {
     let end = if left <= 8 { 8 } else { STEP };
     (end - left..end).contains(&i).then(|| k + i - end)
-}
-
-/// Adds a run of `len` steps, at least one: products stay in 16 bits until its end.
-///
-/// # Safety
-///
-/// Each of `rows` points to `len` steps, `weights` to as many; both are left behind them. No lane can leave 16 bits.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn add_run<const HEIGHT: usize>(
-    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
-    rows: &mut [*const i8; HEIGHT],
-    weights: &mut *const i8,
-    len: u16,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        let load = |rows: &mut [*const i8; HEIGHT], weights: &mut *const i8| {
-            let values = rows.map(|row| vld1q_s8(row));
-            let registers: [int8x16_t; CHANNELS] =
-                core::array::from_fn(|c| vld1q_s8(weights.add(c * STEP)));
-            *rows = rows.map(|row| row.add(STEP));
-            *weights = weights.add(CHANNELS * STEP);
-            (values, registers)
-        };
-        let (values, w) = load(rows, weights);
-        let mut partial: [[int16x8_t; CHANNELS]; HEIGHT] = core::array::from_fn(|r| {
-            core::array::from_fn(|c| {
-                vmlal_high_s8(
-                    vmull_s8(vget_low_s8(values[r]), vget_low_s8(w[c])),
-                    values[r],
-                    w[c],
-                )
-            })
-        });
-        for _ in 1..len {
-            let (values, w) = load(rows, weights);
-            for r in 0..HEIGHT {
-                for c in 0..CHANNELS {
-                    let low = vmlal_s8(partial[r][c], vget_low_s8(values[r]), vget_low_s8(w[c]));
-                    partial[r][c] = vmlal_high_s8(low, values[r], w[c]);
-                }
-            }
-        }
-        for r in 0..HEIGHT {
-            for c in 0..CHANNELS {
-                sums[r][c] = vpadalq_s16(sums[r][c], partial[r][c]);
-            }
-        }
-    }
 }
 
 /// Adds one step whose halves fit 16 bits together.
