@@ -4,7 +4,11 @@
 //!
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
+#[cfg(target_arch = "aarch64")]
+mod qs8_dwconv_16c2x_neon;
 mod qs8_dwconv_scalar;
+#[cfg(any(target_arch = "aarch64", test))]
+mod ring;
 
 use crate::requantize::{Epilogue, PackError, Requantize};
 use crate::{Isa, Window};
@@ -25,6 +29,8 @@ pub struct PackedDepthwise {
 #[derive(Clone, Debug)]
 enum Weights {
     Scalar(Vec<i8>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(qs8_dwconv_16c2x_neon::Blocks),
 }
 
 /// The input, `[h, w, c]`, and what surrounds it.
@@ -70,7 +76,21 @@ impl PackedDepthwise {
         };
         let requantize = Requantize::new(epilogue, channels, magnitude)?;
         let weights = match isa {
-            _ => Weights::Scalar(weights.into()),
+            Isa::Scalar => Weights::Scalar(weights.into()),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(proof) => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
+                proof,
+                weights,
+                window.kernel,
+                &requantize,
+            )),
+            #[cfg(target_arch = "aarch64")]
+            Isa::DotProd(proof) => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
+                proof.neon(),
+                weights,
+                window.kernel,
+                &requantize,
+            )),
         };
         Ok(PackedDepthwise {
             channels,
@@ -90,14 +110,22 @@ impl PackedDepthwise {
     pub fn packed_bytes(&self) -> usize {
         let weights = match &self.weights {
             Weights::Scalar(weights) => weights.len(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(blocks) => blocks.bytes(),
         };
         weights + 8 * self.channels
     }
 
     /// The elements of scratch that a run on an input of `[h, w]` needs, whatever its rows.
-    pub fn scratch_len(&self, _size: [usize; 2]) -> usize {
-        match &self.weights {
-            Weights::Scalar(_) => 0,
+    pub fn scratch_len(&self, size: [usize; 2]) -> usize {
+        match (&self.weights, self.window.output(size)) {
+            (Weights::Scalar(_), _) | (_, None) => 0,
+            #[cfg(target_arch = "aarch64")]
+            (Weights::Neon(_), Some([_, out_width])) => {
+                ring::Shape::new(&self.window, out_width, self.channels).len()
+            }
+            #[cfg(not(target_arch = "aarch64"))]
+            (_, Some(_)) => 0,
         }
     }
 
@@ -136,6 +164,172 @@ impl PackedDepthwise {
         match &self.weights {
             Weights::Scalar(weights) => {
                 qs8_dwconv_scalar::run(weights, &self.window, &self.requantize, image, rows, out)
+            }
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(blocks) => {
+                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::{Guarded, Place, fills, isas};
+
+    /// Holds every instruction set to the specification: all rows at once, and row by row.
+    fn check(
+        weights: &[i8],
+        input: &[i8],
+        size: [usize; 2],
+        channels: usize,
+        window: Window,
+        points: [i8; 2],
+    ) {
+        let Some([oh, ow]) = window.output(size) else {
+            return;
+        };
+        let input = &input[..size[0] * size[1] * channels];
+        let weights = &weights[..window.taps() * channels];
+        let bias: Vec<i32> = (0..channels as i32).map(|c| c * 100 - 900).collect();
+        let multiplier: Vec<f32> = (0..channels)
+            .map(|c| 0.003 + 0.002 * (c % 3) as f32)
+            .collect();
+        let [input_zero_point, zero_point] = points;
+        let epilogue = Epilogue {
+            bias: &bias,
+            multiplier: &multiplier,
+            zero_point,
+            min: -128,
+            max: 127,
+        };
+        let pack = |isa| {
+            PackedDepthwise::new(isa, weights, channels, window, input_zero_point, epilogue)
+                .unwrap()
+        };
+        let mut expected = vec![0; oh * ow * channels];
+        pack(Isa::Scalar).run(input, size, 0..oh, &mut expected, &mut []);
+        for isa in isas() {
+            let packed = pack(isa);
+            for place in Place::ALL {
+                let input = Guarded::new(input, place);
+                let mut scratch = Guarded::new(&vec![77; packed.scratch_len(size)], place);
+                let mut out = Guarded::new(&vec![99; expected.len()], place);
+                packed.run(&input, size, 0..oh, &mut out, &mut scratch);
+                assert!(
+                    *out == *expected,
+                    "{}: {size:?} {window:?} {channels} {place:?}",
+                    isa.name()
+                );
+                out.fill(99);
+                for y in 0..oh {
+                    let row = &mut out[y * ow * channels..][..ow * channels];
+                    packed.run(&input, size, y..y + 1, row, &mut scratch);
+                }
+                assert!(
+                    *out == *expected,
+                    "{}: row by row {size:?} {window:?} {channels}",
+                    isa.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_specification_counts_padding_as_the_zero_point() {
+        let window = Window {
+            kernel: [1, 2],
+            strides: [1, 1],
+            pads: [0, 1, 0, 0],
+        };
+        let epilogue = Epilogue {
+            bias: &[0, 1],
+            multiplier: &[1.0, 0.5],
+            zero_point: 0,
+            min: -128,
+            max: 127,
+        };
+        let packed =
+            PackedDepthwise::new(Isa::Scalar, &[1, 2, 3, 4], 2, window, -4, epilogue).unwrap();
+        let mut out = [0; 4];
+        packed.run(&[5, 6, 7, 8], [1, 2], 0..1, &mut out, &mut []);
+        // Channel 0: -4 + 3 * 5, 5 + 3 * 7; channel 1: (-8 + 4 * 6 + 1) / 2, (12 + 4 * 8 + 1) / 2, ties to even.
+        assert_eq!(out, [11, 8, 26, 22]);
+    }
+
+    #[test]
+    fn every_size_stride_and_pad_equals_the_specification() {
+        let [.., weights, input] = fills(4096);
+        for kernel in [[3, 3], [5, 5], [1, 1], [2, 4]] {
+            for strides in [[1, 1], [2, 2], [1, 2], [3, 1]] {
+                for pads in [[0; 4], [1; 4], [0, 0, 1, 1], [2, 2, 2, 2], [4, 0, 1, 6]] {
+                    for size in [[1, 1], [3, 4], [5, 5], [8, 7]] {
+                        for channels in [1, 16, 23] {
+                            check(
+                                &weights,
+                                &input,
+                                size,
+                                channels,
+                                Window {
+                                    kernel,
+                                    strides,
+                                    pads,
+                                },
+                                [-128, -3],
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_tail_of_channels_equals_the_specification() {
+        let [.., weights, input] = fills(8192);
+        let small: Vec<i8> = weights.iter().map(|w| w / 4).collect();
+        for channels in 1..=50 {
+            for (kernel, pad) in [(3, 1), (5, 2)] {
+                let window = Window {
+                    kernel: [kernel; 2],
+                    strides: [1, 1],
+                    pads: [pad; 4],
+                };
+                check(&weights, &input, [4, 5], channels, window, [-128, -128]);
+                check(&small, &input, [4, 5], channels, window, [3, 7]);
+            }
+        }
+    }
+
+    #[test]
+    fn wide_images_equal_the_specification() {
+        let [.., weights, input] = fills(3 * 300 * 33);
+        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
+        for strides in [[1, 1], [2, 2]] {
+            let window = Window {
+                kernel: [3, 3],
+                strides,
+                pads: [1; 4],
+            };
+            check(&small, &input, [3, 300], 33, window, [-128, -128]);
+        }
+    }
+
+    #[test]
+    fn extremes_equal_the_specification() {
+        for weights in fills(25 * 18) {
+            for input in fills(6 * 6 * 18) {
+                for (kernel, pad) in [(3, 1), (5, 2)] {
+                    for point in [-128, 0, 127] {
+                        let window = Window {
+                            kernel: [kernel; 2],
+                            strides: [1, 1],
+                            pads: [pad; 4],
+                        };
+                        check(&weights, &input, [6, 6], 18, window, [point, point]);
+                    }
+                }
             }
         }
     }
