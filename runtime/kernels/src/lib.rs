@@ -24,6 +24,8 @@ mod qs8_gavgpool;
 mod qs8_gemm;
 mod qs8_gemv;
 mod quantize;
+#[cfg(target_arch = "aarch64")]
+mod reals_neon;
 mod requantize;
 #[cfg(target_arch = "aarch64")]
 mod requantize_neon;
