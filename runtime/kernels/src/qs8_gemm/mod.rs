@@ -6,6 +6,8 @@
 //! Limits: weights have no zero point. See [`Epilogue`].
 
 #[cfg(target_arch = "aarch64")]
+mod dotprod_6x16_loop;
+#[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;

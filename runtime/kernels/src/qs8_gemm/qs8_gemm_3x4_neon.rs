@@ -16,6 +16,7 @@ use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
+use core::ops::Range;
 
 /// Elements of `k` that one load of a row brings.
 const STEP: usize = 16;
@@ -133,18 +134,93 @@ impl Panels {
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             for first in (0..self.n).step_by(GROUP) {
-                for row in (0..rows).step_by(ROWS) {
-                    // SAFETY: a tile's rows end at a.rows at the latest, so they are in `a` and `out`.
-                    unsafe {
-                        let a = (a.elements.as_ptr().add((start + row) * a.stride), a.stride);
-                        let out = out.as_mut_ptr().add((start + row) * out_stride + first);
-                        let out = (out, out_stride);
-                        match rows - row {
-                            1 => self.tile::<1, SHORT>(first, &finish, a, out),
-                            2 => self.tile::<2, SHORT>(first, &finish, a, out),
-                            _ => self.tile::<3, SHORT>(first, &finish, a, out),
-                        }
-                    }
+                // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`.
+                unsafe {
+                    let a = (a.elements.as_ptr().add(start * a.stride), a.stride);
+                    let out = (out.as_mut_ptr().add(start * out_stride + first), out_stride);
+                    let done = self.run_full::<SHORT>(first, &finish, a, out, rows);
+                    self.run_rest::<SHORT>(first, &finish, a, out, done..rows);
+                }
+            }
+        }
+    }
+
+    /// Whole tiles of the group of channels that starts at `first`, where it has a schedule, in the assembly loop; gives
+    /// the rows that are done.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the channels from `first` on, at the given strides.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    unsafe fn run_full<const SHORT: bool>(
+        &self,
+        first: usize,
+        finish: &Finish,
+        (mut a, a_stride): (*const i8, usize),
+        (mut out, out_stride): (*mut i8, usize),
+        rows: usize,
+    ) -> usize {
+        let Some(start) = self.schedules[first / GROUP] else {
+            return 0;
+        };
+        let finish = *finish;
+        let panel = first / CHANNELS;
+        let channels = (self.n - first).min(GROUP);
+        let group = Group {
+            bias: self.bias[panel..].as_ptr(),
+            weights: self.weights[panel * self.steps * CHANNELS * STEP..].as_ptr(),
+            runs: self.runs[start..].as_ptr(),
+            panels: channels.div_ceil(CHANNELS),
+            k: self.k,
+            tail: tail_of(self.k),
+        };
+        let multiplier = &self.multiplier[first..][..GROUP];
+        let mut sums = [[vdupq_n_s32(0); ROWS]; GROUP / CHANNELS];
+        for _ in 0..rows / ROWS {
+            // SAFETY: the caller's; the tiles are the rows in order. Biases, weights and runs were packed for the group,
+            // multipliers are padded to whole groups.
+            unsafe {
+                let row = |r: usize| a.wrapping_add(r * a_stride);
+                group.sums([row(0), row(1), row(2)], &mut sums);
+                let multiplier =
+                    core::array::from_fn(|p| vld1q_f32(multiplier.as_ptr().add(p * CHANNELS)));
+                for r in 0..ROWS {
+                    let sums = [sums[0][r], sums[1][r], sums[2][r], sums[3][r]];
+                    let bytes = finish.bytes16::<SHORT>(sums, multiplier);
+                    store(bytes, channels, out.wrapping_add(r * out_stride));
+                }
+            }
+            a = a.wrapping_add(ROWS * a_stride);
+            out = out.wrapping_add(ROWS * out_stride);
+        }
+        rows / ROWS * ROWS
+    }
+
+    /// What the assembly loop leaves: rows below a whole tile, and groups without a schedule.
+    ///
+    /// # Safety
+    ///
+    /// As for [`run_full`](Self::run_full); `rows` are among the rows.
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    unsafe fn run_rest<const SHORT: bool>(
+        &self,
+        first: usize,
+        finish: &Finish,
+        (a, a_stride): (*const i8, usize),
+        (out, out_stride): (*mut i8, usize),
+        rows: Range<usize>,
+    ) {
+        for row in rows.clone().step_by(2) {
+            // SAFETY: the caller's.
+            unsafe {
+                let a = (a.add(row * a_stride), a_stride);
+                let out = (out.add(row * out_stride), out_stride);
+                if row + 1 < rows.end {
+                    self.tile::<2, SHORT>(first, finish, a, out);
+                } else {
+                    self.tile::<1, SHORT>(first, finish, a, out);
                 }
             }
         }
@@ -168,36 +244,14 @@ impl Panels {
         let rows: [*const i8; HEIGHT] = core::array::from_fn(|r| a.wrapping_add(r * a_stride));
         // SAFETY: no bits of a vector of integers are invalid.
         let mut sums: [[int32x4_t; HEIGHT]; GROUP / CHANNELS] = unsafe { core::mem::zeroed() };
-        // SAFETY: the caller's; biases, weights and runs were packed for the group.
-        unsafe {
-            match self.schedules[first / GROUP] {
-                Some(start) if HEIGHT == ROWS => {
-                    let panel = first / CHANNELS;
-                    let group = Group {
-                        bias: self.bias.as_ptr().add(panel),
-                        weights: self
-                            .weights
-                            .as_ptr()
-                            .add(panel * self.steps * CHANNELS * STEP),
-                        runs: self.runs.as_ptr().add(start),
-                        panels: channels.div_ceil(CHANNELS),
-                        k: self.k,
-                        tail: tail_of(self.k),
-                    };
-                    let mut three = [[vdupq_n_s32(0); ROWS]; GROUP / CHANNELS];
-                    group.sums(core::array::from_fn(|r| rows[r % HEIGHT]), &mut three);
-                    sums = three.map(|panel| core::array::from_fn(|r| panel[r % ROWS]));
-                }
-                schedule => {
-                    for (p, sums) in sums
-                        .iter_mut()
-                        .enumerate()
-                        .take(channels.div_ceil(CHANNELS))
-                    {
-                        *sums = self.panel_sums(first / CHANNELS + p, rows, schedule.is_some());
-                    }
-                }
-            }
+        let paired = self.schedules[first / GROUP].is_some();
+        for (p, sums) in sums
+            .iter_mut()
+            .enumerate()
+            .take(channels.div_ceil(CHANNELS))
+        {
+            // SAFETY: the caller's.
+            *sums = unsafe { self.panel_sums(first / CHANNELS + p, rows, paired) };
         }
         // SAFETY: multipliers are padded to whole groups; a row of `out` has `channels` more bytes, and no more are
         // written.
@@ -207,16 +261,7 @@ impl Panels {
             for r in 0..HEIGHT {
                 let row = finish
                     .bytes16::<SHORT>([sums[0][r], sums[1][r], sums[2][r], sums[3][r]], multiplier);
-                let out = out.add(r * out_stride);
-                if channels == GROUP {
-                    vst1q_s8(out, row);
-                } else if channels == GROUP / 2 {
-                    vst1_s8(out, vget_low_s8(row));
-                } else {
-                    let mut bytes = [0_i8; GROUP];
-                    vst1q_s8(bytes.as_mut_ptr(), row);
-                    out.copy_from_nonoverlapping(bytes.as_ptr(), channels);
-                }
+                store(row, channels, out.add(r * out_stride));
             }
         }
     }
@@ -304,6 +349,28 @@ impl Panels {
             } else {
                 add_single(sums, values, weights);
             }
+        }
+    }
+}
+
+/// Writes the first `channels` bytes, at most sixteen.
+///
+/// # Safety
+///
+/// `out` points to `channels` bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
+    // SAFETY: the caller's.
+    unsafe {
+        if channels == GROUP {
+            vst1q_s8(out, bytes);
+        } else if channels == GROUP / 2 {
+            vst1_s8(out, vget_low_s8(bytes));
+        } else {
+            let mut lanes = [0_i8; GROUP];
+            vst1q_s8(lanes.as_mut_ptr(), bytes);
+            out.copy_from_nonoverlapping(lanes.as_ptr(), channels);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! a row. A row shorter than sixteen is copied behind zeros first.
 
 use super::Matrix;
+use super::dotprod_6x16_loop;
 use super::rows::{block_rows, tiles};
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
@@ -96,44 +97,27 @@ impl Panels {
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             for first in (0..self.n).step_by(4 * WIDE) {
-                let channels = self.n - first;
                 let panel = Panel {
                     weights: self.weights[first * 4 * k_quads(self.k).len()..].as_ptr(),
                     bias: self.bias[first..].as_ptr(),
                     multiplier: self.multiplier[first..].as_ptr(),
                     k: self.k,
-                    channels,
+                    channels: self.n - first,
                     finish,
                     a_stride: a.stride,
                     out_stride,
                 };
-                let (tall, wide) = if quads_of(channels) == WIDE {
-                    (6, true)
-                } else {
-                    (8, false)
-                };
-                for (row, height) in tiles(rows, tall) {
-                    // SAFETY: row start + row + height is at most a.rows, so the rows are in `a` and `out`; the panel's
-                    // weights, biases and multipliers were packed for `quads_of(channels)` quads.
-                    unsafe {
-                        let a = a.elements.as_ptr().add((start + row) * a.stride);
-                        let out = out.as_mut_ptr().add((start + row) * out_stride + first);
-                        match (height, wide) {
-                            (6, true) => panel.tile::<6, WIDE, SHORT>(a, out),
-                            (5, true) => panel.tile::<5, WIDE, SHORT>(a, out),
-                            (4, true) => panel.tile::<4, WIDE, SHORT>(a, out),
-                            (3, true) => panel.tile::<3, WIDE, SHORT>(a, out),
-                            (2, true) => panel.tile::<2, WIDE, SHORT>(a, out),
-                            (_, true) => panel.tile::<1, WIDE, SHORT>(a, out),
-                            (8, _) => panel.tile::<8, NARROW, SHORT>(a, out),
-                            (7, _) => panel.tile::<7, NARROW, SHORT>(a, out),
-                            (6, _) => panel.tile::<6, NARROW, SHORT>(a, out),
-                            (5, _) => panel.tile::<5, NARROW, SHORT>(a, out),
-                            (4, _) => panel.tile::<4, NARROW, SHORT>(a, out),
-                            (3, _) => panel.tile::<3, NARROW, SHORT>(a, out),
-                            (2, _) => panel.tile::<2, NARROW, SHORT>(a, out),
-                            _ => panel.tile::<1, NARROW, SHORT>(a, out),
-                        }
+                // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`; the panel's weights,
+                // biases and multipliers were packed for `quads_of(channels)` quads.
+                unsafe {
+                    let a = a.elements.as_ptr().add(start * a.stride);
+                    let out = out.as_mut_ptr().add(start * out_stride + first);
+                    if quads_of(panel.channels) == NARROW {
+                        panel.run_narrow::<SHORT>(a, out, rows);
+                    } else if panel.channels >= 4 * WIDE && self.k >= STEP && rows > 4 {
+                        panel.run_full::<SHORT>(a, out, rows);
+                    } else {
+                        panel.run_wide::<SHORT>(a, out, rows);
                     }
                 }
             }
@@ -176,6 +160,114 @@ struct Panel {
 }
 
 impl Panel {
+    /// Rows of sixteen channels, in the assembly loop.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels; there are five rows, sixteen `k` and
+    /// sixteen channels at least.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_full<const SHORT: bool>(&self, mut a: *const i8, mut out: *mut i8, rows: usize) {
+        let panel = dotprod_6x16_loop::Panel {
+            bias: self.bias,
+            weights: self.weights,
+            k: self.k,
+        };
+        // SAFETY: the panel has sixteen multipliers.
+        let multiplier = unsafe { core::array::from_fn(|q| vld1q_f32(self.multiplier.add(4 * q))) };
+        // Five rows and more are sixes and fives, but for a few numbers below twenty.
+        for (_, height) in tiles(rows, 6) {
+            let row = |r: usize| a.wrapping_add(r * self.a_stride);
+            // SAFETY: the caller's; the tiles cover the rows in order.
+            unsafe {
+                match height {
+                    6 => self.store_rows::<6, SHORT>(
+                        panel.sums6(core::array::from_fn(row)),
+                        &multiplier,
+                        out,
+                    ),
+                    5 => self.store_rows::<5, SHORT>(
+                        panel.sums5(core::array::from_fn(row)),
+                        &multiplier,
+                        out,
+                    ),
+                    _ => self.tile::<4, WIDE, SHORT>(a, out),
+                }
+            }
+            a = a.wrapping_add(height * self.a_stride);
+            out = out.wrapping_add(height * self.out_stride);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `out` points to `ROWS` rows of sixteen channels.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn store_rows<const ROWS: usize, const SHORT: bool>(
+        &self,
+        sums: [[int32x4_t; WIDE]; ROWS],
+        multiplier: &[float32x4_t; WIDE],
+        out: *mut i8,
+    ) {
+        for (r, sums) in sums.into_iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe {
+                let bytes = self.finish.bytes16::<SHORT>(sums, *multiplier);
+                vst1q_s8(out.add(r * self.out_stride), bytes);
+            }
+        }
+    }
+
+    /// Rows of nine to sixteen channels.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_wide<const SHORT: bool>(&self, a: *const i8, out: *mut i8, rows: usize) {
+        for (row, height) in tiles(rows, 4) {
+            // SAFETY: the caller's.
+            unsafe {
+                let (a, out) = (a.add(row * self.a_stride), out.add(row * self.out_stride));
+                match height {
+                    4 => self.tile::<4, WIDE, SHORT>(a, out),
+                    3 => self.tile::<3, WIDE, SHORT>(a, out),
+                    2 => self.tile::<2, WIDE, SHORT>(a, out),
+                    _ => self.tile::<1, WIDE, SHORT>(a, out),
+                }
+            }
+        }
+    }
+
+    /// Rows of at most eight channels.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_narrow<const SHORT: bool>(&self, a: *const i8, out: *mut i8, rows: usize) {
+        for (row, height) in tiles(rows, 8) {
+            // SAFETY: the caller's.
+            unsafe {
+                let (a, out) = (a.add(row * self.a_stride), out.add(row * self.out_stride));
+                match height {
+                    8 => self.tile::<8, NARROW, SHORT>(a, out),
+                    7 => self.tile::<7, NARROW, SHORT>(a, out),
+                    6 => self.tile::<6, NARROW, SHORT>(a, out),
+                    5 => self.tile::<5, NARROW, SHORT>(a, out),
+                    4 => self.tile::<4, NARROW, SHORT>(a, out),
+                    3 => self.tile::<3, NARROW, SHORT>(a, out),
+                    2 => self.tile::<2, NARROW, SHORT>(a, out),
+                    _ => self.tile::<1, NARROW, SHORT>(a, out),
+                }
+            }
+        }
+    }
+
     /// # Safety
     ///
     /// `a` points to `ROWS` rows of `k`, `out` to as many of the panel's channels.
