@@ -176,7 +176,7 @@ impl Panel {
         };
         // SAFETY: the panel has sixteen multipliers.
         let multiplier = unsafe { core::array::from_fn(|q| vld1q_f32(self.multiplier.add(4 * q))) };
-        // Five rows and more are sixes and fives, but for a few numbers below twenty.
+        // Five rows and more are sixes and fives, but for a few numbers below twenty: seven are four and three.
         for (_, height) in tiles(rows, 6) {
             let row = |r: usize| a.wrapping_add(r * self.a_stride);
             // SAFETY: the caller's; the tiles cover the rows in order.
@@ -192,7 +192,8 @@ impl Panel {
                         &multiplier,
                         out,
                     ),
-                    _ => self.tile::<4, WIDE, SHORT>(a, out),
+                    4 => self.tile::<4, WIDE, SHORT>(a, out),
+                    _ => self.tile::<3, WIDE, SHORT>(a, out),
                 }
             }
             a = a.wrapping_add(height * self.a_stride);
