@@ -5,8 +5,12 @@
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
 #[cfg(target_arch = "aarch64")]
+mod qs8_dwconv_16c2x_dotprod;
+#[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_neon;
 mod qs8_dwconv_scalar;
+#[cfg(target_arch = "aarch64")]
+mod quads;
 #[cfg(any(target_arch = "aarch64", test))]
 mod ring;
 
@@ -31,6 +35,8 @@ enum Weights {
     Scalar(Vec<i8>),
     #[cfg(target_arch = "aarch64")]
     Neon(qs8_dwconv_16c2x_neon::Blocks),
+    #[cfg(target_arch = "aarch64")]
+    DotProd(qs8_dwconv_16c2x_dotprod::Blocks),
 }
 
 /// The input, `[h, w, c]`, and what surrounds it.
@@ -85,12 +91,18 @@ impl PackedDepthwise {
                 &requantize,
             )),
             #[cfg(target_arch = "aarch64")]
-            Isa::DotProd(proof) => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
-                proof.neon(),
-                weights,
-                window.kernel,
-                &requantize,
-            )),
+            Isa::DotProd(proof) => {
+                match qs8_dwconv_16c2x_dotprod::Blocks::pack(proof, weights, &window, &requantize) {
+                    Some(blocks) => Weights::DotProd(blocks),
+                    // Other windows, and fewer channels than a register has.
+                    None => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
+                        proof.neon(),
+                        weights,
+                        window.kernel,
+                        &requantize,
+                    )),
+                }
+            }
         };
         Ok(PackedDepthwise {
             channels,
@@ -112,6 +124,8 @@ impl PackedDepthwise {
             Weights::Scalar(weights) => weights.len(),
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(blocks) => blocks.bytes(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(blocks) => blocks.bytes(),
         };
         weights + 8 * self.channels
     }
@@ -124,8 +138,8 @@ impl PackedDepthwise {
             (Weights::Neon(_), Some([_, out_width])) => {
                 ring::Shape::new(&self.window, out_width, self.channels).len()
             }
-            #[cfg(not(target_arch = "aarch64"))]
-            (_, Some(_)) => 0,
+            #[cfg(target_arch = "aarch64")]
+            (Weights::DotProd(blocks), Some([_, out_width])) => blocks.scratch_len(out_width),
         }
     }
 
@@ -164,6 +178,10 @@ impl PackedDepthwise {
         match &self.weights {
             Weights::Scalar(weights) => {
                 qs8_dwconv_scalar::run(weights, &self.window, &self.requantize, image, rows, out)
+            }
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(blocks) => {
+                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
             }
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(blocks) => {
