@@ -223,7 +223,7 @@ struct Tile<'a> {
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn columns_of_3<const S: usize, const SHORT: bool>(tile: Tile, out: &mut [i8]) {
     // SAFETY: the caller's.
-    unsafe { columns::<3, 3, S, 4, SHORT>(tile, 0, out) }
+    unsafe { columns::<3, 1, S, 4, SHORT>(tile, 0, out) }
 }
 
 /// # Safety
@@ -233,8 +233,8 @@ unsafe fn columns_of_3<const S: usize, const SHORT: bool>(tile: Tile, out: &mut 
 unsafe fn columns_of_5<const S: usize, const SHORT: bool>(tile: Tile, out: &mut [i8]) {
     // SAFETY: the caller's.
     unsafe {
-        columns::<5, 10, S, 2, SHORT>(tile, 0, out);
-        columns::<5, 10, S, 2, SHORT>(tile, 2, out);
+        columns::<5, 2, S, 2, SHORT>(tile, 0, out);
+        columns::<5, 2, S, 2, SHORT>(tile, 2, out);
     }
 }
 
@@ -242,12 +242,12 @@ unsafe fn columns_of_5<const S: usize, const SHORT: bool>(tile: Tile, out: &mut 
 ///
 /// # Safety
 ///
-/// The CPU has neon and dotprod; `TAPS` is `KW` times the tile's quads, `S` its stride.
+/// The CPU has neon and dotprod; `KW`, `QUADS` and `S` are the tile's.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn columns<
     const KW: usize,
-    const TAPS: usize,
+    const QUADS: usize,
     const S: usize,
     const REGISTERS: usize,
     const SHORT: bool,
@@ -259,9 +259,13 @@ unsafe fn columns<
     // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads have the
     // columns under each output; `out` has the block's channels for each output.
     unsafe {
-        let weights: [[int8x16_t; REGISTERS]; TAPS] = core::array::from_fn(|tap| {
-            core::array::from_fn(|r| {
-                vld1q_s8(tile.weights.as_ptr().add(tap * COLUMN + 16 * (first + r)))
+        let weights: [[[int8x16_t; REGISTERS]; KW]; QUADS] = core::array::from_fn(|quad| {
+            core::array::from_fn(|kx| {
+                let from = tile
+                    .weights
+                    .as_ptr()
+                    .add((quad * KW + kx) * COLUMN + 16 * first);
+                core::array::from_fn(|r| vld1q_s8(from.add(16 * r)))
             })
         });
         let bias = core::array::from_fn(|r| vld1q_s32(tile.bias.as_ptr().add(4 * (first + r))));
@@ -272,56 +276,49 @@ unsafe fn columns<
         let outputs = out.len() / tile.channels;
         let mut out = out.as_mut_ptr().add(tile.start + 4 * first);
         for _ in 0..outputs / 2 {
-            let [left, right] = sums::<KW, TAPS, S, REGISTERS, 2>(&weights, bias, at, quad_len);
-            store::<REGISTERS, SHORT>(&tile.finish, left, multiplier, out);
-            store::<REGISTERS, SHORT>(&tile.finish, right, multiplier, out.add(tile.channels));
+            let mut sums = [bias; 2];
+            for quad in 0..QUADS {
+                add_quad::<KW, S, REGISTERS, 2>(&mut sums, &weights[quad], at.add(quad * quad_len));
+            }
+            store::<REGISTERS, SHORT>(&tile.finish, sums[0], multiplier, out);
+            store::<REGISTERS, SHORT>(&tile.finish, sums[1], multiplier, out.add(tile.channels));
             at = at.add(2 * S * COLUMN);
             out = out.wrapping_add(2 * tile.channels);
         }
         if outputs % 2 == 1 {
-            let [last] = sums::<KW, TAPS, S, REGISTERS, 1>(&weights, bias, at, quad_len);
-            store::<REGISTERS, SHORT>(&tile.finish, last, multiplier, out);
+            let mut sums = [bias];
+            for quad in 0..QUADS {
+                add_quad::<KW, S, REGISTERS, 1>(&mut sums, &weights[quad], at.add(quad * quad_len));
+            }
+            store::<REGISTERS, SHORT>(&tile.finish, sums[0], multiplier, out);
         }
     }
 }
 
-/// The sums of `OUTS` neighbouring outputs whose first window starts at `at`.
+/// Adds a quad's taps to the sums of neighbouring outputs whose first window starts at `at`.
 ///
 /// # Safety
 ///
 /// As for [`columns`].
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn sums<
-    const KW: usize,
-    const TAPS: usize,
-    const S: usize,
-    const REGISTERS: usize,
-    const OUTS: usize,
->(
-    weights: &[[int8x16_t; REGISTERS]; TAPS],
-    bias: [int32x4_t; REGISTERS],
+unsafe fn add_quad<const KW: usize, const S: usize, const REGISTERS: usize, const OUTS: usize>(
+    sums: &mut [[int32x4_t; REGISTERS]; OUTS],
+    weights: &[[int8x16_t; REGISTERS]; KW],
     at: *const i8,
-    quad_len: usize,
-) -> [[int32x4_t; REGISTERS]; OUTS] {
-    let mut sums = [bias; OUTS];
-    for quad in 0..TAPS / KW {
-        for column in 0..KW + (OUTS - 1) * S {
-            // SAFETY: the caller's.
-            let values: [int8x16_t; REGISTERS] = core::array::from_fn(|r| unsafe {
-                vld1q_s8(at.add(quad * quad_len + column * COLUMN + 16 * r))
-            });
-            for o in 0..OUTS {
-                if column >= o * S && column - o * S < KW {
-                    let weights = &weights[quad * KW + column - o * S];
-                    for r in 0..REGISTERS {
-                        sums[o][r] = sdot(sums[o][r], values[r], weights[r]);
-                    }
+) {
+    for column in 0..KW + (OUTS - 1) * S {
+        // SAFETY: the caller's.
+        let values: [int8x16_t; REGISTERS] =
+            core::array::from_fn(|r| unsafe { vld1q_s8(at.add(column * COLUMN + 16 * r)) });
+        for o in 0..OUTS {
+            if column >= o * S && column - o * S < KW {
+                for r in 0..REGISTERS {
+                    sums[o][r] = sdot(sums[o][r], values[r], weights[column - o * S][r]);
                 }
             }
         }
     }
-    sums
 }
 
 /// Writes the bytes of four channels per register.
