@@ -8,6 +8,7 @@ from PIL import Image
 
 from . import packages, pictures, runtime
 from .head import Head
+from .observe import Inputs
 from .words import Table
 
 PROMPTS = ["a cat", "a red double-decker bus", "coffee in a cup, on a table"]
@@ -24,11 +25,9 @@ def picture_png() -> bytes:
 
 def vectors(png: bytes, encoder: onnx.ModelProto, head: Head, table: Table) -> dict[str, np.ndarray]:
     """Features and embeddings of the golden picture at every resolution, embeddings of the prompts."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    session = runtime.session(encoder)
     made = {"text": table.encode(PROMPTS)}
-    for resolution in pictures.RESOLUTIONS:
-        features = runtime.features(session, [pictures.prepare(picture, resolution)])
+    seen = Inputs.of([Image.open(io.BytesIO(png)).convert("RGB")])
+    for resolution, features in seen.features(runtime.session(encoder)).items():
         made[f"features.{resolution}"] = features[0]
         made[f"image.{resolution}"] = head.embed(features)[0]
     return made

@@ -27,6 +27,16 @@ class Head:
         texts = self.texts.astype(np.float32) * self.texts_scale[:, None]
         return conse(self.logits(features), texts, self.temperature, self.top_k)
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The tensors by the names they have in the head's file."""
+        return {
+            "classifier.weight": self.weight,
+            "classifier.scale": self.scale,
+            "classifier.bias": self.bias.astype(np.float32),
+            "class_texts": self.texts,
+            "class_texts.scale": self.texts_scale,
+        }
+
 
 def conse(logits: np.ndarray, texts: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
     """Unit embeddings of `logits` `[pictures, classes]`; among equals the lower class wins."""

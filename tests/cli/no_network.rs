@@ -8,16 +8,47 @@ fn labelling_makes_no_network_system_call() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("strace.log");
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o"].map(String::from);
-    let command: Vec<String> = strace.into_iter().chain([log.display().to_string()]).chain(program()).collect();
+    let command: Vec<String> = strace
+        .into_iter()
+        .chain([log.display().to_string()])
+        .chain(program())
+        .collect();
 
     // Proof that strace may run here and sees what it should: a program that does open a socket.
-    let control = ["python3", "-c", "import socket; socket.socket(socket.AF_UNIX)"];
-    let probe: Vec<String> = command[..7].iter().cloned().chain(control.map(String::from)).collect();
+    let control = [
+        "python3",
+        "-c",
+        "import socket; socket.socket(socket.AF_UNIX)",
+    ];
+    let probe: Vec<String> = command[..7]
+        .iter()
+        .cloned()
+        .chain(control.map(String::from))
+        .collect();
     let run_control = run(&probe, [""; 0], &[], &[]);
-    assert_eq!(run_control.code, 0, "strace must be installed and allowed to trace: {run_control:?}");
-    assert!(std::fs::read_to_string(&log).expect("a log").contains("socket("), "strace sees nothing here");
+    assert_eq!(
+        run_control.code, 0,
+        "strace must be installed and allowed to trace: {run_control:?}"
+    );
+    assert!(
+        std::fs::read_to_string(&log)
+            .expect("a log")
+            .contains("socket("),
+        "strace sees nothing here"
+    );
 
-    let label = run(&command, ["label", &photo("chelsea.jpg"), "--labels", "a cat,a dog", "--json"], &[], &[]);
+    let label = run(
+        &command,
+        [
+            "label",
+            &photo("chelsea.jpg"),
+            "--labels",
+            "a cat,a dog",
+            "--json",
+        ],
+        &[],
+        &[],
+    );
     assert_eq!(label.code, 0, "{label:?}");
     let calls = std::fs::read_to_string(&log).expect("a log");
     let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();

@@ -11,7 +11,21 @@ const LABELS: &str = "a cat,a dog,a cup of coffee,a rocket,an astronaut,a bus,a 
 const TOLERANCE: f64 = 1e-3;
 
 fn answer(program: &[String], photo: &str, resolution: &str, variables: &[(&str, &str)]) -> Value {
-    run(program, ["label", photo, "--labels", LABELS, "--json", "--resolution", resolution], &[], variables).answer()
+    run(
+        program,
+        [
+            "label",
+            photo,
+            "--labels",
+            LABELS,
+            "--json",
+            "--resolution",
+            resolution,
+        ],
+        &[],
+        variables,
+    )
+    .answer()
 }
 
 fn scores(answer: &Value) -> Vec<(u64, f64)> {
@@ -19,7 +33,12 @@ fn scores(answer: &Value) -> Vec<(u64, f64)> {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|hit| (hit["index"].as_u64().expect("an index"), hit["score"].as_f64().expect("a number")))
+        .map(|hit| {
+            (
+                hit["index"].as_u64().expect("an index"),
+                hit["score"].as_f64().expect("a number"),
+            )
+        })
         .collect();
     scores.sort_by_key(|(index, _)| *index);
     scores
@@ -46,18 +65,37 @@ fn the_host_and_this_machine_agree() {
     };
     for photo in photos() {
         for resolution in ["auto", "112", "160", "224"] {
-            let (here, there) = (answer(&program(), &photo, resolution, &[]), answer(&host, &photo, resolution, &[]));
-            assert_eq!(here["resolution"], there["resolution"], "{photo} at {resolution}");
-            assert_eq!(here["no_match"], there["no_match"], "{photo} at {resolution}");
+            let (here, there) = (
+                answer(&program(), &photo, resolution, &[]),
+                answer(&host, &photo, resolution, &[]),
+            );
+            assert_eq!(
+                here["resolution"], there["resolution"],
+                "{photo} at {resolution}"
+            );
+            assert_eq!(
+                here["no_match"], there["no_match"],
+                "{photo} at {resolution}"
+            );
             let entropy = |answer: &Value| answer["entropy_bits"].as_f64().expect("a number");
             assert!((entropy(&here) - entropy(&there)).abs() < TOLERANCE);
             for ((_, a), (index, b)) in scores(&here).into_iter().zip(scores(&there)) {
-                assert!((a - b).abs() <= TOLERANCE, "{photo} at {resolution}, label {index}: {a} here, {b} on the host");
+                assert!(
+                    (a - b).abs() <= TOLERANCE,
+                    "{photo} at {resolution}, label {index}: {a} here, {b} on the host"
+                );
             }
-            let ahead = |answer: &Value| answer["labels"][0]["score"].as_f64().zip(answer["labels"][1]["score"].as_f64());
+            let ahead = |answer: &Value| {
+                answer["labels"][0]["score"]
+                    .as_f64()
+                    .zip(answer["labels"][1]["score"].as_f64())
+            };
             let (first, second) = ahead(&there).expect("two labels");
             if first - second > 2.0 * TOLERANCE {
-                assert_eq!(here["labels"][0]["label"], there["labels"][0]["label"], "{photo} at {resolution}");
+                assert_eq!(
+                    here["labels"][0]["label"], there["labels"][0]["label"],
+                    "{photo} at {resolution}"
+                );
             }
         }
     }

@@ -43,13 +43,23 @@ impl BundleCopy {
     pub fn forge(self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         let copy = self.spoil(name, change);
         let bytes = fs::read(copy.path().join(name)).expect("a file of the bundle");
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         copy.manifest(|text| {
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let entry = lines.iter().position(|line| *line == format!("name = \"{name}\"")).expect("an entry of the manifest");
+            let entry = lines
+                .iter()
+                .position(|line| *line == format!("name = \"{name}\""))
+                .expect("an entry of the manifest");
             for line in &mut lines[entry + 1..entry + 3] {
                 let key = line.split(' ').next().expect("a key").to_owned();
-                *line = if key == "sha256" { format!("sha256 = \"{hash}\"") } else { format!("bytes = {}", bytes.len()) };
+                *line = if key == "sha256" {
+                    format!("sha256 = \"{hash}\"")
+                } else {
+                    format!("bytes = {}", bytes.len())
+                };
             }
             lines.join("\n")
         })
@@ -70,7 +80,10 @@ impl BundleCopy {
         self.manifest(|text| {
             let start = format!("{key} = ");
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let line = lines.iter_mut().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no {key} in the manifest"));
+            let line = lines
+                .iter_mut()
+                .find(|line| line.starts_with(&start))
+                .unwrap_or_else(|| panic!("no {key} in the manifest"));
             *line = format!("{start}{value}");
             lines.join("\n")
         })

@@ -41,7 +41,10 @@ pub struct Run {
 impl Run {
     /// The JSON objects on standard output, one a line.
     pub fn json(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}; {self:?}"));
+        let parse = |line: &str| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("{error} in {line:?}; {self:?}"))
+        };
         self.stdout.lines().map(parse).collect()
     }
 
@@ -67,7 +70,11 @@ impl Run {
 
 /// The program under test, with its emulator's words before it.
 pub fn program() -> Vec<String> {
-    let mut words: Vec<String> = env::var("OCELLUS_RUNNER").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let mut words: Vec<String> = env::var("OCELLUS_RUNNER")
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     words.push(env::var("OCELLUS_BIN").unwrap_or_else(|_| beside_the_tests()));
     words
 }
@@ -79,8 +86,16 @@ pub fn host_program() -> Option<Vec<String>> {
 
 fn beside_the_tests() -> String {
     let tests = env::current_exe().expect("a test has a path");
-    let program = tests.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("ocellus");
-    assert!(program.exists(), "{} is missing: run `cargo xtask test`, or `cargo build` first", program.display());
+    let program = tests
+        .ancestors()
+        .nth(2)
+        .expect("tests lie in target/<profile>/deps")
+        .join("ocellus");
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo xtask test`, or `cargo build` first",
+        program.display()
+    );
     program.display().to_string()
 }
 
@@ -97,9 +112,17 @@ pub fn run<S: AsRef<OsStr>>(
     variables: &[(&str, &str)],
 ) -> Run {
     let mut command = Command::new(&program[0]);
-    command.args(&program[1..]).args(arguments).envs(variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{program:?}: {error}"));
+    command
+        .args(&program[1..])
+        .args(arguments)
+        .envs(variables.iter().copied());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program:?}: {error}"));
 
     // Each pipe has its thread, so that a full pipe never stops the program.
     let mut stdin = child.stdin.take().expect("piped");
@@ -126,7 +149,10 @@ pub fn run<S: AsRef<OsStr>>(
         stdout: stdout.join().expect("the reader does not panic"),
         stderr: stderr.join().expect("the reader does not panic"),
     };
-    assert!(status.code().is_some(), "ended by a signal: {status:?}, {run:?}");
+    assert!(
+        status.code().is_some(),
+        "ended by a signal: {status:?}, {run:?}"
+    );
     run
 }
 
@@ -140,7 +166,9 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> 
 
 /// A file below `tests/data`.
 pub fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data")
+        .join(name)
 }
 
 /// A committed photo.

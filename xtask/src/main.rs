@@ -1,3 +1,74 @@
-//! One file per verb: what a developer does with this repository.
+//! What a developer does with this repository: one verb, one file.
+//!
+//! Everything here runs through programs a developer could call by hand (cargo, apt-get, qemu, python3), and prints each
+//! command before it runs, so a verb is a recipe that can be read and repeated. Exit codes: 0 ok, 1 failed, 2 usage.
+//!
+//! Limits: Linux only. The ARM verbs cross-build from x86-64; on a 64-bit ARM machine the host build is the ARM build.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod ci;
+mod demo;
+mod models;
+mod setup;
+mod test;
+mod tidy;
+
+mod armstd;
+mod cross;
+mod debian;
+mod process;
+mod repo;
+mod scratch;
+mod table;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Builds, tests and checks Ocellus.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Demo(demo::Args),
+    Setup(setup::Args),
+    Build(build::Args),
+    Test(test::Args),
+    /// Check licences, banned crates, layout and source rules
+    Tidy,
+    Models(models::Args),
+    Bench(bench::Args),
+    /// Everything that must hold before a change lands
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Setup(args) => setup::run(&args),
+        Verb::Build(args) => build::run(&args),
+        Verb::Test(args) => test::run(&args),
+        Verb::Tidy => tidy::run(),
+        Verb::Models(args) => models::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+        Verb::Ci => ci::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

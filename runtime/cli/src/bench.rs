@@ -8,8 +8,11 @@ use ocellus::{Engine, Policy, Session, SessionOptions, StagesUs, sys};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
+/// A stage's name and its time in microseconds.
+type Stage = (&'static str, fn(&StagesUs) -> u64);
+
 /// The stages, in the order of the flow.
-const STAGES: [(&str, fn(&StagesUs) -> u64); 6] = [
+const STAGES: [Stage; 6] = [
     ("decode", |us| us.decode),
     ("look", |us| us.look),
     ("resize", |us| us.resize),
@@ -44,13 +47,20 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let load_us = start.elapsed().as_micros() as u64;
     let picture = match &arguments.image {
         Some(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
-        None => engine.bundle().file(&engine.bundle().manifest().golden.picture)?.to_vec(),
+        None => engine
+            .bundle()
+            .file(&engine.bundle().manifest().golden.picture)?
+            .to_vec(),
     };
     let resolutions = match arguments.resolution {
         None => engine.resolutions().to_vec(),
         Some(side) if engine.resolutions().contains(&side) => vec![side],
         Some(side) => {
-            return Err(Usage(format!("--resolution: expected one of {:?}, got {side}", engine.resolutions())).into());
+            return Err(Usage(format!(
+                "--resolution: expected one of {:?}, got {side}",
+                engine.resolutions()
+            ))
+            .into());
         }
     };
 
@@ -79,24 +89,37 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// One resolution: preparation, warm-up, then every stage's p50, p95 and p99 in microseconds.
-fn measure(engine: &Arc<Engine>, side: u32, picture: &[u8], iterations: u32) -> anyhow::Result<Value> {
+fn measure(
+    engine: &Arc<Engine>,
+    side: u32,
+    picture: &[u8],
+    iterations: u32,
+) -> anyhow::Result<Value> {
     let start = Instant::now();
     engine.prepare(side)?;
     let prepare_us = start.elapsed().as_micros() as u64;
-    let options = SessionOptions { policy: Some(Policy::Fixed(side)), ..SessionOptions::default() };
+    let options = SessionOptions {
+        policy: Some(Policy::Fixed(side)),
+        ..SessionOptions::default()
+    };
     let mut session = Session::new(Arc::clone(engine), options)?;
     session.set_labels(engine.bundle().manifest().golden.prompts.clone())?;
     for _ in 0..iterations.div_ceil(10) {
         session.infer_picture(picture)?;
     }
-    let runs = (0..iterations).map(|_| Ok(session.infer_picture(picture)?.stages_us)).collect::<anyhow::Result<Vec<_>>>()?;
+    let runs = (0..iterations)
+        .map(|_| Ok(session.infer_picture(picture)?.stages_us))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let stages: serde_json::Map<_, _> = STAGES
         .iter()
         .map(|(name, stage)| {
             let mut us: Vec<u64> = runs.iter().map(stage).collect();
             us.sort_unstable();
             let p = |percent| percentile(&us, percent);
-            (name.to_string(), json!({"p50_us": p(50), "p95_us": p(95), "p99_us": p(99)}))
+            (
+                name.to_string(),
+                json!({"p50_us": p(50), "p95_us": p(95), "p99_us": p(99)}),
+            )
         })
         .collect();
     Ok(json!({"resolution": side, "prepare_us": prepare_us, "stages": stages}))
@@ -109,17 +132,32 @@ fn percentile(sorted: &[u64], percent: usize) -> u64 {
 }
 
 fn rows_of(report: &Value) -> Vec<&Value> {
-    report["resolutions"].as_array().map(|rows| rows.iter().collect()).unwrap_or_default()
+    report["resolutions"]
+        .as_array()
+        .map(|rows| rows.iter().collect())
+        .unwrap_or_default()
 }
 
 fn print_table(report: &Value, rows: &[&Value]) {
-    println!("{} {}, {}, one thread; bundle {}", report["architecture"], report["cpu"], report["isa"], report["bundle"]["name"]);
-    println!("load {} us, peak memory {} bytes, {} runs each", report["load_us"], report["peak_rss_bytes"], report["iterations"]);
-    println!("{:>10} {:>8} {:>12} {:>12} {:>12}", "resolution", "stage", "p50 us", "p95 us", "p99 us");
+    println!(
+        "{} {}, {}, one thread; bundle {}",
+        report["architecture"], report["cpu"], report["isa"], report["bundle"]["name"]
+    );
+    println!(
+        "load {} us, peak memory {} bytes, {} runs each",
+        report["load_us"], report["peak_rss_bytes"], report["iterations"]
+    );
+    println!(
+        "{:>10} {:>8} {:>12} {:>12} {:>12}",
+        "resolution", "stage", "p50 us", "p95 us", "p99 us"
+    );
     for row in rows {
         for (stage, _) in STAGES {
             let us = &row["stages"][stage];
-            println!("{:>10} {stage:>8} {:>12} {:>12} {:>12}", row["resolution"], us["p50_us"], us["p95_us"], us["p99_us"]);
+            println!(
+                "{:>10} {stage:>8} {:>12} {:>12} {:>12}",
+                row["resolution"], us["p50_us"], us["p95_us"], us["p99_us"]
+            );
         }
     }
 }

@@ -1,7 +1,11 @@
 //! `ocellus bundle`: look into a bundle, verify it.
 
 use crate::loading::BundleOption;
-use ocellus::encoder::Step;
+use ocellus::{
+    Engine,
+    encoder::{Dim, Step},
+};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Look into a bundle, or verify it
@@ -36,54 +40,108 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let bundle = bundle.load()?;
             bundle.verify()?;
             let manifest = bundle.manifest();
-            println!("{} {}: {} files ok, {}", manifest.name, manifest.version, manifest.files.len(), bundle.sha256());
+            println!(
+                "{} {}: {} files ok, {}",
+                manifest.name,
+                manifest.version,
+                manifest.files.len(),
+                bundle.sha256()
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// An encoder's name, with its input's side where it has one, and its steps.
+type Encoder<'a> = (String, &'a [Step]);
+
 fn inspect(option: &BundleOption, json: bool) -> anyhow::Result<()> {
     let engine = option.engine()?;
-    let manifest = engine.bundle().manifest();
     let mut encoders = vec![("text".to_owned(), engine.text_steps())];
     for &side in engine.resolutions() {
         encoders.push((format!("image {side}"), engine.image_steps(side)?));
     }
     if json {
-        let step = |step: &Step| {
-            serde_json::json!({
-                "name": step.name, "op": step.op, "shape": step.shape, "macs": step.macs,
-                "precision": step.precision.name(), "reason": step.precision.reason(),
-            })
-        };
-        let encoders: serde_json::Map<_, _> =
-            encoders.iter().map(|(name, steps)| (name.clone(), steps.iter().map(step).collect())).collect();
-        let files: Vec<_> = manifest.files.iter().map(|file| serde_json::json!({"name": file.name, "bytes": file.bytes, "sha256": file.sha256})).collect();
-        let object = serde_json::json!({
-            "bundle": engine.bundle_id(), "version": manifest.version, "license": manifest.license,
-            "resolutions": manifest.image.resolutions, "macs": manifest.image.macs,
-            "files": files, "encoders": encoders,
-        });
-        println!("{object}");
-        return Ok(());
+        println!("{}", as_json(&engine, &encoders));
+    } else {
+        print_text(&engine, &encoders);
     }
+    Ok(())
+}
 
-    println!("{} {}  {}", manifest.name, manifest.version, engine.bundle().sha256());
+fn as_json(engine: &Engine, encoders: &[Encoder]) -> Value {
+    let manifest = engine.bundle().manifest();
+    let step = |step: &Step| {
+        json!({
+            "node": step.node,
+            "op": step.op,
+            "shape": step.shape.iter().map(|dim| fixed(dim).into()).collect::<Vec<Value>>(),
+            "macs": step.macs,
+            "precision": step.precision.to_string(),
+            "reason": step.reason.map(|reason| reason.to_string()),
+        })
+    };
+    let encoders: serde_json::Map<_, _> = encoders
+        .iter()
+        .map(|(name, steps)| (name.clone(), steps.iter().map(step).collect()))
+        .collect();
+    let files: Vec<_> = manifest
+        .files
+        .iter()
+        .map(|file| json!({"name": file.name, "bytes": file.bytes, "sha256": file.sha256}))
+        .collect();
+    json!({
+        "bundle": engine.bundle_id(),
+        "version": manifest.version,
+        "license": manifest.license,
+        "resolutions": manifest.image.resolutions,
+        "macs": manifest.image.macs,
+        "files": files,
+        "encoders": encoders,
+    })
+}
+
+fn print_text(engine: &Engine, encoders: &[Encoder]) {
+    let manifest = engine.bundle().manifest();
+    let sha256 = engine.bundle().sha256();
+    println!("{} {}  {sha256}", manifest.name, manifest.version);
     println!("licence {}", manifest.license);
     println!("{}", manifest.provenance.trim());
     for (side, macs) in manifest.image.resolutions.iter().zip(&manifest.image.macs) {
-        println!("resolution {side:4}  {:8.1} M multiply-accumulates", *macs as f64 / 1e6);
+        let millions = *macs as f64 / 1e6;
+        println!("resolution {side:4}  {millions:8.1} M multiply-accumulates");
     }
     for file in &manifest.files {
-        println!("file {:>10} bytes  {}  {}", file.bytes, &file.sha256[..16], file.name);
+        let (bytes, sha256) = (file.bytes, &file.sha256[..16]);
+        println!("file {bytes:>10} bytes  {sha256}  {}", file.name);
     }
-    for (name, steps) in &encoders {
+    for (name, steps) in encoders {
         println!("encoder {name}: {} steps", steps.len());
         for step in *steps {
-            let macs = step.macs.map_or(String::new(), |macs| format!("{:.2} M MACs", macs as f64 / 1e6));
-            let reason = step.precision.reason().map_or(String::new(), |reason| format!(": {reason}"));
-            println!("  {:32} {:24} {:20} {:>14}  {}{reason}", step.name, step.op, format!("{:?}", step.shape), macs, step.precision.name());
+            let dims: Vec<_> = step
+                .shape
+                .iter()
+                .map(|dim| fixed(dim).map_or("?".into(), |n| n.to_string()))
+                .collect();
+            let shape = format!("[{}]", dims.join(", "));
+            let macs = step.macs.map_or(String::new(), |macs| {
+                format!("{:.2} M MACs", macs as f64 / 1e6)
+            });
+            let reason = step
+                .reason
+                .map_or(String::new(), |reason| format!("  {reason}"));
+            println!(
+                "  {:24} {:20} {shape:20} {macs:>14}  {}{reason}",
+                step.node, step.op, step.precision
+            );
         }
     }
-    Ok(())
+}
+
+/// A dim's size where it is fixed.
+fn fixed(dim: &Dim) -> Option<usize> {
+    match dim {
+        Dim::Fixed(size) => Some(*size),
+        Dim::Any => None,
+    }
 }

@@ -47,27 +47,63 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(!healthy)));
     }
 
-    println!("ocellus {} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
-    println!("cpu        {}, {} cores, pages of {} bytes", sys::cpu_name(), sys::cores(), sys::page_size());
-    println!("isa        {} (detected {})", engine.isa().name(), ocellus::detect_isa().name());
+    println!(
+        "ocellus {} on {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    );
+    println!(
+        "cpu        {}, {} cores, pages of {} bytes",
+        sys::cpu_name(),
+        sys::cores(),
+        sys::page_size()
+    );
+    println!(
+        "isa        {} (detected {})",
+        engine.isa().name(),
+        ocellus::detect_isa().name()
+    );
     let id = engine.bundle_id();
-    println!("bundle     {} {} {}", id.name, engine.bundle().manifest().version, id.sha256);
+    println!(
+        "bundle     {} {} {}",
+        id.name,
+        engine.bundle().manifest().version,
+        id.sha256
+    );
     match &hashes {
-        Ok(()) => println!("hashes     ok, {} files", engine.bundle().manifest().files.len()),
+        Ok(()) => println!(
+            "hashes     ok, {} files",
+            engine.bundle().manifest().files.len()
+        ),
         Err(error) => println!("hashes     FAILED: {error}"),
     }
     for check in &goldens {
         let verdict = if check.passes() { "ok" } else { "FAILED" };
-        println!("golden     {verdict}: {} cosine {:.5}, least {}", check.name, check.cosine, check.least);
+        println!(
+            "golden     {verdict}: {} cosine {:.5}, least {}",
+            check.name, check.cosine, check.least
+        );
     }
-    println!("precision  {f32_steps} of {steps} steps run in f32; `ocellus bundle inspect` lists them");
-    println!("{}", if healthy { "healthy" } else { "NOT HEALTHY: copy the bundle or reinstall the program, then run this again" });
+    println!(
+        "precision  {f32_steps} of {steps} steps run in f32; `ocellus bundle inspect` lists them"
+    );
+    println!(
+        "{}",
+        if healthy {
+            "healthy"
+        } else {
+            "NOT HEALTHY: copy the bundle or reinstall the program, then run this again"
+        }
+    );
     Ok(ExitCode::from(u8::from(!healthy)))
 }
 
 /// Steps of the image encoder at the lowest resolution that run in f32, and all of them.
 fn steps_in_f32(engine: &Engine) -> anyhow::Result<(usize, usize)> {
     let steps = engine.image_steps(engine.resolutions()[0])?;
-    let in_f32 = steps.iter().filter(|step| matches!(step.precision, Precision::F32(_))).count();
+    let in_f32 = steps
+        .iter()
+        .filter(|step| step.precision == Precision::F32)
+        .count();
     Ok((in_f32, steps.len()))
 }

@@ -8,8 +8,10 @@ use std::{
 };
 
 /// File name endings that count as pictures inside a folder. A file named on the command line is read whatever its ending.
-const ENDINGS: [&str; 14] =
-    ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "pnm", "pbm", "pgm", "ppm", "pam", "jfif"];
+const ENDINGS: [&str; 14] = [
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "pnm", "pbm", "pgm", "ppm", "pam",
+    "jfif",
+];
 
 /// One picture to read.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +38,13 @@ impl Input {
             Input::File(path) => Box::new(fs::File::open(path)?),
             Input::Standard => Box::new(std::io::stdin().lock()),
         };
-        reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        anyhow::ensure!(bytes.len() as u64 <= limit, "more than {limit} bytes; raise --max-bytes to read it");
+        reader
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        anyhow::ensure!(
+            bytes.len() as u64 <= limit,
+            "more than {limit} bytes; raise --max-bytes to read it"
+        );
         Ok(bytes)
     }
 }
@@ -51,7 +58,12 @@ pub fn expand(arguments: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
         } else if argument.is_dir() {
             let before = inputs.len();
             walk(argument, &mut inputs).with_context(|| argument.display().to_string())?;
-            anyhow::ensure!(inputs.len() > before, "{}: no pictures below this folder ({})", argument.display(), ENDINGS.join(", "));
+            anyhow::ensure!(
+                inputs.len() > before,
+                "{}: no pictures below this folder ({})",
+                argument.display(),
+                ENDINGS.join(", ")
+            );
         } else {
             inputs.push(Input::File(argument.clone()));
         }
@@ -75,6 +87,9 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> std::io::Result<()> {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .map(str::to_ascii_lowercase);
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }

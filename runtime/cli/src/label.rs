@@ -59,10 +59,17 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let labels = labels(&arguments)?;
     let inputs = inputs::expand(&arguments.images)?;
-    let limits = DecodeLimits { side: arguments.max_side, bytes: arguments.max_bytes };
+    let limits = DecodeLimits {
+        side: arguments.max_side,
+        bytes: arguments.max_bytes,
+    };
     let engine = Arc::new(arguments.bundle.engine()?);
     let policy = arguments.policy.policy(engine.bundle().manifest())?;
-    let options = SessionOptions { policy: Some(policy), crop: arguments.crop, limits };
+    let options = SessionOptions {
+        policy: Some(policy),
+        crop: arguments.crop,
+        limits,
+    };
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
     session.set_labels(labels)?;
 
@@ -87,8 +94,14 @@ struct Failure {
 }
 
 fn label(session: &Session, input: &Input, limit: u64) -> Result<Report, Failure> {
-    let bytes = input.read(limit).map_err(|error| Failure { kind: "io", message: format!("{error:#}") })?;
-    session.infer_picture(&bytes).map_err(|error| Failure { kind: error.kind(), message: error.to_string() })
+    let bytes = input.read(limit).map_err(|error| Failure {
+        kind: "io",
+        message: format!("{error:#}"),
+    })?;
+    session.infer_picture(&bytes).map_err(|error| Failure {
+        kind: error.kind(),
+        message: error.to_string(),
+    })
 }
 
 fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
@@ -97,12 +110,19 @@ fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
         labels.extend(list.split(',').map(str::to_owned));
     }
     if let Some(file) = &arguments.labels_file {
-        let text = std::fs::read_to_string(file).with_context(|| format!("--labels-file {}", file.display()))?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("--labels-file {}", file.display()))?;
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         labels.extend(lines.map(str::to_owned));
     }
     if labels.is_empty() {
-        return Err(Usage("no labels; give --labels \"a cat,a dog\", --label or --labels-file".into()).into());
+        return Err(Usage(
+            "no labels; give --labels \"a cat,a dog\", --label or --labels-file".into(),
+        )
+        .into());
     }
     Ok(labels)
 }
@@ -112,7 +132,8 @@ fn progress_bar(pictures: usize) -> ProgressBar {
     if pictures < 2 || !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {wide_msg}").expect("a valid template");
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {wide_msg}")
+        .expect("a valid template");
     ProgressBar::new(pictures as u64).with_style(style)
 }
 
@@ -139,20 +160,49 @@ fn print(image: &str, result: &Result<Report, Failure>, json: bool) -> anyhow::R
 }
 
 fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Result<()> {
-    let verdict = if report.no_match { "nothing fits" } else { report.labels[0].label.as_str() };
-    writeln!(out, "{image}: {verdict} (match probability {:.2})", report.match_probability)?;
+    let verdict = if report.no_match {
+        "nothing fits"
+    } else {
+        report.labels[0].label.as_str()
+    };
+    writeln!(
+        out,
+        "{image}: {verdict} (match probability {:.2})",
+        report.match_probability
+    )?;
     for hit in report.labels.iter().take(SHOWN) {
-        writeln!(out, "  {:5.1} %  {:+.3}  {}", hit.probability * 100.0, hit.score, hit.label)?;
+        writeln!(
+            out,
+            "  {:5.1} %  {:+.3}  {}",
+            hit.probability * 100.0,
+            hit.score,
+            hit.label
+        )?;
     }
     if report.labels.len() > SHOWN {
-        writeln!(out, "  ... {} more; --json prints them all", report.labels.len() - SHOWN)?;
+        writeln!(
+            out,
+            "  ... {} more; --json prints them all",
+            report.labels.len() - SHOWN
+        )?;
     }
     let us = &report.stages_us;
     writeln!(out, "  {}", report.reason)?;
     writeln!(
         out,
         "  decode {} us, look {} us, resize {} us, encode {} us, heads {} us, total {} us; {}, {} {}",
-        us.decode, us.look, us.resize, us.encode, us.heads, us.total, report.isa, report.bundle.name, &report.bundle.sha256[..12]
+        us.decode,
+        us.look,
+        us.resize,
+        us.encode,
+        us.heads,
+        us.total,
+        report.isa,
+        report.bundle.name,
+        &report.bundle.sha256[..12]
     )?;
-    report.warnings.iter().try_for_each(|warning| writeln!(out, "  warning: {warning}"))
+    report
+        .warnings
+        .iter()
+        .try_for_each(|warning| writeln!(out, "  warning: {warning}"))
 }

@@ -17,8 +17,12 @@ impl BundleOption {
     /// The bundle: embedded, or from its folder with sizes and hashes checked.
     pub fn load(&self) -> anyhow::Result<Bundle> {
         match &self.bundle {
-            Some(folder) => Bundle::open(folder).with_context(|| format!("bundle {}", folder.display())),
-            None => Bundle::embedded(ocellus_models::DEFAULT).context("the bundle inside this program"),
+            Some(folder) => {
+                Bundle::open(folder).with_context(|| format!("bundle {}", folder.display()))
+            }
+            None => {
+                Bundle::embedded(ocellus_models::DEFAULT).context("the bundle inside this program")
+            }
         }
     }
 
@@ -31,10 +35,14 @@ impl BundleOption {
 /// The machine's instruction set, lowered by `OCELLUS_ISA`.
 pub fn isa() -> anyhow::Result<Isa> {
     let isa = ocellus::detect_isa();
-    let Ok(limit) = std::env::var("OCELLUS_ISA") else { return Ok(isa) };
-    let limit: Tier = limit
-        .parse()
-        .map_err(|_| Usage(format!("OCELLUS_ISA: expected scalar, neon or dotprod, got {limit:?}")))?;
+    let Ok(limit) = std::env::var("OCELLUS_ISA") else {
+        return Ok(isa);
+    };
+    let limit: Tier = limit.parse().map_err(|_| {
+        Usage(format!(
+            "OCELLUS_ISA: expected scalar, neon or dotprod, got {limit:?}"
+        ))
+    })?;
     Ok(isa.at_most(limit))
 }
 
@@ -67,21 +75,38 @@ impl PolicyOptions {
     /// The policy for a bundle.
     pub fn policy(&self, manifest: &Manifest) -> anyhow::Result<Policy> {
         let resolutions = &manifest.image.resolutions;
-        let thresholds = |default: &[f32]| self.thresholds_bits.clone().unwrap_or_else(|| default.to_vec());
+        let thresholds = |default: &[f32]| {
+            self.thresholds_bits
+                .clone()
+                .unwrap_or_else(|| default.to_vec())
+        };
         let margin = self.margin.unwrap_or(manifest.policy.margin);
         if self.resolution != "auto" {
-            let side = self.resolution.parse().ok().filter(|side| resolutions.contains(side));
+            let side = self
+                .resolution
+                .parse()
+                .ok()
+                .filter(|side| resolutions.contains(side));
             let side = side.ok_or_else(|| {
-                Usage(format!("--resolution: expected auto or one of {resolutions:?}, got {:?}", self.resolution))
+                Usage(format!(
+                    "--resolution: expected auto or one of {resolutions:?}, got {:?}",
+                    self.resolution
+                ))
             })?;
             return Ok(Policy::Fixed(side));
         }
         Ok(match self.policy {
-            PolicyName::Entropy => Policy::Entropy { thresholds_bits: thresholds(&Policy::ENTROPY_BITS) },
-            PolicyName::Cascade => Policy::Cascade { start: resolutions[resolutions.len() / 2], margin },
-            PolicyName::EntropyCascade => {
-                Policy::EntropyCascade { thresholds_bits: thresholds(&manifest.policy.entropy_bits), margin }
-            }
+            PolicyName::Entropy => Policy::Entropy {
+                thresholds_bits: thresholds(&Policy::ENTROPY_BITS),
+            },
+            PolicyName::Cascade => Policy::Cascade {
+                start: resolutions[resolutions.len() / 2],
+                margin,
+            },
+            PolicyName::EntropyCascade => Policy::EntropyCascade {
+                thresholds_bits: thresholds(&manifest.policy.entropy_bits),
+                margin,
+            },
         })
     }
 }

@@ -1,1 +1,33 @@
 //! A model's bytes, checked, planned and run.
+//!
+//! ```text
+//! bytes -- CheckedModel::scan -- Encoder::new -- Encoder::plan -- Plan::run -- tensors
+//!          sizes, names, scales   parsed once     one shape        one picture
+//! ```
+//!
+//! This crate knows the inference engine, tract, and no other crate of the workspace does. The engine parses, infers
+//! shapes, simplifies and runs the float part of a graph; what it would do wrong, or trust too far, is settled on our
+//! side of the border: see [`CheckedModel::scan`] for what a file may not contain. Every failure is an
+//! [`EncoderError`] that names the place and the remedy; none is a panic.
+//!
+//! Limits: ONNX files, operator sets 9 to 18; one input per plan; a quantized model runs in f32.
+
+#![forbid(unsafe_code)]
+
+mod encoder;
+mod error;
+mod guard;
+mod import;
+mod inspect;
+mod limits;
+mod plan;
+mod quant;
+mod scan;
+mod share;
+
+pub use encoder::Encoder;
+pub use error::{EncoderError, Fault, Limit, Names, Stage};
+pub use inspect::{Precision, Reason, Step};
+pub use limits::Limits;
+pub use plan::{Input, Plan, Tensor};
+pub use scan::{CheckedModel, Dim, Element, Port};

@@ -2,7 +2,7 @@
 //!
 //! Portable code: there is one multiplication's worth of work per element, and the compiler vectorises it.
 //!
-//! Limits: a scale per slice; the caller cuts rows or channels. Non-finite input is total but not meaningful: see below.
+//! Limits: a scale per slice; the caller cuts rows or channels. Input that is not finite gets bounded, useless bytes.
 
 /// 1.5 x 2^23. A float of magnitude up to 2^22 that is added to it leaves its fraction behind, rounded half to even
 /// by the addition itself; `f32::round_ties_even` is not in `core`.
@@ -14,7 +14,7 @@ pub(crate) const ROUNDER: f32 = 12_582_912.0;
 /// kernels may count on. A vector of zeros has scale 0; so has one whose scale would be below the smallest normal
 /// `f32`, because dividing by it would not be exact enough.
 ///
-/// Values that are not finite do not count towards the scale: NaN becomes 0, an infinity ±127 (0 where the scale is 0).
+/// Values that are not finite do not count towards the scale: NaN becomes 0, an infinity ±127 (0 if the scale is 0).
 /// Who must know of them looks for them before.
 ///
 /// # Panics

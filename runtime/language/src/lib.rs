@@ -1,1 +1,38 @@
 //! Word pieces, prompt templates, label embeddings.
+//!
+//! A label becomes prompts ([`Templates`]), a prompt becomes piece ids ([`Tokenizer`] over a [`Vocabulary`]), the text
+//! encoder, which is elsewhere, makes a vector of each prompt's ids, and [`ensemble`] makes one vector of a label's
+//! prompts. [`Labels`] is a list of labels that was checked.
+//!
+//! ```
+//! use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
+//!
+//! let vocabulary = Vocabulary::parse(b"a\nphoto\nof\ncat\n##s\n")?;
+//! let tokenizer = Tokenizer::new(vocabulary, Normalization { lowercase: true }, 128);
+//! let templates = Templates::new(vec!["a photo of {}".into()])?;
+//!
+//! tokenizer.require_known("Cats")?;
+//! let prompts = templates.expand("Cats");
+//! assert_eq!(tokenizer.tokenize(&prompts[0]).ids, [0, 1, 2, 3, 4]);
+//! # Ok::<(), ocellus_language::LanguageError>(())
+//! ```
+//!
+//! Limits: the normalisation and the pieces are BERT's; byte-pair tokenizers are another kind, with no place here yet.
+
+#![forbid(unsafe_code)]
+
+mod ensemble;
+mod error;
+mod labels;
+mod normalize;
+mod templates;
+mod tokenizer;
+mod vocabulary;
+
+pub use ensemble::ensemble;
+pub use error::LanguageError;
+pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS};
+pub use normalize::Normalization;
+pub use templates::Templates;
+pub use tokenizer::{Tokenizer, Tokens};
+pub use vocabulary::{MAX_PIECES, Vocabulary};

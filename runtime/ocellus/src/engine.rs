@@ -45,12 +45,21 @@ impl Engine {
     pub fn load(bundle: Bundle, isa: Isa) -> Result<Engine, Error> {
         let manifest = bundle.manifest();
         let encoder = |file: &str| -> Result<Encoder, Error> {
-            Ok(Encoder::new(CheckedModel::scan(file, bundle.file(file)?, &Limits::default())?, isa)?)
+            Ok(Encoder::new(
+                CheckedModel::scan(file, bundle.file(file)?, &Limits::default())?,
+                isa,
+            )?)
         };
         let image = encoder(&manifest.image.file)?;
-        let text = encoder(&manifest.text.file)?.plan("input_ids", &[Dim::Fixed(1), Dim::Any], &["tokens", "embedding"])?;
+        let text = encoder(&manifest.text.file)?.plan(
+            "input_ids",
+            &[Dim::Fixed(1), Dim::Any],
+            &["tokens", "embedding"],
+        )?;
         let vocabulary = Vocabulary::parse(bundle.file(&manifest.text.vocabulary)?)?;
-        let normalization = Normalization { lowercase: manifest.text.lowercase };
+        let normalization = Normalization {
+            lowercase: manifest.text.lowercase,
+        };
         let tokenizer = Tokenizer::new(vocabulary, normalization, manifest.text.max_tokens);
         let templates = Templates::new(manifest.text.templates.clone())?;
 
@@ -62,11 +71,23 @@ impl Engine {
         let (channels, dimension) = (manifest.image.channels, manifest.text.dimension);
         let conse = Conse::load(&manifest.head, &tensors, classes, channels, dimension)?;
         let resolutions = &manifest.image.resolutions;
-        let backgrounds: Result<_, BundleError> =
-            resolutions.iter().map(|&side| Background::load(&tensors, side, dimension)).collect();
+        let backgrounds: Result<_, BundleError> = resolutions
+            .iter()
+            .map(|&side| Background::load(&tensors, side, dimension))
+            .collect();
 
         let plans = resolutions.iter().map(|_| OnceLock::new()).collect();
-        Ok(Engine { isa, image, plans, text, tokenizer, templates, conse, backgrounds: backgrounds?, bundle })
+        Ok(Engine {
+            isa,
+            image,
+            plans,
+            text,
+            tokenizer,
+            templates,
+            conse,
+            backgrounds: backgrounds?,
+            bundle,
+        })
     }
 
     /// The bundle.
@@ -81,7 +102,10 @@ impl Engine {
 
     /// The bundle's name and hash, as reports carry it.
     pub fn bundle_id(&self) -> BundleId {
-        BundleId { name: self.bundle.manifest().name.clone(), sha256: self.bundle.sha256().into() }
+        BundleId {
+            name: self.bundle.manifest().name.clone(),
+            sha256: self.bundle.sha256().into(),
+        }
     }
 
     /// The square input sizes in pixels, rising.
@@ -91,11 +115,14 @@ impl Engine {
 
     fn index(&self, resolution: u32) -> Result<usize, Error> {
         let resolutions = self.resolutions();
-        resolutions.iter().position(|&side| side == resolution).ok_or_else(|| Error::Policy {
-            policy: "fixed",
-            expected: format!("one of the bundle's resolutions {resolutions:?}"),
-            got: resolution.to_string(),
-        })
+        resolutions
+            .iter()
+            .position(|&side| side == resolution)
+            .ok_or_else(|| Error::Policy {
+                policy: "fixed",
+                expected: format!("one of the bundle's resolutions {resolutions:?}"),
+                got: resolution.to_string(),
+            })
     }
 
     /// Makes the plan of a resolution ready, so that the first frame does not wait for it.
@@ -112,7 +139,12 @@ impl Engine {
             return Ok(plan);
         }
         let side = resolution as usize;
-        let dims = [Dim::Fixed(1), Dim::Fixed(3), Dim::Fixed(side), Dim::Fixed(side)];
+        let dims = [
+            Dim::Fixed(1),
+            Dim::Fixed(3),
+            Dim::Fixed(side),
+            Dim::Fixed(side),
+        ];
         let plan = self.image.plan("image", &dims, &["map", "features"])?;
         Ok(slot.get_or_init(|| plan))
     }
@@ -136,7 +168,9 @@ impl Engine {
     /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
     pub fn encode(&self, resolution: u32, pixels: &[f32]) -> Result<(Tensor, Vec<f32>), Error> {
         let outputs = self.plan(resolution)?.run(Input::F32(pixels))?;
-        let [map, features]: [Tensor; 2] = outputs.try_into().map_err(|_| self.not_finite("set of outputs"))?;
+        let [map, features]: [Tensor; 2] = outputs
+            .try_into()
+            .map_err(|_| self.not_finite("set of outputs"))?;
         let channels = self.bundle.manifest().image.channels;
         if features.data.len() != channels {
             return Err(BundleError::Contents {
@@ -158,13 +192,21 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFinite`] where they have no direction there.
     pub fn embed(&self, map: Tensor, features: Vec<f32>) -> Result<Embedded, Error> {
-        let logits = self.conse.as_ref().map(|conse| conse.logits(self.isa, &features));
+        let logits = self
+            .conse
+            .as_ref()
+            .map(|conse| conse.logits(self.isa, &features));
         let embedding = match (&self.conse, &logits) {
             (Some(conse), Some(logits)) => conse.embed(logits),
             _ => unit(features.clone()),
         };
         let embedding = embedding.ok_or_else(|| self.not_finite("image embedding"))?;
-        Ok(Embedded { map, features, logits, embedding })
+        Ok(Embedded {
+            map,
+            features,
+            logits,
+            embedding,
+        })
     }
 
     /// The name of a class of the head's classifier.
@@ -176,7 +218,10 @@ impl Engine {
     pub(crate) fn encode_text(&self, ids: &[i64]) -> Result<(Tensor, Vec<f32>), Error> {
         let outputs = self.text.run(Input::I64(ids, &[1, ids.len()]))?;
         let file = || self.bundle.manifest().text.file.clone();
-        let not_finite = || Error::NotFinite { file: file(), what: "text embedding" };
+        let not_finite = || Error::NotFinite {
+            file: file(),
+            what: "text embedding",
+        };
         let [tokens, embedding]: [Tensor; 2] = outputs.try_into().map_err(|_| not_finite())?;
         let dimension = self.bundle.manifest().text.dimension;
         if embedding.data.len() != dimension {
@@ -196,7 +241,10 @@ impl Engine {
     }
 
     fn not_finite(&self, what: &'static str) -> Error {
-        Error::NotFinite { file: self.bundle.manifest().image.file.clone(), what }
+        Error::NotFinite {
+            file: self.bundle.manifest().image.file.clone(),
+            what,
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub enum Error {
         got: String,
     },
     /// A model gave something that is not a direction in the text space.
-    #[error("{file}: the {what} is zero or not finite; `ocellus doctor` re-computes the bundle's golden vectors")]
+    #[error(
+        "{file}: the {what} is zero or not finite; `ocellus doctor` re-computes the bundle's golden vectors"
+    )]
     NotFinite {
         /// The model's file.
         file: String,

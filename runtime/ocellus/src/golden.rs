@@ -14,7 +14,7 @@ use ocellus_vision::{CropMode, DecodeLimits, Frame, Intermediate, decode, normal
 /// One golden vector, computed again.
 #[derive(Clone, Debug)]
 pub struct GoldenCheck {
-    /// `image.224`, `features.224`, `text "a cat"`.
+    /// `image.224`, `text "a cat"`.
     pub name: String,
     /// Cosine to the recipe's vector.
     pub cosine: f32,
@@ -34,7 +34,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Decode`] and those of [`Engine::encode`] and [`Engine::embed`].
-    pub fn embed_picture(&self, bytes: &[u8], resolution: u32, limits: &DecodeLimits) -> Result<Embedded, Error> {
+    pub fn embed_picture(
+        &self,
+        bytes: &[u8],
+        resolution: u32,
+        limits: &DecodeLimits,
+    ) -> Result<Embedded, Error> {
         let picture = decode(bytes, limits)?;
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
         self.embed_frame(&frame, resolution)
@@ -46,10 +51,16 @@ impl Engine {
     /// Those of [`Engine::encode`] and [`Engine::embed`].
     pub fn embed_frame(&self, frame: &Frame<'_>, resolution: u32) -> Result<Embedded, Error> {
         let image = &self.bundle().manifest().image;
-        let view = views(CropMode::Centre, frame.width(), frame.height(), image.crop_fraction)[0];
+        let view = views(
+            CropMode::Centre,
+            frame.width(),
+            frame.height(),
+            image.crop_fraction,
+        )[0];
         let side = resolution as usize;
         let rgb = Intermediate::read(frame, &view).resize(side);
-        let (map, features) = self.encode(resolution, &normalize(&rgb, side, image.mean, image.std))?;
+        let (map, features) =
+            self.encode(resolution, &normalize(&rgb, side, image.mean, image.std))?;
         self.embed(map, features)
     }
 
@@ -63,21 +74,28 @@ impl Engine {
         let least = golden.min_cosine;
         let tensors = Tensors::parse(&golden.vectors, self.bundle().file(&golden.vectors)?)?;
         let picture = self.bundle().file(&golden.picture)?;
-        let (channels, dimension) = (manifest.image.channels, manifest.text.dimension);
+        let dimension = manifest.text.dimension;
 
         let mut checks = Vec::new();
         for &resolution in self.resolutions() {
             let got = self.embed_picture(picture, resolution, &DecodeLimits::default())?;
-            for (kind, length, vector) in [("image", dimension, &got.embedding), ("features", channels, &got.features)] {
-                let name = format!("{kind}.{resolution}");
-                let want = tensors.f32(&name, &[Some(length)])?;
-                checks.push(GoldenCheck { name, cosine: angle(vector, &want), least });
-            }
+            let name = format!("image.{resolution}");
+            let want = tensors.f32(&name, &[Some(dimension)])?;
+            let cosine = angle(&got.embedding, &want);
+            checks.push(GoldenCheck {
+                name,
+                cosine,
+                least,
+            });
         }
         let texts = tensors.f32("text", &[Some(golden.prompts.len()), Some(dimension)])?;
         for (prompt, want) in golden.prompts.iter().zip(texts.chunks_exact(dimension)) {
             let got = self.embed_prompt(prompt)?;
-            checks.push(GoldenCheck { name: format!("text {prompt:?}"), cosine: angle(&got, want), least });
+            checks.push(GoldenCheck {
+                name: format!("text {prompt:?}"),
+                cosine: angle(&got, want),
+                least,
+            });
         }
         Ok(checks)
     }
@@ -86,5 +104,9 @@ impl Engine {
 /// The cosine of the angle between two vectors of any length; 0 where one is zero.
 fn angle(a: &[f32], b: &[f32]) -> f32 {
     let lengths = (cosine(a, a) * cosine(b, b)).sqrt();
-    if lengths > 0.0 { cosine(a, b) / lengths } else { 0.0 }
+    if lengths > 0.0 {
+        cosine(a, b) / lengths
+    } else {
+        0.0
+    }
 }

@@ -43,7 +43,8 @@ struct Answer {
 impl Answer {
     /// How sure the answer is, 0..1: the distance to the nearest thing that would change it.
     fn margin(&self) -> f32 {
-        label_margin(&self.probabilities, &self.order).min((2.0 * self.match_probability - 1.0).abs())
+        label_margin(&self.probabilities, &self.order)
+            .min((2.0 * self.match_probability - 1.0).abs())
     }
 }
 
@@ -59,19 +60,31 @@ pub(crate) fn run(
     let manifest = engine.bundle().manifest();
     let mut watch = Watch::default();
 
-    let views = views(crop, frame.width(), frame.height(), manifest.image.crop_fraction);
-    let pictures: Vec<Intermediate> = views.iter().map(|view| Intermediate::read(frame, view)).collect();
+    let views = views(
+        crop,
+        frame.width(),
+        frame.height(),
+        manifest.image.crop_fraction,
+    );
+    let pictures: Vec<Intermediate> = views
+        .iter()
+        .map(|view| Intermediate::read(frame, view))
+        .collect();
     watch.decode = start.elapsed();
 
     let (entropy_bits, first, mut reason) = timed(&mut watch.look, || {
-        let entropy_bits = pictures.iter().map(Intermediate::entropy_bits).fold(0.0, f32::max);
+        let entropy_bits = pictures
+            .iter()
+            .map(Intermediate::entropy_bits)
+            .fold(0.0, f32::max);
         let (first, reason) = policy.first(entropy_bits, engine.resolutions());
         (entropy_bits, first, reason)
     });
 
     let mut resolution = first;
     let mut answer = answer(engine, words, &pictures, resolution, &mut watch)?;
-    if let Some((higher, why)) = policy.escalate(answer.margin(), resolution, engine.resolutions()) {
+    if let Some((higher, why)) = policy.escalate(answer.margin(), resolution, engine.resolutions())
+    {
         resolution = higher;
         reason = format!("{reason}; {why}");
         answer = self::answer(engine, words, &pictures, resolution, &mut watch)?;
@@ -79,7 +92,7 @@ pub(crate) fn run(
 
     let total = start.elapsed().saturating_sub(watch.preparation);
     let hit = |&index: &usize| Hit {
-        label: words.labels[index].to_string(),
+        label: words.labels.as_slice()[index].clone(),
         index,
         score: answer.scores[index],
         probability: answer.probabilities[index],
@@ -102,7 +115,13 @@ pub(crate) fn run(
 }
 
 /// Encodes every view at a resolution; of several views a label's best score counts.
-fn answer(engine: &Engine, words: &Words, pictures: &[Intermediate], resolution: u32, watch: &mut Watch) -> Result<Answer, Error> {
+fn answer(
+    engine: &Engine,
+    words: &Words,
+    pictures: &[Intermediate],
+    resolution: u32,
+    watch: &mut Watch,
+) -> Result<Answer, Error> {
     let manifest = engine.bundle().manifest();
     let standing = timed(&mut watch.preparation, || {
         engine.prepare(resolution)?;
@@ -112,7 +131,12 @@ fn answer(engine: &Engine, words: &Words, pictures: &[Intermediate], resolution:
     for picture in pictures {
         let pixels = timed(&mut watch.resize, || {
             let side = resolution as usize;
-            normalize(&picture.resize(side), side, manifest.image.mean, manifest.image.std)
+            normalize(
+                &picture.resize(side),
+                side,
+                manifest.image.mean,
+                manifest.image.std,
+            )
         });
         let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &pixels))?;
         timed(&mut watch.heads, || -> Result<(), Error> {

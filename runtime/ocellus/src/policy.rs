@@ -40,7 +40,10 @@ impl Policy {
 
     /// The bundle's calibrated default.
     pub fn of(manifest: &Manifest) -> Policy {
-        Policy::EntropyCascade { thresholds_bits: manifest.policy.entropy_bits.clone(), margin: manifest.policy.margin }
+        Policy::EntropyCascade {
+            thresholds_bits: manifest.policy.entropy_bits.clone(),
+            margin: manifest.policy.margin,
+        }
     }
 
     /// `fixed`, `entropy`, `cascade` or `entropy-cascade`.
@@ -56,23 +59,42 @@ impl Policy {
     /// Checks the policy against a bundle's resolutions.
     pub(crate) fn check(&self, image: &Image) -> Result<(), Error> {
         let resolutions = &image.resolutions;
-        let refuse = |expected: String, got: String| Err(Error::Policy { policy: self.name(), expected, got });
+        let refuse = |expected: String, got: String| {
+            Err(Error::Policy {
+                policy: self.name(),
+                expected,
+                got,
+            })
+        };
         let known = |side: u32| resolutions.contains(&side);
         match self {
             Policy::Fixed(side) | Policy::Cascade { start: side, .. } if !known(*side) => {
-                return refuse(format!("one of the bundle's resolutions {resolutions:?}"), side.to_string());
+                return refuse(
+                    format!("one of the bundle's resolutions {resolutions:?}"),
+                    side.to_string(),
+                );
             }
-            Policy::Entropy { thresholds_bits } | Policy::EntropyCascade { thresholds_bits, .. } => {
+            Policy::Entropy { thresholds_bits }
+            | Policy::EntropyCascade {
+                thresholds_bits, ..
+            } => {
                 let rising = thresholds_bits.windows(2).all(|pair| pair[0] <= pair[1]);
-                let in_range = thresholds_bits.iter().all(|bits| (0.0..=8.0).contains(bits));
+                let in_range = thresholds_bits
+                    .iter()
+                    .all(|bits| (0.0..=8.0).contains(bits));
                 if thresholds_bits.len() + 1 != resolutions.len() || !rising || !in_range {
-                    return refuse(format!("{} rising thresholds of 0 to 8 bits", resolutions.len() - 1), format!("{thresholds_bits:?}"));
+                    return refuse(
+                        format!("{} rising thresholds of 0 to 8 bits", resolutions.len() - 1),
+                        format!("{thresholds_bits:?}"),
+                    );
                 }
             }
             _ => {}
         }
         match self {
-            Policy::Cascade { margin, .. } | Policy::EntropyCascade { margin, .. } if !(0.0..=1.0).contains(margin) => {
+            Policy::Cascade { margin, .. } | Policy::EntropyCascade { margin, .. }
+                if !(0.0..=1.0).contains(margin) =>
+            {
                 refuse("a margin of 0 to 1".into(), margin.to_string())
             }
             _ => Ok(()),
@@ -84,27 +106,49 @@ impl Policy {
         match self {
             Policy::Fixed(side) => (*side, format!("fixed at {side}")),
             Policy::Cascade { start, .. } => (*start, format!("starts at {start}")),
-            Policy::Entropy { thresholds_bits } | Policy::EntropyCascade { thresholds_bits, .. } => {
-                let step = thresholds_bits.iter().take_while(|&&bits| entropy_bits >= bits).count();
+            Policy::Entropy { thresholds_bits }
+            | Policy::EntropyCascade {
+                thresholds_bits, ..
+            } => {
+                let step = thresholds_bits
+                    .iter()
+                    .take_while(|&&bits| entropy_bits >= bits)
+                    .count();
                 let side = resolutions[step];
                 let bound = match thresholds_bits.get(step) {
                     Some(bits) => format!("below {bits:.2}"),
-                    None => format!("at least {:.2}", thresholds_bits.last().copied().unwrap_or(0.0)),
+                    None => format!(
+                        "at least {:.2}",
+                        thresholds_bits.last().copied().unwrap_or(0.0)
+                    ),
                 };
-                (side, format!("entropy {entropy_bits:.2} bits is {bound}, so {side}"))
+                (
+                    side,
+                    format!("entropy {entropy_bits:.2} bits is {bound}, so {side}"),
+                )
             }
         }
     }
 
     /// The resolution to go on with after an answer of this margin at `resolution`, and why; `None` when the answer stands.
-    pub(crate) fn escalate(&self, margin: f32, resolution: u32, resolutions: &[u32]) -> Option<(u32, String)> {
+    pub(crate) fn escalate(
+        &self,
+        margin: f32,
+        resolution: u32,
+        resolutions: &[u32],
+    ) -> Option<(u32, String)> {
         let least = match self {
             Policy::Cascade { margin, .. } | Policy::EntropyCascade { margin, .. } => *margin,
             Policy::Fixed(_) | Policy::Entropy { .. } => return None,
         };
         let highest = *resolutions.last()?;
         let unsure = resolution < highest && margin < least;
-        unsure.then(|| (highest, format!("margin {margin:.2} at {resolution} is below {least:.2}, so {highest}")))
+        unsure.then(|| {
+            (
+                highest,
+                format!("margin {margin:.2} at {resolution} is below {least:.2}, so {highest}"),
+            )
+        })
     }
 }
 
@@ -116,8 +160,17 @@ mod tests {
 
     #[test]
     fn the_entropy_rule_is_below_four_below_seven_else() {
-        let policy = Policy::Entropy { thresholds_bits: Policy::ENTROPY_BITS.to_vec() };
-        for (bits, side) in [(0.0, 112), (3.999, 112), (4.0, 160), (6.999, 160), (7.0, 224), (8.0, 224)] {
+        let policy = Policy::Entropy {
+            thresholds_bits: Policy::ENTROPY_BITS.to_vec(),
+        };
+        for (bits, side) in [
+            (0.0, 112),
+            (3.999, 112),
+            (4.0, 160),
+            (6.999, 160),
+            (7.0, 224),
+            (8.0, 224),
+        ] {
             assert_eq!(policy.first(bits, &RESOLUTIONS).0, side, "{bits} bits");
             assert_eq!(policy.escalate(0.0, side, &RESOLUTIONS), None);
         }
@@ -125,8 +178,16 @@ mod tests {
 
     #[test]
     fn a_small_margin_escalates_to_the_highest_once() {
-        let policy = Policy::EntropyCascade { thresholds_bits: vec![4.0, 7.0], margin: 0.3 };
-        assert_eq!(policy.escalate(0.29, 112, &RESOLUTIONS).map(|(side, _)| side), Some(224));
+        let policy = Policy::EntropyCascade {
+            thresholds_bits: vec![4.0, 7.0],
+            margin: 0.3,
+        };
+        assert_eq!(
+            policy
+                .escalate(0.29, 112, &RESOLUTIONS)
+                .map(|(side, _)| side),
+            Some(224)
+        );
         assert_eq!(policy.escalate(0.30, 112, &RESOLUTIONS), None);
         assert_eq!(policy.escalate(0.0, 224, &RESOLUTIONS), None);
     }
@@ -136,11 +197,24 @@ mod tests {
         let manifest = Manifest::parse(include_str!("../tests/data/manifest.toml")).expect("valid");
         for policy in [
             Policy::Fixed(128),
-            Policy::Cascade { start: 96, margin: 0.3 },
-            Policy::Cascade { start: 160, margin: f32::NAN },
-            Policy::Entropy { thresholds_bits: vec![4.0] },
-            Policy::Entropy { thresholds_bits: vec![7.0, 4.0] },
-            Policy::EntropyCascade { thresholds_bits: vec![4.0, f32::NAN], margin: 0.3 },
+            Policy::Cascade {
+                start: 96,
+                margin: 0.3,
+            },
+            Policy::Cascade {
+                start: 160,
+                margin: f32::NAN,
+            },
+            Policy::Entropy {
+                thresholds_bits: vec![4.0],
+            },
+            Policy::Entropy {
+                thresholds_bits: vec![7.0, 4.0],
+            },
+            Policy::EntropyCascade {
+                thresholds_bits: vec![4.0, f32::NAN],
+                margin: 0.3,
+            },
         ] {
             assert!(policy.check(&manifest.image).is_err(), "{policy:?}");
         }

@@ -63,7 +63,12 @@ pub struct Seen {
 
 impl From<View> for Seen {
     fn from(view: View) -> Seen {
-        Seen { x: view.left, y: view.top, width: view.width, height: view.height }
+        Seen {
+            x: view.left,
+            y: view.top,
+            width: view.width,
+            height: view.height,
+        }
     }
 }
 

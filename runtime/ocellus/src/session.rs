@@ -17,7 +17,11 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        SessionOptions { policy: None, crop: CropMode::Centre, limits: DecodeLimits::default() }
+        SessionOptions {
+            policy: None,
+            crop: CropMode::Centre,
+            limits: DecodeLimits::default(),
+        }
     }
 }
 
@@ -35,9 +39,17 @@ impl Session {
     /// # Errors
     /// [`Error::Policy`] when the policy does not fit the bundle.
     pub fn new(engine: Arc<Engine>, options: SessionOptions) -> Result<Session, Error> {
-        let policy = options.policy.clone().unwrap_or_else(|| Policy::of(engine.bundle().manifest()));
+        let policy = options
+            .policy
+            .clone()
+            .unwrap_or_else(|| Policy::of(engine.bundle().manifest()));
         policy.check(&engine.bundle().manifest().image)?;
-        Ok(Session { engine, policy, options, words: None })
+        Ok(Session {
+            engine,
+            policy,
+            options,
+            words: None,
+        })
     }
 
     /// The engine.
@@ -73,7 +85,9 @@ impl Session {
             Policy::Fixed(side) => vec![side],
             _ => self.engine.resolutions().to_vec(),
         };
-        resolutions.into_iter().try_for_each(|side| self.engine.prepare(side))
+        resolutions
+            .into_iter()
+            .try_for_each(|side| self.engine.prepare(side))
     }
 
     /// What a frame shows.
@@ -82,7 +96,14 @@ impl Session {
     /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`].
     pub fn infer(&self, frame: &Frame<'_>) -> Result<Report, Error> {
         let words = self.words.as_ref().ok_or(Error::NoLabels)?;
-        pipeline::run(&self.engine, &self.policy, self.options.crop, words, frame, Instant::now())
+        pipeline::run(
+            &self.engine,
+            &self.policy,
+            self.options.crop,
+            words,
+            frame,
+            Instant::now(),
+        )
     }
 
     /// What an encoded picture (JPEG, PNG, ...) shows.
@@ -94,8 +115,17 @@ impl Session {
         let start = Instant::now();
         let picture = decode(bytes, &self.options.limits)?;
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
-        let mut report = pipeline::run(&self.engine, &self.policy, self.options.crop, words, &frame, start)?;
-        report.warnings.extend(picture.warnings.iter().map(ToString::to_string));
+        let mut report = pipeline::run(
+            &self.engine,
+            &self.policy,
+            self.options.crop,
+            words,
+            &frame,
+            start,
+        )?;
+        report
+            .warnings
+            .extend(picture.warnings.iter().map(ToString::to_string));
         Ok(report)
     }
 }

@@ -24,18 +24,34 @@ impl Words {
             engine.tokenizer.require_known(label)?;
             let unknown = engine.tokenizer.tokenize(label).unknown;
             if !unknown.is_empty() {
-                warnings.push(format!("label {label:?}: left out, not in the vocabulary: {}", unknown.join(" ")));
+                warnings.push(format!(
+                    "label {label:?}: left out, not in the vocabulary: {}",
+                    unknown.join(" ")
+                ));
             }
             embeddings.push(engine.embed_label(label)?);
         }
-        let standings = engine.resolutions().iter().map(|_| OnceLock::new()).collect();
-        Ok(Words { labels, embeddings, warnings, standings })
+        let standings = engine
+            .resolutions()
+            .iter()
+            .map(|_| OnceLock::new())
+            .collect();
+        Ok(Words {
+            labels,
+            embeddings,
+            warnings,
+            standings,
+        })
     }
 
     /// The labels against the background at a resolution.
     pub fn standing(&self, engine: &Engine, resolution: u32) -> Result<&Standing, Error> {
         let background = engine.background(resolution)?;
-        let index = engine.resolutions().iter().position(|&side| side == resolution).unwrap_or(0);
+        let index = engine
+            .resolutions()
+            .iter()
+            .position(|&side| side == resolution)
+            .unwrap_or(0);
         Ok(self.standings[index].get_or_init(|| Standing::new(background, &self.embeddings)))
     }
 }
@@ -47,7 +63,10 @@ impl Engine {
     /// [`Error::Language`] where no word of the label is known.
     pub fn embed_label(&self, label: &str) -> Result<Vec<f32>, Error> {
         let prompts = self.templates.expand(label);
-        let embeddings = prompts.iter().map(|prompt| self.embed_prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
+        let embeddings = prompts
+            .iter()
+            .map(|prompt| self.embed_prompt(prompt))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(ensemble(&embeddings)?)
     }
 
@@ -57,7 +76,13 @@ impl Engine {
     /// [`Error::Language`] where no word of it is known.
     pub fn embed_prompt(&self, prompt: &str) -> Result<Vec<f32>, Error> {
         self.tokenizer.require_known(prompt)?;
-        let ids: Vec<i64> = self.tokenizer.tokenize(prompt).ids.into_iter().map(i64::from).collect();
+        let ids: Vec<i64> = self
+            .tokenizer
+            .tokenize(prompt)
+            .ids
+            .into_iter()
+            .map(i64::from)
+            .collect();
         Ok(self.encode_text(&ids)?.1)
     }
 }

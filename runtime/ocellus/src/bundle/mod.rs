@@ -6,7 +6,9 @@
 mod manifest;
 mod tensors;
 
-pub use manifest::{FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, SCHEMA, Text};
+pub use manifest::{
+    FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, SCHEMA, Text,
+};
 pub(crate) use tensors::{I8Rows, Tensors};
 
 use sha2::{Digest, Sha256};
@@ -102,7 +104,11 @@ impl Bundle {
             let bytes = read_file(folder, &entry.name, Some(entry.bytes))?;
             files.insert(entry.name.clone(), Cow::Owned(bytes));
         }
-        let bundle = Bundle { sha256: hex_sha256(&text), manifest, files };
+        let bundle = Bundle {
+            sha256: hex_sha256(&text),
+            manifest,
+            files,
+        };
         bundle.verify()?;
         Ok(bundle)
     }
@@ -112,7 +118,11 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`].
     pub fn from_memory(files: Vec<(String, Vec<u8>)>) -> Result<Bundle, BundleError> {
-        let bundle = Bundle::assemble(files.into_iter().map(|(name, bytes)| (name, Cow::Owned(bytes))))?;
+        let bundle = Bundle::assemble(
+            files
+                .into_iter()
+                .map(|(name, bytes)| (name, Cow::Owned(bytes))),
+        )?;
         bundle.verify()?;
         Ok(bundle)
     }
@@ -123,17 +133,29 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`], hashes apart.
     pub fn embedded(files: &[(&str, &'static [u8])]) -> Result<Bundle, BundleError> {
-        let bundle = Bundle::assemble(files.iter().map(|(name, bytes)| (name.to_string(), Cow::Borrowed(*bytes))))?;
+        let bundle = Bundle::assemble(
+            files
+                .iter()
+                .map(|(name, bytes)| (name.to_string(), Cow::Borrowed(*bytes))),
+        )?;
         bundle.check_sizes()?;
         Ok(bundle)
     }
 
-    fn assemble(files: impl Iterator<Item = (String, Cow<'static, [u8]>)>) -> Result<Bundle, BundleError> {
+    fn assemble(
+        files: impl Iterator<Item = (String, Cow<'static, [u8]>)>,
+    ) -> Result<Bundle, BundleError> {
         let mut files: BTreeMap<_, _> = files.collect();
-        let text = files.remove(MANIFEST).ok_or_else(|| BundleError::Missing { file: MANIFEST.into() })?;
+        let text = files.remove(MANIFEST).ok_or_else(|| BundleError::Missing {
+            file: MANIFEST.into(),
+        })?;
         let manifest = Manifest::parse(utf8(&text)?)?;
         files.retain(|name, _| manifest.files.iter().any(|entry| entry.name == *name));
-        Ok(Bundle { sha256: hex_sha256(&text), manifest, files })
+        Ok(Bundle {
+            sha256: hex_sha256(&text),
+            manifest,
+            files,
+        })
     }
 
     /// Computes every file's hash again.
@@ -145,7 +167,11 @@ impl Bundle {
         for entry in &self.manifest.files {
             let got = hex_sha256(self.file(&entry.name)?);
             if got != entry.sha256 {
-                return Err(BundleError::Hash { file: entry.name.clone(), expected: entry.sha256.clone(), got });
+                return Err(BundleError::Hash {
+                    file: entry.name.clone(),
+                    expected: entry.sha256.clone(),
+                    got,
+                });
             }
         }
         Ok(())
@@ -155,7 +181,11 @@ impl Bundle {
         for entry in &self.manifest.files {
             let got = self.file(&entry.name)?.len() as u64;
             if got != entry.bytes {
-                return Err(BundleError::Size { file: entry.name.clone(), expected: entry.bytes, got });
+                return Err(BundleError::Size {
+                    file: entry.name.clone(),
+                    expected: entry.bytes,
+                    got,
+                });
             }
         }
         Ok(())
@@ -176,29 +206,45 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::Missing`].
     pub fn file(&self, name: &str) -> Result<&[u8], BundleError> {
-        self.files.get(name).map(|bytes| &**bytes).ok_or_else(|| BundleError::Missing { file: name.into() })
+        self.files
+            .get(name)
+            .map(|bytes| &**bytes)
+            .ok_or_else(|| BundleError::Missing { file: name.into() })
     }
 }
 
 /// Reads one file of a bundle. A size that the manifest does not name is found out before the bytes are read.
 fn read_file(folder: &Path, name: &str, expected: Option<u64>) -> Result<Vec<u8>, BundleError> {
     let path = folder.join(name);
-    let io = |message: String| BundleError::Io { file: path.display().to_string(), message };
+    let io = |message: String| BundleError::Io {
+        file: path.display().to_string(),
+        message,
+    };
     let metadata = fs::metadata(&path).map_err(|error| io(error.to_string()))?;
     if !metadata.is_file() {
         return Err(io("not a regular file".into()));
     }
     let got = metadata.len();
     if let Some(expected) = expected.filter(|&expected| expected != got) {
-        return Err(BundleError::Size { file: name.into(), expected, got });
+        return Err(BundleError::Size {
+            file: name.into(),
+            expected,
+            got,
+        });
     }
-    let limit = if expected.is_some() { MAX_FILE_BYTES } else { MAX_MANIFEST_BYTES };
+    let limit = if expected.is_some() {
+        MAX_FILE_BYTES
+    } else {
+        MAX_MANIFEST_BYTES
+    };
     if got > limit {
         return Err(io(format!("{got} bytes, the limit is {limit}")));
     }
     let mut bytes = Vec::with_capacity(got as usize);
     let file = fs::File::open(&path).map_err(|error| io(error.to_string()))?;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| io(error.to_string()))?;
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| io(error.to_string()))?;
     Ok(bytes)
 }
 
@@ -207,5 +253,8 @@ fn utf8(bytes: &[u8]) -> Result<&str, BundleError> {
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

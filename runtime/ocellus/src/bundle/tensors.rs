@@ -32,17 +32,41 @@ impl<'a> Tensors<'a> {
         Ok(Tensors { file, tensors })
     }
 
-    fn view(&self, name: &str, dtype: Dtype, shape: &[Option<usize>]) -> Result<TensorView<'a>, BundleError> {
+    fn view(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        shape: &[Option<usize>],
+    ) -> Result<TensorView<'a>, BundleError> {
         let expected = || {
-            let dims: Vec<_> = shape.iter().map(|dim| dim.map_or("?".into(), |dim| dim.to_string())).collect();
+            let dims: Vec<_> = shape
+                .iter()
+                .map(|dim| dim.map_or("?".into(), |dim| dim.to_string()))
+                .collect();
             format!("{dtype:?} [{}]", dims.join(", "))
         };
-        let error = |got: String| BundleError::Contents { file: self.file.into(), what: name.into(), expected: expected(), got };
-        let view = self.tensors.tensor(name).map_err(|_| error("nothing of that name".into()))?;
+        let error = |got: String| BundleError::Contents {
+            file: self.file.into(),
+            what: name.into(),
+            expected: expected(),
+            got,
+        };
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| error("nothing of that name".into()))?;
         let fits = view.dtype() == dtype
             && view.shape().len() == shape.len()
-            && view.shape().iter().zip(shape).all(|(got, want)| want.is_none_or(|want| want == *got));
-        if fits { Ok(view) } else { Err(error(format!("{:?} {:?}", view.dtype(), view.shape()))) }
+            && view
+                .shape()
+                .iter()
+                .zip(shape)
+                .all(|(got, want)| want.is_none_or(|want| want == *got));
+        if fits {
+            Ok(view)
+        } else {
+            Err(error(format!("{:?} {:?}", view.dtype(), view.shape())))
+        }
     }
 
     fn finite(&self, name: &str, values: Vec<f32>) -> Result<Vec<f32>, BundleError> {
@@ -60,22 +84,40 @@ impl<'a> Tensors<'a> {
     /// An f32 tensor with the given dims; `None` is any.
     pub fn f32(&self, name: &str, shape: &[Option<usize>]) -> Result<Vec<f32>, BundleError> {
         let view = self.view(name, Dtype::F32, shape)?;
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let values = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
         self.finite(name, values)
     }
 
     /// An f16 tensor, widened.
     pub fn f16(&self, name: &str, shape: &[Option<usize>]) -> Result<Vec<f32>, BundleError> {
         let view = self.view(name, Dtype::F16, shape)?;
-        let values = view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
+        let values = view
+            .data()
+            .chunks_exact(2)
+            .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+            .collect();
         self.finite(name, values)
     }
 
     /// An i8 matrix `[rows, k]` named `values`, and its f32 scales `[rows]`.
-    pub fn i8_rows(&self, values: &str, scales: &str, rows: Option<usize>, k: usize) -> Result<I8Rows, BundleError> {
+    pub fn i8_rows(
+        &self,
+        values: &str,
+        scales: &str,
+        rows: Option<usize>,
+        k: usize,
+    ) -> Result<I8Rows, BundleError> {
         let view = self.view(values, Dtype::I8, &[rows, Some(k)])?;
         let rows = view.shape()[0];
         let scales = self.f32(scales, &[Some(rows)])?;
-        Ok(I8Rows { values: view.data().iter().map(|&byte| byte as i8).collect(), scales, k })
+        Ok(I8Rows {
+            values: view.data().iter().map(|&byte| byte as i8).collect(),
+            scales,
+            k,
+        })
     }
 }

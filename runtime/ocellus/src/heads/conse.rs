@@ -24,8 +24,22 @@ pub(crate) struct Conse {
 
 impl Conse {
     /// Reads the head's tensors for features `[channels]` and a text space of `dimension`.
-    pub fn load(head: &Head, tensors: &Tensors, names: &str, channels: usize, dimension: usize) -> Result<Option<Self>, BundleError> {
-        let Head::Conse { classes, temperature, top_k, .. } = head else { return Ok(None) };
+    pub fn load(
+        head: &Head,
+        tensors: &Tensors,
+        names: &str,
+        channels: usize,
+        dimension: usize,
+    ) -> Result<Option<Self>, BundleError> {
+        let Head::Conse {
+            classes,
+            temperature,
+            top_k,
+            ..
+        } = head
+        else {
+            return Ok(None);
+        };
         let names: Vec<String> = names.lines().map(str::to_owned).collect();
         let rows = Some(names.len());
         let conse = Conse {
@@ -54,7 +68,8 @@ impl Conse {
         let mut sums = vec![0i32; self.bias.len()];
         qs8_gemv(isa, &self.classifier.values, &quantized, &mut sums);
         let rows = sums.iter().zip(&self.classifier.scales).zip(&self.bias);
-        rows.map(|((&sum, row_scale), bias)| sum as f32 * (scale * row_scale) + bias).collect()
+        rows.map(|((&sum, row_scale), bias)| sum as f32 * (scale * row_scale) + bias)
+            .collect()
     }
 
     /// The embedding `[dimension]` of class logits; `None` where the mix has no direction.
@@ -64,7 +79,9 @@ impl Conse {
         for class in best(&probabilities, self.top_k) {
             let weight = probabilities[class] * self.texts.scales[class];
             let row = &self.texts.values[class * self.texts.k..][..self.texts.k];
-            sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f32::from(value));
+            sum.iter_mut()
+                .zip(row)
+                .for_each(|(sum, &value)| *sum += weight * f32::from(value));
         }
         unit(sum)
     }
@@ -93,9 +110,17 @@ mod tests {
 
     fn head() -> Conse {
         Conse {
-            classifier: I8Rows { values: vec![127, 0, 0, 127, 127, 127], scales: vec![1.0 / 127.0; 3], k: 2 },
+            classifier: I8Rows {
+                values: vec![127, 0, 0, 127, 127, 127],
+                scales: vec![1.0 / 127.0; 3],
+                k: 2,
+            },
             bias: vec![0.0, 0.0, -10.0],
-            texts: I8Rows { values: vec![100, 0, 0, 0, 100, 0, 0, 0, 100], scales: vec![0.01; 3], k: 3 },
+            texts: I8Rows {
+                values: vec![100, 0, 0, 0, 100, 0, 0, 0, 100],
+                scales: vec![0.01; 3],
+                k: 3,
+            },
             names: ["a", "b", "c"].map(String::from).to_vec(),
             temperature: 1.0,
             top_k: 2,
@@ -105,14 +130,24 @@ mod tests {
     #[test]
     fn logits_are_the_scaled_product_and_bias() {
         let logits = head().logits(Isa::Scalar, &[2.0, 1.0]);
-        assert!((logits[0] - 2.0).abs() < 0.01 && (logits[1] - 1.0).abs() < 0.01 && (logits[2] + 7.0).abs() < 0.01, "{logits:?}");
+        assert!(
+            (logits[0] - 2.0).abs() < 0.01
+                && (logits[1] - 1.0).abs() < 0.01
+                && (logits[2] + 7.0).abs() < 0.01,
+            "{logits:?}"
+        );
     }
 
     #[test]
     fn only_the_best_classes_are_mixed() {
         let embedding = head().embed(&[1.0, 1.0, 0.9]).expect("a direction");
         let half = std::f32::consts::FRAC_1_SQRT_2;
-        assert!((embedding[0] - half).abs() < 1e-6 && (embedding[1] - half).abs() < 1e-6 && embedding[2] == 0.0, "{embedding:?}");
+        assert!(
+            (embedding[0] - half).abs() < 1e-6
+                && (embedding[1] - half).abs() < 1e-6
+                && embedding[2] == 0.0,
+            "{embedding:?}"
+        );
     }
 
     #[test]

@@ -25,7 +25,12 @@ impl Background {
     pub fn load(tensors: &Tensors, resolution: u32, dimension: usize) -> Result<Self, BundleError> {
         let name = format!("background.{resolution}");
         let values = tensors.f16(&name, &[None, Some(dimension)])?;
-        Ok(Background { embeddings: values.chunks_exact(dimension).map(<[f32]>::to_vec).collect() })
+        Ok(Background {
+            embeddings: values
+                .chunks_exact(dimension)
+                .map(<[f32]>::to_vec)
+                .collect(),
+        })
     }
 }
 
@@ -44,7 +49,11 @@ impl Standing {
         let labels: Vec<(f32, f32)> = labels
             .iter()
             .map(|label| {
-                let scores: Vec<f32> = background.embeddings.iter().map(|picture| cosine(picture, label)).collect();
+                let scores: Vec<f32> = background
+                    .embeddings
+                    .iter()
+                    .map(|picture| cosine(picture, label))
+                    .collect();
                 let (median, spread) = robust(&scores, LEAST_LABEL_SPREAD);
                 for (best, score) in bests.iter_mut().zip(&scores) {
                     *best = best.max((score - median) / spread);
@@ -52,12 +61,18 @@ impl Standing {
                 (median, spread)
             })
             .collect();
-        Standing { labels, best: robust(&bests, LEAST_BEST_SPREAD) }
+        Standing {
+            labels,
+            best: robust(&bests, LEAST_BEST_SPREAD),
+        }
     }
 
     /// The probability, 0..1, that at least one label fits a picture with these cosines.
     pub fn match_probability(&self, scores: &[f32], calibration: &NoMatch) -> f32 {
-        let standardised = scores.iter().zip(&self.labels).map(|(score, (median, spread))| (score - median) / spread);
+        let standardised = scores
+            .iter()
+            .zip(&self.labels)
+            .map(|(score, (median, spread))| (score - median) / spread);
         let best = standardised.fold(f32::NEG_INFINITY, f32::max);
         let standing = (best - self.best.0) / self.best.1;
         1.0 / (1.0 + (-(calibration.slope * standing + calibration.intercept)).exp())
@@ -85,7 +100,11 @@ fn median(mut values: Vec<f32>) -> f32 {
 mod tests {
     use super::*;
 
-    const CALIBRATION: NoMatch = NoMatch { slope: 2.0, intercept: -3.0, threshold: 0.5 };
+    const CALIBRATION: NoMatch = NoMatch {
+        slope: 2.0,
+        intercept: -3.0,
+        threshold: 0.5,
+    };
 
     fn background() -> Background {
         // 64 directions spread over the first two of three axes: none of them near the third.
@@ -93,7 +112,9 @@ mod tests {
             let angle = i as f32 * std::f32::consts::TAU / 64.0;
             vec![angle.cos(), angle.sin(), 0.0]
         };
-        Background { embeddings: (0..64).map(picture).collect() }
+        Background {
+            embeddings: (0..64).map(picture).collect(),
+        }
     }
 
     #[test]
@@ -114,7 +135,15 @@ mod tests {
     fn more_labels_make_the_same_score_less_telling() {
         let label = |x: f32, y: f32| vec![x, y, 0.0];
         let one = Standing::new(&background(), &[label(1.0, 0.0)]);
-        let many = Standing::new(&background(), &[label(1.0, 0.0), label(0.0, 1.0), label(-1.0, 0.0), label(0.0, -1.0)]);
+        let many = Standing::new(
+            &background(),
+            &[
+                label(1.0, 0.0),
+                label(0.0, 1.0),
+                label(-1.0, 0.0),
+                label(0.0, -1.0),
+            ],
+        );
         let alone = one.match_probability(&[0.9], &CALIBRATION);
         let among = many.match_probability(&[0.9, 0.0, -0.9, 0.0], &CALIBRATION);
         assert!(among < alone, "{among} against {alone}");

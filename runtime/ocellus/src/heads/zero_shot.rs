@@ -8,7 +8,10 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
 /// `exp(scale * x) / sum`, computed from the largest, so that no term overflows.
 pub fn softmax(scores: &[f32], scale: f32) -> Vec<f32> {
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut terms: Vec<f32> = scores.iter().map(|score| ((score - largest) * scale).exp()).collect();
+    let mut terms: Vec<f32> = scores
+        .iter()
+        .map(|score| ((score - largest) * scale).exp())
+        .collect();
     let sum: f32 = terms.iter().sum();
     terms.iter_mut().for_each(|term| *term /= sum);
     terms

@@ -1,0 +1,131 @@
+"""The recipe's own arithmetic, on data small enough to check by hand. None of these needs a package."""
+
+import io
+import struct
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from recipe import goldentokens, metrics, nomatch, pictures, policies, rcc, rounding, runtime, tensors, textmodel, trials, words
+from recipe.head import conse
+
+
+def small_table() -> words.Table:
+    return words.Table(["red", "cat", "##s", "a"], np.arange(-12, 20, dtype=np.int8).reshape(4, 8), np.array([0.5, 1, 0.25, 0.01], np.float32))
+
+
+def test_words_without_a_piece_are_dropped():
+    table = small_table()
+    assert table.ids("A réd  CATS, 猫 zebra!") == [3, 0, 1, 2]
+    assert table.ids("cat" * 40) == []
+    with pytest.raises(ValueError, match="no known piece"):
+        table.encode(["zebra"])
+
+
+def test_the_text_model_is_the_table():
+    table = small_table()
+    tokens, embedding = runtime.session(textmodel.export(table)).run(None, {"input_ids": np.array([[3, 0, 1, 2]])})
+    np.testing.assert_allclose(tokens[0], table.rows[[3, 0, 1, 2]] * table.scales[[3, 0, 1, 2], None])
+    np.testing.assert_allclose(embedding, table.encode(["a red cats"]), atol=1e-6)
+
+
+def test_quantized_rows_are_within_half_a_step():
+    rows = np.random.default_rng(0).normal(size=(5, 33))
+    stored, scales = words.quantized_rows(rows)
+    assert np.abs(stored * scales[:, None] - rows).max() <= scales.max() / 2 + 1e-6
+
+
+def test_conse_mixes_the_likeliest_and_prefers_the_lower_class_among_equals():
+    texts = np.eye(4, dtype=np.float32)
+    mixed = conse(np.array([[1.0, 2.0, 2.0, 2.0]]), texts, 1.0, 2)
+    np.testing.assert_allclose(mixed, [[0, 0.5**0.5, 0.5**0.5, 0]], atol=1e-6)
+
+
+def test_metrics():
+    scores = np.array([[0.9, 0.2, 0.1], [0.1, 0.3, 0.8]])
+    answer = np.array([0, 0, 1])
+    assert metrics.zero_shot_top1(scores, answer).tolist() == [True, False, True]
+    assert metrics.recall(scores, answer, 1).tolist() == [True, True]
+    assert metrics.reciprocal_ranks(scores, answer) == pytest.approx(((1 + 0.5 + 1) / 3, 1.0))
+    assert metrics.mcnemar_p(0, 0) == 1 and metrics.mcnemar_p(5, 0) == 2 / 32 and metrics.mcnemar_p(3, 4) == 1
+
+
+def test_a_standing_is_measured_in_the_backgrounds_own_spread():
+    background = words.unit(np.array([[1, 0.1 * i] for i in range(-4, 5)], np.float32))
+    labels = np.array([[0, 1]], np.float32)
+    yardstick = nomatch.Yardstick.of(labels, background)
+    assert yardstick.standing(np.array([[yardstick.median[0]]]))[0] == pytest.approx(0, abs=1e-6)
+    assert yardstick.standing(np.array([[0.9]]))[0] > 2
+
+
+def test_the_logistic_fit_separates():
+    slope, intercept = trials.fit_logistic(np.array([-2.0, -1, 0, 1, 2, 3]), np.array([False, False, True, False, True, True]))
+    assert slope > 0 and 0 < -intercept / slope < 1
+
+
+def test_an_escalation_costs_both_inferences():
+    answers = policies.Answers(np.array([[0, 0, 1], [1, 1, 1]], bool), np.array([[0.1, 0.1, 1], [0.9, 0.9, 1]]), np.array([3.0, 7.0]), np.array([1, 2, 4]))
+    assert policies.by_entropy(answers, [4.0, 7.0]).tolist() == [0, 2]
+    outcome = policies.play(answers, policies.fixed(answers, 1), 0.5)
+    assert (outcome.accuracy, outcome.mean_macs, outcome.escalation_rate) == (1.0, (6 + 2) / 2, 0.5)
+
+
+def test_entropy_of_plain_and_of_two_tones():
+    plain = Image.new("RGB", (40, 30), (9, 99, 200))
+    assert pictures.entropy_bits(plain) == 0
+    halves = Image.fromarray(np.repeat(np.uint8([[0] * 160 + [255] * 160]), 320, 0)).convert("RGB")
+    assert pictures.entropy_bits(halves) == pytest.approx(1, abs=0.01)
+
+
+def test_transparency_lies_on_white():
+    buffer = io.BytesIO()
+    Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(buffer, "PNG")
+    assert pictures.load(io.BytesIO(buffer.getvalue())).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_tensors_come_back():
+    stored = {"b": np.arange(6, dtype=np.int8).reshape(2, 3), "a": np.float16([1, 2]), "c": np.float32([[0.5]])}
+    back = tensors.deserialize(tensors.serialize(stored))
+    assert {k: v.tolist() for k, v in back.items()} == {k: v.tolist() for k, v in stored.items()}
+
+
+def test_golden_strings_are_many_and_distinct(monkeypatch):
+    synset = type("Synset", (), {"words": tuple(f"noun{i}" for i in range(400))})
+    monkeypatch.setattr(goldentokens.wordnet, "nouns", lambda: {"0": synset})
+    texts = goldentokens.strings()
+    assert len(texts) == len(set(texts)) == goldentokens.COUNT and texts == goldentokens.strings()
+
+
+def test_resource_files_stay_inside_their_target(tmp_path):
+    names = struct.pack(">HI", 2, 0) + "..".encode("utf-16-be")
+    tree = struct.pack(">IHIIQ", 0, 2, 1, 1, 0) + struct.pack(">IHIIQ", 0, 0, 0, 0, 0)
+    header = b"qres" + struct.pack(">4I", 2, 20, 20 + len(tree) + len(names), 20 + len(tree))
+    (tmp_path / "x.rcc").write_bytes(header + tree + names + struct.pack(">I", 1) + b"!")
+    with pytest.raises(ValueError, match="outside"):
+        rcc.extract(tmp_path / "x.rcc", tmp_path / "out")
+
+
+def test_rounding_keeps_the_output_better_than_rounding_to_nearest():
+    chance = np.random.default_rng(3)
+    inputs = chance.normal(size=(16, 500)) + chance.normal(size=(1, 500)) * 3
+    weight, scale = chance.normal(size=(4, 16)), np.full(4, 0.2)
+    rounded = rounding._round_rows(weight, scale, np.cov(inputs))
+    nearest = np.round(weight / 0.2)
+    lost = [np.abs((weight - q * 0.2) @ (inputs - inputs.mean(1, keepdims=True))).mean() for q in (rounded, nearest)]
+    assert lost[0] < 0.7 * lost[1]
+
+
+def test_patches_pad_like_the_convolution():
+    x = np.random.default_rng(1).normal(size=(1, 2, 7, 7)).astype(np.float32)
+    weight = np.random.default_rng(2).normal(size=(3, 2, 3, 3)).astype(np.float32)
+    node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER", group=1)
+    shapes = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, 2, 7, 7]), ("y", [1, 3, 4, 4]))]
+    graph = helper.make_graph([node], "g", shapes[:1], shapes[1:], [numpy_helper.from_array(weight, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    expected = runtime.session(model).run(None, {"x": x})[0].reshape(3, -1)
+    patches = rounding._patches(x[0], node).reshape(18, -1)
+    np.testing.assert_allclose(weight.reshape(3, -1) @ patches, expected, atol=1e-5)

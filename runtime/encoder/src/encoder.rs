@@ -1,0 +1,203 @@
+//! A model in memory, from which plans are made.
+//!
+//! The file is parsed once. A plan is made for one concrete shape, because the engine runs that much faster than an open
+//! one; its steps are, in this order:
+//!
+//! 1. the part of the graph that the outputs need, its input's shape set, becomes typed: every shape is inferred;
+//! 2. *here the INT8 regions go*: weights are still integers, each conversion is one of [`quant`]'s two
+//!    operators, and no simplification has taken apart the pattern of a convolution between them. A region replaces
+//!    the part that it covers by one operator, for the instruction set that the encoder was made with;
+//! 3. conversions of constants that are left are folded into f32;
+//! 4. the engine simplifies and lowers what is left, and equal constants of different plans become one.
+//!
+//! Limits: no region is compiled yet, so a quantized model runs in f32. A plan has one input.
+
+use std::collections::HashSet;
+
+use ocellus_kernels::Isa;
+use tract_onnx::prelude::multithread::Executor;
+use tract_onnx::prelude::{RunOptions, SymbolScope};
+use tract_onnx::tract_hir::internal::*;
+
+use crate::error::{Names, Stage};
+use crate::plan::{Feed, shape_text};
+use crate::share::Shared;
+use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, quant};
+
+/// A parsed model. Plans made from it share its constants, and outlive it.
+#[derive(Debug)]
+pub struct Encoder {
+    model: CheckedModel,
+    isa: Isa,
+    graph: InferenceModel,
+    shared: Shared,
+}
+
+impl Encoder {
+    /// Parses `model`. `isa` is what the kernels of its INT8 regions may use.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::UnknownOperator`], or [`Fault::Engine`] where the engine does not take the graph.
+    pub fn new(mut model: CheckedModel, isa: Isa) -> Result<Encoder, EncoderError> {
+        let graph = import::import(&model).map_err(|fault| EncoderError::new(model.name(), fault))?;
+        model.drop_bytes();
+        Ok(Encoder {
+            model,
+            isa,
+            graph,
+            shared: Shared::default(),
+        })
+    }
+
+    /// The model's facts.
+    pub fn model(&self) -> &CheckedModel {
+        &self.model
+    }
+
+    /// The instruction set that the encoder was made with.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Makes a plan that feeds `input`, of shape `dims`, and computes `outputs`: declared outputs, or any tensor of the
+    /// graph by its name. [`Dim::Any`] is allowed where the model declares no size.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::UnknownInput`], [`Fault::UnknownOutput`], [`Fault::NoOutput`], [`Fault::SecondInput`],
+    /// [`Fault::ElementType`], [`Fault::Shape`], [`Fault::Limit`], faults of quantization that depend on shapes,
+    /// [`Fault::Engine`].
+    pub fn plan(&self, input: &str, dims: &[Dim], outputs: &[&str]) -> Result<Plan, EncoderError> {
+        self.try_plan(input, dims, outputs)
+            .map_err(|fault| EncoderError::new(self.model.name(), fault))
+    }
+
+    fn try_plan(&self, input: &str, dims: &[Dim], outputs: &[&str]) -> Result<Plan, Fault> {
+        let port = self.port(input)?;
+        check_dims(port, dims)?;
+        let outlets = self.outlets(outputs)?;
+        let source = self.source(port, &outlets)?;
+        let symbols = dims.iter().map(|dim| symbol(&self.graph.symbols, *dim)).collect();
+        let feed = Feed::new(port, dims, symbols)?;
+
+        let (runnable, steps) = guard::engine(Stage::Plan, || {
+            let mut graph = self.graph.clone();
+            graph.set_outlet_fact(source, InferenceFact::from(feed.fact()))?;
+            graph.set_input_outlets(&[source])?;
+            graph.select_output_outlets(&outlets)?;
+            graph.compact()?;
+            graph.analyse(false)?;
+            let steps = inspect::steps(&self.model, &graph);
+            let mut typed = graph.into_typed()?;
+            quant::fold(&mut typed)?;
+            self.check_sizes(&typed)?;
+            typed.declutter()?;
+            self.shared.lower(&mut typed)?;
+            self.check_sizes(&typed)?;
+            let options = RunOptions {
+                executor: Some(Executor::SingleThread),
+                ..RunOptions::default()
+            };
+            Ok((SimplePlan::new_with_options(typed, &options)?, steps))
+        })?;
+        Plan::new(&self.model, feed, outputs, runnable, steps)
+    }
+
+    fn port(&self, input: &str) -> Result<&Port, Fault> {
+        let ports = self.model.inputs();
+        ports.iter().find(|port| port.name == input).ok_or_else(|| Fault::UnknownInput {
+            got: input.to_owned(),
+            known: names(ports),
+        })
+    }
+
+    fn outlets(&self, outputs: &[&str]) -> Result<Vec<OutletId>, Fault> {
+        let known = || names(self.model.outputs());
+        if outputs.is_empty() {
+            return Err(Fault::NoOutput { known: known() });
+        }
+        let find = |output: &&str| {
+            let labelled = self.graph.find_outlet_label(output);
+            labelled.ok_or_else(|| Fault::UnknownOutput {
+                got: (*output).to_owned(),
+                known: known(),
+            })
+        };
+        outputs.iter().map(find).collect()
+    }
+
+    /// The graph's source for `port`, once it is clear that `outlets` depend on no other.
+    fn source(&self, port: &Port, outlets: &[OutletId]) -> Result<OutletId, Fault> {
+        let name = |outlet: &OutletId| self.graph.node(outlet.node).name.as_str();
+        let mut needed: HashSet<usize> = HashSet::new();
+        let mut open: Vec<usize> = outlets.iter().map(|outlet| outlet.node).collect();
+        while let Some(node) = open.pop() {
+            if needed.insert(node) {
+                open.extend(self.graph.node(node).inputs.iter().map(|outlet| outlet.node));
+            }
+        }
+        let others = self.graph.inputs.iter().filter(|source| name(source) != port.name);
+        if let Some(other) = others.into_iter().find(|source| needed.contains(&source.node)) {
+            return Err(Fault::SecondInput {
+                input: port.name.clone(),
+                needed: name(other).to_owned(),
+            });
+        }
+        let source = self.graph.inputs.iter().find(|source| name(source) == port.name);
+        source.copied().ok_or_else(|| Fault::UnknownInput {
+            got: port.name.clone(),
+            known: names(self.model.inputs()),
+        })
+    }
+
+    /// Holds every tensor of known size against the limit.
+    fn check_sizes(&self, typed: &TypedModel) -> TractResult<()> {
+        for node in typed.nodes() {
+            for output in &node.outputs {
+                if let Ok(bytes) = output.fact.mem_size().to_i64() {
+                    guard::check_bytes(&node.name, bytes, self.model.limits())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(ports: &[Port]) -> Names {
+    Names(ports.iter().map(|port| port.name.clone()).collect())
+}
+
+fn symbol(scope: &SymbolScope, dim: Dim) -> Option<Symbol> {
+    match dim {
+        Dim::Fixed(_) => None,
+        Dim::Any => Some(scope.new_with_prefix("any")),
+    }
+}
+
+fn check_dims(port: &Port, dims: &[Dim]) -> Result<(), Fault> {
+    if !matches!(port.element, Element::F32 | Element::I64 | Element::I32) {
+        return Err(Fault::ElementType {
+            what: "input",
+            name: port.name.clone(),
+            expected: "f32, i64 or i32",
+            got: port.element.to_string(),
+        });
+    }
+    let fits = |declared: &Vec<Dim>| {
+        let fit = |(declared, dim): (&Dim, &Dim)| *declared == Dim::Any || declared == dim;
+        declared.len() == dims.len() && declared.iter().zip(dims).all(fit)
+    };
+    let empty = dims.contains(&Dim::Fixed(0));
+    if empty || !port.dims.as_ref().is_none_or(fits) {
+        return Err(Fault::Shape {
+            input: port.name.clone(),
+            expected: match &port.dims {
+                Some(dims) => shape_text(dims),
+                None => "sizes of 1 and more".to_owned(),
+            },
+            got: shape_text(dims),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! What a plan runs, node by node: its shape, its precision, its cost, and why it is not INT8.
+//!
+//! The list speaks of the nodes that stand in the file, because those are the ones that an exporter can change.
+//! Conversions of constants and whatever else follows from constants alone are not steps: they are done once, at load.
+//!
+//! Limits: nodes inside a Scan or If are counted as that one node.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::{InferenceModel, OutletId};
+
+use crate::scan::CheckedNode;
+use crate::{CheckedModel, Dim};
+
+/// One node of the graph as a plan runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The node's name, or its first output's where it has none.
+    pub node: String,
+    /// Its ONNX operator.
+    pub op: String,
+    /// The shape of its first output; empty for a scalar, and where the engine leaves it open.
+    pub shape: Vec<Dim>,
+    /// The arithmetic that it runs in.
+    pub precision: Precision,
+    /// Why it does not run in INT8, where it does not.
+    pub reason: Option<Reason>,
+    /// Multiply-accumulates, for convolutions and matrix products of known shape.
+    pub macs: Option<u64>,
+}
+
+/// The arithmetic of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floating point.
+    F32,
+    /// 8-bit integers, summed in 32 bits.
+    I8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Precision::F32 => "f32",
+            Precision::I8 => "i8",
+        })
+    }
+}
+
+/// Why a step runs in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The model quantizes it; this runtime does not compile such regions yet.
+    RegionsNotCompiled,
+    /// The model quantizes its weights and not what it is fed.
+    WeightsOnly,
+    /// The model does not quantize it.
+    NotQuantized,
+    /// It converts between integers and reals.
+    Conversion,
+    /// It moves or reinterprets data and computes nothing.
+    DataMovement,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Reason::RegionsNotCompiled => "runs in f32: INT8 regions are not compiled yet",
+            Reason::WeightsOnly => "runs in f32: only its weights are quantized; calibrate its input too",
+            Reason::NotQuantized => "runs in f32: the model does not quantize it",
+            Reason::Conversion => "converts between integers and f32",
+            Reason::DataMovement => "moves data, computes nothing",
+        })
+    }
+}
+
+/// The steps of `graph`, the analysed part of `model` that a plan needs.
+pub(crate) fn steps(model: &CheckedModel, graph: &InferenceModel) -> Vec<Step> {
+    let view = View::new(model, graph);
+    let order = graph.eval_order().unwrap_or_default();
+    order
+        .into_iter()
+        .filter_map(|id| view.nodes.get(graph.node(id).name.as_str()))
+        .filter(|node| !view.is_constant(node))
+        .map(|node| view.step(node))
+        .collect()
+}
+
+/// A model's nodes by the tensors that they make, and what analysis found out about those.
+struct View<'m> {
+    model: &'m CheckedModel,
+    graph: &'m InferenceModel,
+    outlets: HashMap<&'m str, OutletId>,
+    /// By first output, which is also the name of the engine's node.
+    nodes: HashMap<&'m str, &'m CheckedNode>,
+    producers: HashMap<&'m str, &'m CheckedNode>,
+    constants: HashSet<&'m str>,
+}
+
+impl<'m> View<'m> {
+    fn new(model: &'m CheckedModel, graph: &'m InferenceModel) -> View<'m> {
+        let mut view = View {
+            model,
+            graph,
+            outlets: HashMap::new(),
+            nodes: HashMap::new(),
+            producers: HashMap::new(),
+            constants: model.constants().keys().map(String::as_str).collect(),
+        };
+        view.outlets.extend(graph.outlet_labels.iter().map(|(outlet, name)| (name.as_str(), *outlet)));
+        view.outlets.extend(graph.inputs.iter().map(|outlet| (graph.node(outlet.node).name.as_str(), *outlet)));
+        for node in model.nodes() {
+            view.nodes.extend(node.outputs.first().map(|name| (name.as_str(), node)));
+            view.producers.extend(node.outputs.iter().map(|name| (name.as_str(), node)));
+        }
+        // Files may name nodes in any order; the engine's order is one in which inputs come first.
+        for id in graph.eval_order().unwrap_or_default() {
+            if let Some(node) = view.nodes.get(graph.node(id).name.as_str())
+                && view.follows_from_constants(node)
+            {
+                view.constants.extend(node.outputs.iter().map(String::as_str));
+            }
+        }
+        view
+    }
+
+    fn follows_from_constants(&self, node: &CheckedNode) -> bool {
+        node.inputs.iter().all(|input| input.is_empty() || self.constants.contains(input.as_str()))
+    }
+
+    fn is_constant(&self, node: &CheckedNode) -> bool {
+        node.outputs.first().is_some_and(|output| self.constants.contains(output.as_str()))
+    }
+
+    fn step(&self, node: &CheckedNode) -> Step {
+        let (precision, reason) = self.precision(node);
+        let shape = node.outputs.first().and_then(|output| self.shape(output));
+        Step {
+            node: node.name.clone(),
+            op: node.op.clone(),
+            macs: self.macs(node),
+            shape: shape.unwrap_or_default(),
+            precision,
+            reason,
+        }
+    }
+
+    fn precision(&self, node: &CheckedNode) -> (Precision, Option<Reason>) {
+        let reason = match node.op.as_str() {
+            "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => return (Precision::I8, None),
+            "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => Reason::Conversion,
+            "Reshape" | "Flatten" | "Transpose" | "Squeeze" | "Unsqueeze" | "Concat" | "Split" | "Slice" | "Gather"
+            | "GatherElements" | "GatherND" | "Shape" | "Size" | "Identity" | "Cast" | "Expand" | "Tile" | "Pad"
+            | "Dropout" | "DepthToSpace" | "SpaceToDepth" => Reason::DataMovement,
+            _ => self.quantization(node),
+        };
+        (Precision::F32, Some(reason))
+    }
+
+    /// How far the model quantizes a node that computes.
+    fn quantization(&self, node: &CheckedNode) -> Reason {
+        let dequantized = |input: &str| {
+            let producer = self.producers.get(input);
+            producer.is_some_and(|producer| producer.op == "DequantizeLinear")
+        };
+        let inputs = node.inputs.iter().map(String::as_str).filter(|input| !input.is_empty());
+        let (weights, fed): (Vec<&str>, Vec<&str>) = inputs.partition(|input| self.constants.contains(input));
+        if !fed.is_empty() && fed.iter().all(|input| dequantized(input)) {
+            Reason::RegionsNotCompiled
+        } else if weights.iter().any(|input| dequantized(input)) {
+            Reason::WeightsOnly
+        } else {
+            Reason::NotQuantized
+        }
+    }
+
+    fn macs(&self, node: &CheckedNode) -> Option<u64> {
+        let shape = |at: usize| self.sizes(node.inputs.get(at)?);
+        let out = || volume(&self.sizes(node.outputs.first()?)?);
+        match node.op.as_str() {
+            "Conv" | "ConvInteger" => out()?.checked_mul(volume(shape(1)?.get(1..)?)?),
+            "QLinearConv" => out()?.checked_mul(volume(shape(3)?.get(1..)?)?),
+            "ConvTranspose" => volume(&shape(0)?)?.checked_mul(volume(shape(1)?.get(1..)?)?),
+            "MatMul" | "MatMulInteger" | "QLinearMatMul" => out()?.checked_mul(*shape(0)?.last()? as u64),
+            // A and B have K in common; either may be transposed.
+            "Gemm" => {
+                let (a, b, y) = (volume(&shape(0)?)?, volume(&shape(1)?)?, out()?);
+                Some(a.checked_mul(b)?.checked_mul(y)?.isqrt())
+            }
+            _ => None,
+        }
+    }
+
+    fn sizes(&self, tensor: &str) -> Option<Vec<usize>> {
+        if let Some(sizes) = self.model.constants().get(tensor) {
+            return Some(sizes.clone());
+        }
+        let fixed = |dim: Dim| match dim {
+            Dim::Fixed(size) => Some(size),
+            Dim::Any => None,
+        };
+        self.shape(tensor)?.into_iter().map(fixed).collect()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<Vec<Dim>> {
+        let fact = self.graph.outlet_fact(*self.outlets.get(tensor)?).ok()?;
+        let dims = fact.shape.concretize()?;
+        let size = |dim: Option<i64>| dim.and_then(|size| usize::try_from(size).ok());
+        Some(dims.iter().map(|dim| size(dim.to_i64().ok()).map_or(Dim::Any, Dim::Fixed)).collect())
+    }
+}
+
+fn volume(sizes: &[usize]) -> Option<u64> {
+    sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size as u64))
+}

@@ -1,0 +1,286 @@
+//! A model made ready for one shape: fed, run, read.
+//!
+//! A plan is immutable; threads may run it at the same time. Each run allocates what it needs and frees it again.
+//!
+//! Limits: one input, outputs in f32, one thread. Sizes that a plan leaves open are checked at each run.
+
+use std::sync::Arc;
+
+use tract_onnx::tract_hir::internal::{
+    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact, TypedSimplePlan, tvec,
+};
+use tract_onnx::tract_hir::internal::{Tensor as EngineTensor, ToDim};
+
+use crate::error::Stage;
+use crate::guard;
+use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Limits, Port, Step};
+
+/// A model made ready for one shape of one input.
+#[derive(Debug)]
+pub struct Plan {
+    model: String,
+    limits: Limits,
+    feed: Feed,
+    outputs: Vec<String>,
+    runnable: Arc<TypedSimplePlan>,
+    /// Nodes whose sizes depend on what is fed, with their sizes in bytes.
+    open_sizes: Vec<(String, TDim)>,
+    steps: Vec<Step>,
+}
+
+/// What a plan is fed.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Elements in row-major order. Where the plan leaves one size open, the number of elements settles it.
+    F32(&'a [f32]),
+    /// Elements in row-major order, and their shape.
+    I64(&'a [i64], &'a [usize]),
+}
+
+/// What a plan computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// The size of each axis.
+    pub shape: Vec<usize>,
+    /// The elements in row-major order.
+    pub data: Vec<f32>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        model: &CheckedModel,
+        feed: Feed,
+        outputs: &[&str],
+        runnable: Arc<TypedSimplePlan>,
+        steps: Vec<Step>,
+    ) -> Result<Plan, Fault> {
+        let graph = runnable.model();
+        for (name, outlet) in outputs.iter().zip(&graph.outputs) {
+            let element = graph.node(outlet.node).outputs[outlet.slot].fact.datum_type;
+            if element != DatumType::F32 {
+                return Err(Fault::ElementType {
+                    what: "output",
+                    name: (*name).to_owned(),
+                    expected: "f32",
+                    got: format!("{element:?}").to_lowercase(),
+                });
+            }
+        }
+        let mut open_sizes: Vec<(String, TDim)> = Vec::new();
+        for node in graph.nodes() {
+            for output in &node.outputs {
+                let bytes = output.fact.mem_size();
+                if bytes.to_i64().is_err() && open_sizes.iter().all(|(_, known)| *known != bytes) {
+                    open_sizes.push((node.name.clone(), bytes));
+                }
+            }
+        }
+        Ok(Plan {
+            model: model.name().to_owned(),
+            limits: *model.limits(),
+            feed,
+            outputs: outputs.iter().map(|&output| output.to_owned()).collect(),
+            runnable,
+            open_sizes,
+            steps,
+        })
+    }
+
+    /// The name of the tensor that is fed.
+    pub fn input(&self) -> &str {
+        &self.feed.name
+    }
+
+    /// The shape of the tensor that is fed.
+    pub fn dims(&self) -> &[Dim] {
+        &self.feed.dims
+    }
+
+    /// The names of the tensors that are computed, in the order of [`Plan::run`]'s result.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// The graph's nodes that this plan runs, in an order in which they can run.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Computes the outputs, in the order in which they were asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::ElementType`], [`Fault::Shape`] or [`Fault::InputLength`] where `input` is not what the plan was made
+    /// for, [`Fault::Limit`] where an open size makes a tensor too large, [`Fault::Engine`].
+    pub fn run(&self, input: Input<'_>) -> Result<Vec<Tensor>, EncoderError> {
+        self.try_run(input).map_err(|fault| EncoderError::new(&self.model, fault))
+    }
+
+    fn try_run(&self, input: Input<'_>) -> Result<Vec<Tensor>, Fault> {
+        let shape = self.feed.shape(input)?;
+        self.check_open_sizes(&shape)?;
+        guard::engine(Stage::Run, || {
+            let fed = self.feed.tensor(input, &shape)?;
+            let computed = self.runnable.run(tvec![fed.into_tvalue()])?;
+            computed.iter().map(read).collect()
+        })
+    }
+
+    fn check_open_sizes(&self, shape: &[usize]) -> Result<(), Fault> {
+        if self.open_sizes.is_empty() {
+            return Ok(());
+        }
+        let mut values = SymbolValues::default();
+        for (symbol, &size) in self.feed.symbols.iter().zip(shape) {
+            if let Some(symbol) = symbol {
+                values.set(symbol, size as i64);
+            }
+        }
+        for (node, bytes) in &self.open_sizes {
+            // A size that depends on values, not on the input's shape, has a symbol of its own and stays unknown.
+            if let Ok(bytes) = bytes.eval(&values).to_i64() {
+                guard::check_bytes(node, bytes, &self.limits)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(value: &TValue) -> TractResult<Tensor> {
+    Ok(Tensor {
+        shape: value.shape().to_vec(),
+        data: value.try_as_plain_ram()?.as_slice::<f32>()?.to_vec(),
+    })
+}
+
+/// How the input of a plan looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    name: String,
+    element: Element,
+    dims: Vec<Dim>,
+    /// The engine's symbol for each open size.
+    symbols: Vec<Option<Symbol>>,
+}
+
+impl Feed {
+    /// For `port` with shape `dims`, which fits it.
+    pub(crate) fn new(port: &Port, dims: &[Dim], symbols: Vec<Option<Symbol>>) -> Result<Feed, Fault> {
+        Ok(Feed {
+            name: port.name.clone(),
+            element: port.element,
+            dims: dims.to_vec(),
+            symbols,
+        })
+    }
+
+    /// The same for the engine.
+    pub(crate) fn fact(&self) -> TypedFact {
+        let element = match self.element {
+            Element::I64 => DatumType::I64,
+            Element::I32 => DatumType::I32,
+            _ => DatumType::F32,
+        };
+        let dims = self.dims.iter().zip(&self.symbols).map(|(dim, symbol)| match (dim, symbol) {
+            (_, Some(symbol)) => symbol.to_dim(),
+            (Dim::Fixed(size), None) => size.to_dim(),
+            (Dim::Any, None) => 1.to_dim(),
+        });
+        TypedFact::dt_shape(element, dims.collect::<Vec<TDim>>())
+    }
+
+    /// The concrete shape of `input`, if it fits.
+    fn shape(&self, input: Input<'_>) -> Result<Vec<usize>, Fault> {
+        let passed = match input {
+            Input::F32(_) => "f32",
+            Input::I64(..) => "i64",
+        };
+        if (passed == "f32") != (self.element == Element::F32) {
+            return Err(Fault::ElementType {
+                what: "input",
+                name: self.name.clone(),
+                expected: if passed == "f32" { "i64" } else { "f32" },
+                got: passed.to_owned(),
+            });
+        }
+        match input {
+            Input::F32(data) => self.settle(data.len()),
+            Input::I64(data, shape) => {
+                let fit = |(dim, size): (&Dim, &usize)| *size > 0 && (*dim == Dim::Any || *dim == Dim::Fixed(*size));
+                if shape.len() != self.dims.len() || !self.dims.iter().zip(shape).all(fit) {
+                    let got: Vec<Dim> = shape.iter().copied().map(Dim::Fixed).collect();
+                    return Err(self.misfit(shape_text(&got)));
+                }
+                let expected = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+                match expected {
+                    Some(expected) if expected == data.len() => Ok(shape.to_vec()),
+                    _ => Err(self.wrong_length(expected.unwrap_or(usize::MAX), data.len())),
+                }
+            }
+        }
+    }
+
+    /// The shape of `length` elements: at most one size may be open.
+    fn settle(&self, length: usize) -> Result<Vec<usize>, Fault> {
+        let fixed = |dim: &Dim| match dim {
+            Dim::Fixed(size) => *size,
+            Dim::Any => 1,
+        };
+        let known = self.dims.iter().map(fixed).fold(1usize, usize::saturating_mul);
+        let open = self.dims.iter().filter(|dim| **dim == Dim::Any).count();
+        let free = match open {
+            0 if length == known => 1,
+            1 if length > 0 && length.is_multiple_of(known) => length / known,
+            0 | 1 => return Err(self.wrong_length(known, length)),
+            _ => return Err(self.misfit(format!("{length} elements, which settle one open size"))),
+        };
+        let settled = |dim: &Dim| match dim {
+            Dim::Fixed(size) => *size,
+            Dim::Any => free,
+        };
+        Ok(self.dims.iter().map(settled).collect())
+    }
+
+    fn tensor(&self, input: Input<'_>, shape: &[usize]) -> TractResult<EngineTensor> {
+        match (input, self.element) {
+            (Input::F32(data), _) => EngineTensor::from_shape(shape, data),
+            (Input::I64(data, _), Element::I32) => {
+                let narrow: Vec<i32> = data.iter().map(|&value| self.narrow(value)).collect::<Result<_, _>>()?;
+                EngineTensor::from_shape(shape, &narrow)
+            }
+            (Input::I64(data, _), _) => EngineTensor::from_shape(shape, data),
+        }
+    }
+
+    fn narrow(&self, value: i64) -> Result<i32, Fault> {
+        i32::try_from(value).map_err(|_| Fault::ElementType {
+            what: "input",
+            name: self.name.clone(),
+            expected: "i32",
+            got: format!("{value}, which does not fit"),
+        })
+    }
+
+    fn misfit(&self, got: String) -> Fault {
+        Fault::Shape {
+            input: self.name.clone(),
+            expected: shape_text(&self.dims),
+            got,
+        }
+    }
+
+    fn wrong_length(&self, expected: usize, got: usize) -> Fault {
+        Fault::InputLength {
+            input: self.name.clone(),
+            shape: shape_text(&self.dims),
+            expected,
+            got,
+        }
+    }
+}
+
+/// `[1, 3, any, any]`
+pub(crate) fn shape_text(dims: &[Dim]) -> String {
+    let dims: Vec<String> = dims.iter().map(Dim::to_string).collect();
+    format!("[{}]", dims.join(", "))
+}

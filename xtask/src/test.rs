@@ -1,0 +1,192 @@
+//! `cargo xtask test`: every test, on this machine and on emulated ARM cores.
+//!
+//! On the host: `cargo test --workspace`, doc tests included. On ARM: the unit and integration tests of the runtime's
+//! crates run under QEMU on each core, and then the end-to-end tests run on the host against the ARM program. They find
+//! their programs by these variables:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `OCELLUS_BIN` | the program under test |
+//! | `OCELLUS_RUNNER` | the command line that runs it, words separated by spaces; unset on the host |
+//! | `OCELLUS_HOST_BIN` | the host's program, to compare answers with; ARM only |
+//! | `OCELLUS_CPU` | the emulated core; ARM only |
+//!
+//! Packages are always selected the same way for building and for testing: another selection unifies features in
+//! another way, and cargo would compile tract twice.
+//!
+//! Limits: QEMU tells the truth about instructions, not about time.
+
+use crate::cross::{self, Cross, TARGET};
+use crate::setup::{self, For};
+use crate::table::Table;
+use crate::{armstd::Toolchain, process, repo};
+use anyhow::{Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Run every test: host, and ARM under emulation
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only on this machine
+    #[arg(long, conflicts_with = "arm")]
+    host: bool,
+    /// Only on emulated ARM cores
+    #[arg(long)]
+    arm: bool,
+    /// Only on this core; may be repeated
+    #[arg(long, value_name = "CPU", value_parser = cross::CPUS, conflicts_with = "host")]
+    cpu: Vec<String>,
+    /// Only tests whose names contain one of these
+    filters: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<()> {
+    let root = repo::root()?;
+    let native = Toolchain::current()?.host_is_arm();
+    let on_host = !args.arm && args.cpu.is_empty();
+    let on_arm = !args.host && !native;
+    if native && !on_host {
+        bail!("this machine is ARM itself: `cargo xtask test --host` runs the ARM tests");
+    }
+    setup::ensure(if on_arm { For::ArmTest } else { For::HostTest })?;
+
+    let plan = Plan {
+        root: &root,
+        target: crate::build::target_dir()?,
+        filters: &args.filters,
+    };
+    let mut table = Table::new();
+    let done = (|| {
+        table.step("build, host", || plan.build_host())?;
+        if on_host {
+            // A failing test stops nothing: whoever waited for the build wants to know every failure.
+            let _ = table.step("test, host", || plan.test_host());
+        }
+        if on_arm {
+            plan.arm(&args.cpu, &mut table)?;
+        }
+        Ok(())
+    })();
+    table.print("cargo xtask test");
+    done.and(table.verdict())
+}
+
+/// `--package` for every crate of the runtime: what runs on a board, and so is built and tested for ARM.
+pub fn arm_packages(root: &Path) -> Result<Vec<String>> {
+    let metadata = repo::Metadata::load(root)?;
+    let runtime = metadata.members("runtime");
+    Ok(runtime
+        .iter()
+        .map(|p| format!("--package={}", p.name))
+        .collect())
+}
+
+/// `--test` for every end-to-end test.
+fn end_to_end_tests(root: &Path) -> Result<Vec<String>> {
+    let metadata = repo::Metadata::load(root)?;
+    let members = metadata.members("tests");
+    let targets = members.iter().flat_map(|package| &package.targets);
+    let tests: Vec<String> = targets
+        .filter(|target| target.kind.iter().any(|kind| kind == "test"))
+        .map(|target| format!("--test={}", target.name))
+        .collect();
+    // Without any, cargo would run everything.
+    ensure!(!tests.is_empty(), "the package in tests/ has no test");
+    Ok(tests)
+}
+
+struct Plan<'a> {
+    root: &'a Path,
+    target: PathBuf,
+    filters: &'a [String],
+}
+
+impl Plan<'_> {
+    /// `--tests` is part of it so that features are unified as in `cargo test`, whose programs these are.
+    fn build_host(&self) -> Result<()> {
+        let mut cargo = process::cargo();
+        cargo.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
+        process::run(cargo.current_dir(self.root))
+    }
+
+    fn test_host(&self) -> Result<()> {
+        let mut cargo = process::cargo();
+        cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+        // A shell in which somebody tried an emulated run may still name it.
+        for foreign in ["OCELLUS_RUNNER", "OCELLUS_HOST_BIN", "OCELLUS_CPU"] {
+            cargo.env_remove(foreign);
+        }
+        self.test(cargo.env("OCELLUS_BIN", self.program(None)))
+    }
+
+    fn arm(&self, chosen: &[String], table: &mut Table) -> Result<()> {
+        let packages = arm_packages(self.root)?;
+        let end_to_end = end_to_end_tests(self.root)?;
+        table.step("build, ARM", || {
+            let mut cargo = Cross::ready()?.cargo("build");
+            cargo
+                .args(["--locked", "--bins", "--tests"])
+                .args(&packages);
+            process::run(cargo.current_dir(self.root))
+        })?;
+        for cpu in cross::CPUS {
+            if !chosen.is_empty() && !chosen.iter().any(|c| c == cpu) {
+                continue;
+            }
+            let _ = table.step(&format!("crates, {cpu}"), || {
+                let mut cargo = Cross::ready()?.cargo_on(cpu, "test");
+                cargo
+                    .args(["--locked", "--tests", "--no-fail-fast"])
+                    .args(&packages);
+                self.test(cargo.env("OCELLUS_CPU", cpu))
+            });
+            let _ = table.step(&format!("end to end, {cpu}"), || {
+                let mut cargo = process::cargo();
+                cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+                cargo.args(&end_to_end).env("OCELLUS_CPU", cpu);
+                cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
+                cargo.env("OCELLUS_HOST_BIN", self.program(None));
+                self.test(cargo.env("OCELLUS_RUNNER", cross::emulator(cpu)))
+            });
+        }
+        Ok(())
+    }
+
+    fn test(&self, cargo: &mut Command) -> Result<()> {
+        if !self.filters.is_empty() {
+            cargo.arg("--").args(self.filters);
+        }
+        process::run(cargo.current_dir(self.root))
+    }
+
+    fn program(&self, target: Option<&str>) -> PathBuf {
+        let dir = match target {
+            Some(target) => self.target.join(target),
+            None => self.target.clone(),
+        };
+        dir.join("debug/ocellus")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_to_end_tests_are_named() {
+        let tests = end_to_end_tests(&repo::root().unwrap()).unwrap();
+        assert!(
+            tests.contains(&"--test=same_answers".to_owned()),
+            "{tests:?}"
+        );
+    }
+
+    #[test]
+    fn what_runs_on_boards_is_tested_for_arm() {
+        let packages = arm_packages(&repo::root().unwrap()).unwrap();
+        assert!(packages.contains(&"--package=ocellus-cli".to_owned()));
+        assert!(packages.contains(&"--package=ocellus-kernels".to_owned()));
+        assert!(!packages.contains(&"--package=xtask".to_owned()));
+    }
+}
