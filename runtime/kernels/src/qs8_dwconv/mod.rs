@@ -5,6 +5,8 @@
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
 #[cfg(target_arch = "aarch64")]
+mod dotprod_loops;
+#[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_neon;

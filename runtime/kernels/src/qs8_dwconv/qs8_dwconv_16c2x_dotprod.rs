@@ -6,6 +6,7 @@
 //! registers: those of sixteen channels for 3 x 3, of eight at a time for 5 x 5.
 
 use super::Image;
+use super::dotprod_loops::{sums_3x3_1, sums_3x3_2, sums_5x5_1, sums_5x5_2};
 use super::quads::{COLUMN, Source};
 use super::ring::{BLOCK, block_starts};
 use crate::aarch64::sdot;
@@ -134,14 +135,14 @@ impl Blocks {
         // SAFETY: the proof says that the CPU has neon and dotprod; `kernel` is for the cover's window.
         unsafe {
             let kernel = match (self.cover.kw, self.cover.stride, short) {
-                (3, 1, true) => columns_of_3::<1, true>,
-                (3, 1, false) => columns_of_3::<1, false>,
-                (3, _, true) => columns_of_3::<2, true>,
-                (3, _, false) => columns_of_3::<2, false>,
-                (_, 1, true) => columns_of_5::<1, true>,
-                (_, 1, false) => columns_of_5::<1, false>,
-                (_, _, true) => columns_of_5::<2, true>,
-                (_, _, false) => columns_of_5::<2, false>,
+                (3, 1, true) => columns_3x3_1::<true>,
+                (3, 1, false) => columns_3x3_1::<false>,
+                (3, _, true) => columns_3x3_2::<true>,
+                (3, _, false) => columns_3x3_2::<false>,
+                (_, 1, true) => columns_5x5_1::<true>,
+                (_, 1, false) => columns_5x5_1::<false>,
+                (_, _, true) => columns_5x5_2::<true>,
+                (_, _, false) => columns_5x5_2::<false>,
             };
             self.run_rows(kernel, window, requantize, image, rows, out, scratch)
         }
@@ -216,108 +217,95 @@ struct Tile<'a> {
     channels: usize,
 }
 
-/// # Safety
-///
-/// The CPU has neon and dotprod; the tile is one of 3 x 3 at stride `S`, and `out` its row; `SHORT` only where sums can be
-/// finished so.
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn columns_of_3<const S: usize, const SHORT: bool>(tile: Tile, out: &mut [i8]) {
-    // SAFETY: the caller's.
-    unsafe { columns::<3, 1, S, 4, SHORT>(tile, 0, out) }
-}
-
-/// # Safety
-///
-/// As for [`columns_of_3`], for 5 x 5.
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn columns_of_5<const S: usize, const SHORT: bool>(tile: Tile, out: &mut [i8]) {
-    // SAFETY: the caller's.
-    unsafe {
-        columns::<5, 2, S, 2, SHORT>(tile, 0, out);
-        columns::<5, 2, S, 2, SHORT>(tile, 2, out);
-    }
-}
-
-/// `REGISTERS` registers of four channels, from register `first` of the tile's four on, of a whole output row.
-///
-/// # Safety
-///
-/// The CPU has neon and dotprod; `KW`, `QUADS` and `S` are the tile's.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn columns<
-    const KW: usize,
-    const QUADS: usize,
-    const S: usize,
-    const REGISTERS: usize,
-    const SHORT: bool,
->(
-    tile: Tile,
-    first: usize,
-    out: &mut [i8],
-) {
-    // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads have the
-    // columns under each output; `out` has the block's channels for each output.
-    unsafe {
-        let weights: [[[int8x16_t; REGISTERS]; KW]; QUADS] = core::array::from_fn(|quad| {
+impl Tile<'_> {
+    /// The weights of the registers of four channels from `first` on.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    fn weights<const REGISTERS: usize, const KW: usize, const QUADS: usize>(
+        &self,
+        first: usize,
+    ) -> [[[int8x16_t; REGISTERS]; KW]; QUADS] {
+        let (columns, _) = self.weights.as_chunks::<COLUMN>();
+        core::array::from_fn(|quad| {
             core::array::from_fn(|kx| {
-                let from = tile
-                    .weights
-                    .as_ptr()
-                    .add((quad * KW + kx) * COLUMN + 16 * first);
-                core::array::from_fn(|r| vld1q_s8(from.add(16 * r)))
+                let registers = columns[quad * KW + kx][16 * first..].as_chunks::<16>().0;
+                // SAFETY: a register of weights is an array of its size.
+                core::array::from_fn(|r| unsafe { vld1q_s8(registers[r].as_ptr()) })
             })
-        });
-        let bias = core::array::from_fn(|r| vld1q_s32(tile.bias.as_ptr().add(4 * (first + r))));
-        let multiplier =
-            core::array::from_fn(|r| vld1q_f32(tile.multiplier.as_ptr().add(4 * (first + r))));
-        let mut at = tile.quads.as_ptr().add(16 * first);
-        let quad_len = tile.width * COLUMN;
-        let outputs = out.len() / tile.channels;
-        let mut out = out.as_mut_ptr().add(tile.start + 4 * first);
-        for _ in 0..outputs / 2 {
-            let mut sums = [bias; 2];
-            for quad in 0..QUADS {
-                add_quad::<KW, S, REGISTERS, 2>(&mut sums, &weights[quad], at.add(quad * quad_len));
-            }
-            store::<REGISTERS, SHORT>(&tile.finish, sums[0], multiplier, out);
-            store::<REGISTERS, SHORT>(&tile.finish, sums[1], multiplier, out.add(tile.channels));
-            at = at.add(2 * S * COLUMN);
-            out = out.wrapping_add(2 * tile.channels);
-        }
-        if outputs % 2 == 1 {
-            let mut sums = [bias];
-            for quad in 0..QUADS {
-                add_quad::<KW, S, REGISTERS, 1>(&mut sums, &weights[quad], at.add(quad * quad_len));
-            }
-            store::<REGISTERS, SHORT>(&tile.finish, sums[0], multiplier, out);
-        }
+        })
     }
 }
 
-/// Adds a quad's taps to the sums of neighbouring outputs whose first window starts at `at`.
+/// A kernel over the whole output row of a tile, for one window: registers of four channels from a given one of the
+/// tile's four on, two outputs at a time.
+macro_rules! columns {
+    ($name:ident, $two:path, $kw:literal x $quads:literal quads, stride $stride:literal, $registers:literal registers from $($first:literal),+) => {
+        /// # Safety
+        ///
+        /// The CPU has neon and dotprod; the tile is one of this window, and `out` its row; `SHORT` only where sums can be
+        /// finished so.
+        #[target_feature(enable = "neon,dotprod")]
+        unsafe fn $name<const SHORT: bool>(tile: Tile, out: &mut [i8]) {
+            // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads
+            // have the columns under each output; `out` has the block's channels for each output.
+            unsafe {
+                $(
+                    let weights = tile.weights::<$registers, $kw, $quads>($first);
+                    let bias = tile.bias.as_ptr().add(4 * $first);
+                    let multiplier = tile.multiplier.as_ptr().add(4 * $first);
+                    let multiplier = core::array::from_fn(|r| vld1q_f32(multiplier.add(4 * r)));
+                    let mut at = tile.quads.as_ptr().add(16 * $first);
+                    let quad_len = tile.width * COLUMN;
+                    let outputs = out.len() / tile.channels;
+                    let mut to = out.as_mut_ptr().add(tile.start + 4 * $first);
+                    for _ in 0..outputs / 2 {
+                        let [left, right] = $two(bias, &weights, at, quad_len);
+                        store::<$registers, SHORT>(&tile.finish, left, multiplier, to);
+                        store::<$registers, SHORT>(&tile.finish, right, multiplier, to.add(tile.channels));
+                        at = at.add(2 * $stride * COLUMN);
+                        to = to.wrapping_add(2 * tile.channels);
+                    }
+                    if outputs % 2 == 1 {
+                        let last = one(bias, &weights, at, quad_len);
+                        store::<$registers, SHORT>(&tile.finish, last, multiplier, to);
+                    }
+                )+
+            }
+        }
+    };
+}
+
+columns!(columns_3x3_1, sums_3x3_1, 3 x 1 quads, stride 1, 4 registers from 0);
+columns!(columns_3x3_2, sums_3x3_2, 3 x 1 quads, stride 2, 4 registers from 0);
+columns!(columns_5x5_1, sums_5x5_1, 5 x 2 quads, stride 1, 2 registers from 0, 2);
+columns!(columns_5x5_2, sums_5x5_2, 5 x 2 quads, stride 2, 2 registers from 0, 2);
+
+/// The sums of one output whose window starts at `at`.
 ///
 /// # Safety
 ///
-/// As for [`columns`].
+/// The CPU has neon and dotprod. `bias` points to as many numbers as there are channels; the columns under the window can
+/// be read.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn add_quad<const KW: usize, const S: usize, const REGISTERS: usize, const OUTS: usize>(
-    sums: &mut [[int32x4_t; REGISTERS]; OUTS],
-    weights: &[[int8x16_t; REGISTERS]; KW],
+unsafe fn one<const REGISTERS: usize, const KW: usize, const QUADS: usize>(
+    bias: *const i32,
+    weights: &[[[int8x16_t; REGISTERS]; KW]; QUADS],
     at: *const i8,
-) {
-    for column in 0..KW + (OUTS - 1) * S {
-        // SAFETY: the caller's.
-        let values: [int8x16_t; REGISTERS] =
-            core::array::from_fn(|r| unsafe { vld1q_s8(at.add(column * COLUMN + 16 * r)) });
-        for o in 0..OUTS {
-            if column >= o * S && column - o * S < KW {
-                for r in 0..REGISTERS {
-                    sums[o][r] = sdot(sums[o][r], values[r], weights[column - o * S][r]);
+    quad_len: usize,
+) -> [int32x4_t; REGISTERS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums: [int32x4_t; REGISTERS] = core::array::from_fn(|r| vld1q_s32(bias.add(4 * r)));
+        for (quad, weights) in weights.iter().enumerate() {
+            for (kx, weights) in weights.iter().enumerate() {
+                let column = at.add(quad * quad_len + kx * COLUMN);
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = sdot(*sum, vld1q_s8(column.add(16 * r)), weights[r]);
                 }
             }
         }
+        sums
     }
 }
 
