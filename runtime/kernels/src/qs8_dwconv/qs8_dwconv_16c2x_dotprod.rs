@@ -18,7 +18,7 @@ use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 use core::ops::Range;
 
-/// Weights in blocks of sixteen channels, `[block][output row of a group][quad][kx][channel][4]`.
+/// Weights in blocks of sixteen channels, `[block][output row of a group][part][quad][kx][channel][4]`.
 #[derive(Clone, Debug)]
 pub struct Blocks {
     proof: DotProd,
@@ -33,6 +33,8 @@ pub struct Blocks {
 struct Cover {
     kw: usize,
     quads: usize,
+    /// Channels whose weights are registers together.
+    part: usize,
     /// Output rows that the same quads serve.
     group: usize,
     stride: usize,
@@ -41,9 +43,9 @@ struct Cover {
 impl Cover {
     /// `None` where this kernel is not for the window or the channels.
     fn new(window: &Window, channels: usize) -> Option<Cover> {
-        let (quads, kw) = match window.kernel {
-            [3, 3] => (1, 3),
-            [5, 5] => (2, 5),
+        let (quads, kw, part) = match window.kernel {
+            [3, 3] => (1, 3, 16),
+            [5, 5] => (2, 5, 8),
             _ => return None,
         };
         let stride = window.strides[0];
@@ -54,6 +56,7 @@ impl Cover {
         Some(Cover {
             kw,
             quads,
+            part,
             group,
             stride,
         })
@@ -85,16 +88,17 @@ impl Blocks {
         };
         for (block, start) in block_starts(channels).enumerate() {
             for row in 0..cover.group {
-                for quad in 0..cover.quads {
-                    for kx in 0..cover.kw {
-                        for c in start..start + BLOCK {
-                            for tap in 4 * quad..4 * quad + 4 {
-                                let ky = tap
-                                    .checked_sub(row * cover.stride)
-                                    .filter(|&ky| ky < cover.kw);
-                                packed.weights.push(
-                                    ky.map_or(0, |ky| weights[(ky * cover.kw + kx) * channels + c]),
-                                );
+                for part in (start..start + BLOCK).step_by(cover.part) {
+                    for quad in 0..cover.quads {
+                        for kx in 0..cover.kw {
+                            for c in part..part + cover.part {
+                                for tap in 4 * quad..4 * quad + 4 {
+                                    let ky = tap.checked_sub(row * cover.stride);
+                                    let ky = ky.filter(|&ky| ky < cover.kw);
+                                    let weight =
+                                        |ky: usize| weights[(ky * cover.kw + kx) * channels + c];
+                                    packed.weights.push(ky.map_or(0, weight));
+                                }
                             }
                         }
                     }
@@ -207,7 +211,7 @@ struct Tile<'a> {
     /// `[quad][width][16][4]`
     quads: &'a [i8],
     width: usize,
-    /// `[quad][kx][16][4]`
+    /// `[part][quad][kx][channel][4]`
     weights: &'a [i8],
     bias: &'a [i32; BLOCK],
     multiplier: &'a [f32; BLOCK],
@@ -215,25 +219,6 @@ struct Tile<'a> {
     /// The block's first channel.
     start: usize,
     channels: usize,
-}
-
-impl Tile<'_> {
-    /// The weights of the registers of four channels from `first` on.
-    #[inline]
-    #[target_feature(enable = "neon,dotprod")]
-    fn weights<const REGISTERS: usize, const KW: usize, const QUADS: usize>(
-        &self,
-        first: usize,
-    ) -> [[[int8x16_t; REGISTERS]; KW]; QUADS] {
-        let (columns, _) = self.weights.as_chunks::<COLUMN>();
-        core::array::from_fn(|quad| {
-            core::array::from_fn(|kx| {
-                let registers = columns[quad * KW + kx][16 * first..].as_chunks::<16>().0;
-                // SAFETY: a register of weights is an array of its size.
-                core::array::from_fn(|r| unsafe { vld1q_s8(registers[r].as_ptr()) })
-            })
-        })
-    }
 }
 
 /// A kernel over the whole output row of a tile, for one window: registers of four channels from a given one of the
@@ -250,7 +235,9 @@ macro_rules! columns {
             // have the columns under each output; `out` has the block's channels for each output.
             unsafe {
                 $(
-                    let weights = tile.weights::<$registers, $kw, $quads>($first);
+                    let weights = tile.weights.as_ptr().add($quads * $kw * 16 * $first);
+                    let weights = weights.cast::<[[[int8x16_t; $registers]; $kw]; $quads]>();
+                    let weights = weights.read_unaligned();
                     let bias = tile.bias.as_ptr().add(4 * $first);
                     let multiplier = tile.multiplier.as_ptr().add(4 * $first);
                     let multiplier = core::array::from_fn(|r| vld1q_f32(multiplier.add(4 * r)));
