@@ -1,8 +1,8 @@
 //! Runs each layer shape of EfficientNet-Lite0 once between the marker calls of an instruction counter.
 //!
 //! `qcount CPU layer_counts [SIZE]` with `QCOUNT_OPTS=roi=on` prints one count per line of this program's output, in
-//! order; a line is the layer, how often the model has it, and its multiply-accumulates. Weights are varied with a bell
-//! shape like a trained model's, because the schedules of armv8.0 kernels depend on them.
+//! order; a line is the layer, how often the model has it, and its multiply-accumulates. Weights are varied with a
+//! bell shape and heavy tails like a trained model's, because the schedules of armv8.0 kernels depend on them.
 
 use ocellus_kernels::{
     AddScales, Affine, Epilogue, Isa, PackedConv, PackedDepthwise, PackedGemm, Window,
@@ -235,10 +235,13 @@ impl Random {
         let mut weights = Vec::with_capacity(n * k);
         for _ in 0..n {
             let bell: Vec<i32> = (0..k)
-                .map(|_| (0..6).map(|_| self.next() - 128).sum())
+                .map(|_| (0..6).map(|_| self.next() - 128).sum::<i32>() * (64 + self.next()))
                 .collect();
             let largest = bell.iter().map(|w| w.abs()).max().unwrap_or(1).max(1);
-            weights.extend(bell.iter().map(|w| (w * 127 / largest) as i8));
+            weights.extend(
+                bell.iter()
+                    .map(|w| (i64::from(*w) * 127 / i64::from(largest)) as i8),
+            );
         }
         let bias = (0..n).map(|_| self.next() * 16 - 2048).collect();
         (weights, bias, vec![0.01 / (k as f32).sqrt(); n])

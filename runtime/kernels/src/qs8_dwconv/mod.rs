@@ -7,6 +7,8 @@
 #[cfg(target_arch = "aarch64")]
 mod dotprod_loops;
 #[cfg(target_arch = "aarch64")]
+mod neon_loops;
+#[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_neon;
@@ -89,7 +91,7 @@ impl PackedDepthwise {
             Isa::Neon(proof) => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
                 proof,
                 weights,
-                window.kernel,
+                window.taps(),
                 &requantize,
             )),
             #[cfg(target_arch = "aarch64")]
@@ -100,7 +102,7 @@ impl PackedDepthwise {
                     None => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
                         proof.neon(),
                         weights,
-                        window.kernel,
+                        window.taps(),
                         &requantize,
                     )),
                 }

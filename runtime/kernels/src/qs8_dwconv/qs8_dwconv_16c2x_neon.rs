@@ -1,11 +1,11 @@
 //! Sixteen channels and two neighbouring outputs at a time with SMULL, SMLAL and SADDW.
 //!
-//! Products of several taps stay in 16-bit lanes. How many is decided when weights are packed: an input is at most 128
-//! in magnitude, so a lane may take taps while the sum of their weights' magnitudes stays within 255 (see the matrix
-//! kernel's runs). A block of channels uses the longest of a few runs within a row of taps that holds for all of them; a
-//! block with two neighbouring -128 widens every product by itself.
+//! Products of two taps share a 16-bit lane before they are widened: an input is at most 128 in magnitude, and two weights
+//! together at most 254, but for two -128. A block of channels that has those widens every product by itself; so do
+//! windows of other sizes. Longer runs hold for too few blocks of sixteen channels to be worth their code.
 
 use super::Image;
+use super::neon_loops::{sums_3x3_1, sums_3x3_2, sums_5x5_1, sums_5x5_2};
 use super::ring::{BLOCK, Ring, Shape, block_starts};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
@@ -26,26 +26,20 @@ const LANE_BOUND: u32 = 255;
 pub struct Blocks {
     proof: Neon,
     weights: Vec<i8>,
-    /// How many taps of a row each block may add in 16 bits.
-    runs: Vec<usize>,
+    /// Whether each block may add two taps in 16 bits.
+    in_pairs: Vec<bool>,
     bias: Vec<[i32; BLOCK]>,
     multiplier: Vec<[f32; BLOCK]>,
 }
 
 impl Blocks {
-    pub fn pack(
-        proof: Neon,
-        weights: &[i8],
-        [kh, kw]: [usize; 2],
-        requantize: &Requantize,
-    ) -> Blocks {
-        let taps = kh * kw;
+    pub fn pack(proof: Neon, weights: &[i8], taps: usize, requantize: &Requantize) -> Blocks {
         let channels = requantize.bias.len();
         let blocks = block_starts(channels).count();
         let mut packed = Blocks {
             proof,
             weights: Vec::with_capacity(blocks * taps * BLOCK),
-            runs: Vec::with_capacity(blocks),
+            in_pairs: Vec::with_capacity(blocks),
             bias: vec![[0; BLOCK]; blocks],
             multiplier: vec![[0.0; BLOCK]; blocks],
         };
@@ -57,7 +51,9 @@ impl Blocks {
                 packed.weights.extend_from_slice(weights);
                 packed.weights.extend((used..BLOCK).map(|_| 0));
             }
-            packed.runs.push(longest_run(&packed.weights[first..], kw));
+            packed
+                .in_pairs
+                .push(fits_in_pairs(&packed.weights[first..]));
             packed.bias[block][..used].copy_from_slice(&requantize.bias[start..][..used]);
             packed.multiplier[block][..used]
                 .copy_from_slice(&requantize.multiplier[start..][..used]);
@@ -66,7 +62,7 @@ impl Blocks {
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len() + 8 * self.runs.len()
+        self.weights.len() + self.in_pairs.len()
     }
 
     /// See [`PackedDepthwise::run`](super::PackedDepthwise::run), which checked the shapes.
@@ -99,12 +95,16 @@ impl Blocks {
         let channels = image.dims[2];
         let out_width = out.len() / rows.len() / channels;
         let shape = Shape::new(window, out_width, channels);
-        let band = (BAND_BYTES / (shape.kh * shape.pitch * window.strides[1])).max(2) & !1;
+        let band = (BAND_BYTES / (shape.kh * shape.pitch * window.strides[1])).max(8) & !1;
         let mut ring = Ring::new(shape, *window, scratch);
         for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
             ring.advance(image, y);
-            for x in (0..out_width).step_by(band) {
-                let columns = x..(x + band).min(out_width);
+            let mut columns = 0..0;
+            while columns.end < out_width {
+                // A last single column joins the band before it.
+                let end = columns.end + band;
+                let end = if end + 1 >= out_width { out_width } else { end };
+                columns = columns.end..end;
                 for (block, start) in block_starts(channels).enumerate() {
                     let tile = Tile {
                         ring: &ring,
@@ -118,7 +118,7 @@ impl Blocks {
                         start,
                         channels,
                     };
-                    let kernel = kernel(window, self.runs[block], short);
+                    let kernel = kernel(window, self.in_pairs[block], columns.len(), short);
                     // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
                     // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
                     unsafe { kernel(&tile, columns.clone(), out) }
@@ -128,53 +128,34 @@ impl Blocks {
     }
 }
 
-/// The longest run within a row of taps that holds for every channel of a block: the whole row, three, two or one.
-fn longest_run(weights: &[i8], kw: usize) -> usize {
-    let fits = |run: usize| {
-        let taps: Vec<&[i8]> = weights.chunks_exact(BLOCK).collect();
-        taps.chunks_exact(kw)
-            .flat_map(|row| row.chunks(run))
-            .all(|run| {
-                let sum = |c: usize| {
-                    run.iter()
-                        .map(|tap| u32::from(tap[c].unsigned_abs()))
-                        .sum::<u32>()
-                };
-                (0..BLOCK).all(|c| sum(c) <= LANE_BOUND)
-            })
-    };
-    [kw, 3, 2]
-        .into_iter()
-        .filter(|&run| run <= kw)
-        .find(|&run| fits(run))
-        .unwrap_or(1)
+/// Whether two neighbouring taps of any channel of a block stay in 16 bits together.
+fn fits_in_pairs(weights: &[i8]) -> bool {
+    let (taps, _) = weights.as_chunks::<BLOCK>();
+    taps.chunks(2).all(|pair| {
+        let sum = |c: usize| {
+            pair.iter()
+                .map(|tap| u32::from(tap[c].unsigned_abs()))
+                .sum::<u32>()
+        };
+        (0..BLOCK).all(|c| sum(c) <= LANE_BOUND)
+    })
 }
 
 type Kernel = unsafe fn(&Tile, Range<usize>, &mut [i8]);
 
-fn kernel(window: &Window, run: usize, short: bool) -> Kernel {
-    let [kh, kw] = window.kernel;
-    match (kh, kw, window.strides[1], run, short) {
-        (3, 3, 1, 3, true) => columns::<3, 3, 1, 3, true>,
-        (3, 3, 1, 3, false) => columns::<3, 3, 1, 3, false>,
-        (3, 3, 1, 2, true) => columns::<3, 3, 1, 2, true>,
-        (3, 3, 1, 2, false) => columns::<3, 3, 1, 2, false>,
-        (3, 3, 2, 3, true) => columns::<3, 3, 2, 3, true>,
-        (3, 3, 2, 3, false) => columns::<3, 3, 2, 3, false>,
-        (3, 3, 2, 2, true) => columns::<3, 3, 2, 2, true>,
-        (3, 3, 2, 2, false) => columns::<3, 3, 2, 2, false>,
-        (5, 5, 1, 5, true) => columns::<5, 5, 1, 5, true>,
-        (5, 5, 1, 5, false) => columns::<5, 5, 1, 5, false>,
-        (5, 5, 1, 3, true) => columns::<5, 5, 1, 3, true>,
-        (5, 5, 1, 3, false) => columns::<5, 5, 1, 3, false>,
-        (5, 5, 1, 2, true) => columns::<5, 5, 1, 2, true>,
-        (5, 5, 1, 2, false) => columns::<5, 5, 1, 2, false>,
-        (5, 5, 2, 5, true) => columns::<5, 5, 2, 5, true>,
-        (5, 5, 2, 5, false) => columns::<5, 5, 2, 5, false>,
-        (5, 5, 2, 3, true) => columns::<5, 5, 2, 3, true>,
-        (5, 5, 2, 3, false) => columns::<5, 5, 2, 3, false>,
-        (5, 5, 2, 2, true) => columns::<5, 5, 2, 2, true>,
-        (5, 5, 2, 2, false) => columns::<5, 5, 2, 2, false>,
+fn kernel(window: &Window, in_pairs: bool, columns: usize, short: bool) -> Kernel {
+    if !in_pairs || columns < 2 {
+        return any_columns;
+    }
+    match (window.kernel, window.strides[1], short) {
+        ([3, 3], 1, true) => columns_3x3_1::<true>,
+        ([3, 3], 1, false) => columns_3x3_1::<false>,
+        ([3, 3], 2, true) => columns_3x3_2::<true>,
+        ([3, 3], 2, false) => columns_3x3_2::<false>,
+        ([5, 5], 1, true) => columns_5x5_1::<true>,
+        ([5, 5], 1, false) => columns_5x5_1::<false>,
+        ([5, 5], 2, true) => columns_5x5_2::<true>,
+        ([5, 5], 2, false) => columns_5x5_2::<false>,
         _ => any_columns,
     }
 }
@@ -202,14 +183,7 @@ impl Tile<'_> {
     /// `out` is a row of the output that has column `x`.
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn store<const SHORT: bool>(
-        &self,
-        sums: [int32x4_t; 4],
-        multiplier: [float32x4_t; 4],
-        x: usize,
-        out: *mut i8,
-    ) {
-        let bytes = self.finish.bytes16::<SHORT>(sums, multiplier);
+    unsafe fn store(&self, bytes: int8x16_t, x: usize, out: *mut i8) {
         // SAFETY: a block has sixteen channels of the column, or the image has fewer in all and these are written.
         unsafe {
             let out = out.add(x * self.channels + self.start);
@@ -223,90 +197,49 @@ impl Tile<'_> {
     }
 }
 
-/// # Safety
-///
-/// The CPU has neon; `columns` are in `out` and have their windows in the ring, for `KH` by `KW` taps of stride `S`; no
-/// run of `RUN` taps within a row leaves 16 bits; sums can be finished the `SHORT` way if that is asked.
-#[target_feature(enable = "neon")]
-unsafe fn columns<
-    const KH: usize,
-    const KW: usize,
-    const S: usize,
-    const RUN: usize,
-    const SHORT: bool,
->(
-    tile: &Tile,
-    columns: Range<usize>,
-    out: &mut [i8],
-) {
-    // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
-    unsafe {
-        let rows: [*const i8; KH] =
-            core::array::from_fn(|ky| tile.ring.row(ky).as_ptr().add(tile.start));
-        let bias: [int32x4_t; 4] =
-            core::array::from_fn(|q| vld1q_s32(tile.bias.as_ptr().add(4 * q)));
-        let multiplier = core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
-        let out = out.as_mut_ptr();
-        let mut x = columns.start;
-        while x + 2 <= columns.end {
-            let at = rows.map(|row| row.add(x * S * tile.pitch));
-            let sums = sums::<KH, KW, S, RUN, 2>(tile, at, bias);
-            tile.store::<SHORT>(sums[0], multiplier, x, out);
-            tile.store::<SHORT>(sums[1], multiplier, x + 1, out);
-            x += 2;
-        }
-        if x < columns.end {
-            let at = rows.map(|row| row.add(x * S * tile.pitch));
-            let [sums] = sums::<KH, KW, S, RUN, 1>(tile, at, bias);
-            tile.store::<SHORT>(sums, multiplier, x, out);
-        }
-    }
-}
-
-/// The sums of `OUTS` neighbouring outputs.
-///
-/// # Safety
-///
-/// As for [`columns`]; `rows` are where the first output's window stands.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn sums<
-    const KH: usize,
-    const KW: usize,
-    const S: usize,
-    const RUN: usize,
-    const OUTS: usize,
->(
-    tile: &Tile,
-    rows: [*const i8; KH],
-    bias: [int32x4_t; 4],
-) -> [[int32x4_t; 4]; OUTS] {
-    let mut sums = [bias; OUTS];
-    for (ky, row) in rows.into_iter().enumerate() {
-        // SAFETY: no bits of a vector of integers are invalid.
-        let mut low: [int16x8_t; OUTS] = unsafe { core::mem::zeroed() };
-        let mut high = low;
-        for kx in 0..KW {
-            // SAFETY: the caller's: the block has a register of weights per tap, the ring the window's columns.
-            let w = unsafe { vld1q_s8(tile.weights.as_ptr().add((ky * KW + kx) * BLOCK)) };
-            for o in 0..OUTS {
-                // SAFETY: as above.
-                let value = unsafe { vld1q_s8(row.add((kx + o * S) * tile.pitch)) };
-                if kx % RUN == 0 {
-                    low[o] = vmull_s8(vget_low_s8(value), vget_low_s8(w));
-                    high[o] = vmull_high_s8(value, w);
-                } else {
-                    low[o] = vmlal_s8(low[o], vget_low_s8(value), vget_low_s8(w));
-                    high[o] = vmlal_high_s8(high[o], value, w);
-                }
-                if kx % RUN == RUN - 1 || kx == KW - 1 {
-                    sums[o] = add_wide(sums[o], low[o], high[o]);
+/// A kernel over columns of an output row, two at a time; of an odd number the last but one is computed twice.
+macro_rules! columns {
+    ($name:ident, $two:path, $k:literal x $taps:literal taps, stride $stride:literal) => {
+        /// # Safety
+        ///
+        /// The CPU has neon; `columns`, two at least, are in `out` and have their windows in the ring, which are of this
+        /// kernel's size; no two neighbouring taps leave 16 bits; sums can be finished the `SHORT` way if that is asked.
+        #[target_feature(enable = "neon")]
+        unsafe fn $name<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+            // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
+            unsafe {
+                let finish = tile.finish;
+                let multiplier =
+                    core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
+                let weights = tile
+                    .weights
+                    .as_ptr()
+                    .cast::<[int8x16_t; $taps]>()
+                    .read_unaligned();
+                let rows: [*const i8; $k] =
+                    core::array::from_fn(|ky| tile.ring.row(ky).as_ptr().add(tile.start));
+                let mut x = columns.start;
+                loop {
+                    let at = rows.map(|row| row.add(x * $stride * tile.pitch));
+                    let [left, right] = $two(tile.bias, &weights, at, tile.pitch);
+                    let left = finish.bytes16::<SHORT>(left, multiplier);
+                    let right = finish.bytes16::<SHORT>(right, multiplier);
+                    tile.store(left, x, out.as_mut_ptr());
+                    tile.store(right, x + 1, out.as_mut_ptr());
+                    if x + 2 == columns.end {
+                        return;
+                    }
+                    x = (x + 2).min(columns.end - 2);
                 }
             }
         }
-    }
-    sums
+    };
 }
+
+columns!(columns_3x3_1, sums_3x3_1, 3 x 9 taps, stride 1);
+columns!(columns_3x3_2, sums_3x3_2, 3 x 9 taps, stride 2);
+columns!(columns_5x5_1, sums_5x5_1, 5 x 25 taps, stride 1);
+columns!(columns_5x5_2, sums_5x5_2, 5 x 25 taps, stride 2);
 
 #[inline]
 #[target_feature(enable = "neon")]
@@ -347,7 +280,8 @@ unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
                     sums = add_wide(sums, low, vmull_high_s8(value, w));
                 }
             }
-            tile.store::<false>(sums, multiplier, x, out.as_mut_ptr());
+            let bytes = tile.finish.bytes16::<false>(sums, multiplier);
+            tile.store(bytes, x, out.as_mut_ptr());
         }
     }
 }
