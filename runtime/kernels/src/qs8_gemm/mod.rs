@@ -10,6 +10,10 @@ mod dotprod_6x16_loop;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
 #[cfg(target_arch = "aarch64")]
+mod neon_3x4_resident;
+#[cfg(target_arch = "aarch64")]
+mod neon_3x4_steps;
+#[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;

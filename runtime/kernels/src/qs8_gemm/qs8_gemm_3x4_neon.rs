@@ -8,7 +8,8 @@
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
 use super::Matrix;
-use super::neon_3x4_loop::{Group, Tail};
+use super::neon_3x4_loop::Group;
+use super::neon_3x4_resident::ShortGroup;
 use super::rows::block_rows;
 use super::runs::schedule;
 use crate::isa::Neon;
@@ -41,8 +42,11 @@ pub struct Panels {
     runs: Vec<u16>,
     /// Where each group's runs start in `runs`; `None` where one of its panels has no schedule.
     schedules: Vec<Option<usize>>,
+    /// For rows of two steps, whether each panel's products of both stay in 16 bits.
+    together: Vec<u8>,
+    bias: Vec<i32>,
     /// Each panel's biases, in the first of the four partial sums of a channel.
-    bias: Vec<[i32; 16]>,
+    spread_bias: Vec<[i32; 16]>,
     multiplier: Vec<f32>,
 }
 
@@ -53,7 +57,7 @@ impl Panels {
         let left = k % STEP;
         let steps = whole + usize::from(left > 0);
         let mut packed = Vec::new();
-        let (mut runs, mut schedules) = (Vec::new(), Vec::new());
+        let (mut runs, mut schedules, mut together) = (Vec::new(), Vec::new(), Vec::new());
         for first in (0..n).step_by(CHANNELS) {
             let start = packed.len();
             for step in 0..steps {
@@ -69,6 +73,9 @@ impl Panels {
                 }
             }
             let steps: Vec<&[i8]> = packed[start..].chunks_exact(CHANNELS * STEP).collect();
+            together.push(u8::from(
+                schedule(&steps).is_some_and(|runs| runs.len() == 1),
+            ));
             let (whole_steps, tail) = steps.split_at(whole);
             if first % GROUP == 0 {
                 schedules.push((k >= STEP).then_some(runs.len()));
@@ -81,10 +88,12 @@ impl Panels {
                 _ => schedules[first / GROUP] = None,
             }
         }
-        let mut bias = vec![[0; 16]; n.div_ceil(CHANNELS)];
+        let mut spread_bias = vec![[0; 16]; n.div_ceil(CHANNELS)];
         for (c, &value) in requantize.bias.iter().enumerate() {
-            bias[c / CHANNELS][c % CHANNELS * 4] = value;
+            spread_bias[c / CHANNELS][c % CHANNELS * 4] = value;
         }
+        let mut bias = requantize.bias.clone();
+        bias.resize(n.next_multiple_of(GROUP), 0);
         let mut multiplier = requantize.multiplier.clone();
         multiplier.resize(n.next_multiple_of(GROUP), 0.0);
         Panels {
@@ -95,13 +104,18 @@ impl Panels {
             weights: packed,
             runs,
             schedules,
+            together,
             bias,
+            spread_bias,
             multiplier,
         }
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len() + 2 * self.runs.len() + size_of_val(&*self.schedules)
+        self.weights.len()
+            + 2 * self.runs.len()
+            + size_of_val(&*self.schedules)
+            + 65 * self.together.len()
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
@@ -168,12 +182,18 @@ impl Panels {
         let panel = first / CHANNELS;
         let channels = (self.n - first).min(GROUP);
         let group = Group {
-            bias: self.bias[panel..].as_ptr(),
+            bias: self.spread_bias[panel..].as_ptr(),
             weights: self.weights[panel * self.steps * CHANNELS * STEP..].as_ptr(),
             runs: self.runs[start..].as_ptr(),
             panels: channels.div_ceil(CHANNELS),
             k: self.k,
-            tail: tail_of(self.k),
+        };
+        let short = ShortGroup {
+            bias: self.bias[first..].as_ptr(),
+            weights: group.weights,
+            together: self.together[panel..].as_ptr(),
+            panels: group.panels,
+            k: self.k,
         };
         let multiplier = &self.multiplier[first..][..GROUP];
         let mut sums = [[vdupq_n_s32(0); ROWS]; GROUP / CHANNELS];
@@ -182,7 +202,11 @@ impl Panels {
             // multipliers are padded to whole groups.
             unsafe {
                 let row = |r: usize| a.wrapping_add(r * a_stride);
-                group.sums([row(0), row(1), row(2)], &mut sums);
+                if self.k <= 2 * STEP {
+                    short.sums([row(0), row(1), row(2)], &mut sums);
+                } else {
+                    group.sums([row(0), row(1), row(2)], &mut sums);
+                }
                 let multiplier =
                     core::array::from_fn(|p| vld1q_f32(multiplier.as_ptr().add(p * CHANNELS)));
                 for r in 0..ROWS {
@@ -286,7 +310,7 @@ impl Panels {
                 .weights
                 .as_ptr()
                 .add(panel * self.steps * CHANNELS * STEP);
-            let bias = self.bias[panel].as_ptr();
+            let bias = self.spread_bias[panel].as_ptr();
             let bias = core::array::from_fn(|c| vld1q_s32(bias.add(4 * c)));
             let mut sums: [[int32x4_t; CHANNELS]; HEIGHT] = [bias; HEIGHT];
             for _ in 0..self.k / STEP {
@@ -372,14 +396,6 @@ unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
             vst1q_s8(lanes.as_mut_ptr(), bytes);
             out.copy_from_nonoverlapping(lanes.as_ptr(), channels);
         }
-    }
-}
-
-fn tail_of(k: usize) -> Tail {
-    match k % STEP {
-        0 => Tail::None,
-        1..=8 => Tail::Half,
-        _ => Tail::Whole,
     }
 }
 
