@@ -13,6 +13,7 @@
 //! Limits: no region is compiled yet, so a quantized model runs in f32. A plan has one input.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use ocellus_kernels::Isa;
 use tract_onnx::prelude::multithread::Executor;
@@ -20,12 +21,13 @@ use tract_onnx::prelude::{RunOptions, SymbolScope};
 use tract_onnx::tract_hir::internal::*;
 
 use crate::error::{Names, Stage};
-use crate::plan::{Feed, shape_text};
+use crate::plan::{Compiled, Feed, shape_text};
 use crate::share::Shared;
-use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, quant};
+use crate::{
+    CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, quant,
+};
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
-#[derive(Debug)]
 pub struct Encoder {
     model: CheckedModel,
     isa: Isa,
@@ -40,7 +42,8 @@ impl Encoder {
     ///
     /// [`Fault::UnknownOperator`], or [`Fault::Engine`] where the engine does not take the graph.
     pub fn new(mut model: CheckedModel, isa: Isa) -> Result<Encoder, EncoderError> {
-        let graph = import::import(&model).map_err(|fault| EncoderError::new(model.name(), fault))?;
+        let graph =
+            import::import(&model).map_err(|fault| EncoderError::new(model.name(), fault))?;
         model.drop_bytes();
         Ok(Encoder {
             model,
@@ -78,10 +81,13 @@ impl Encoder {
         check_dims(port, dims)?;
         let outlets = self.outlets(outputs)?;
         let source = self.source(port, &outlets)?;
-        let symbols = dims.iter().map(|dim| symbol(&self.graph.symbols, *dim)).collect();
-        let feed = Feed::new(port, dims, symbols)?;
+        let symbols = dims
+            .iter()
+            .map(|dim| symbol(&self.graph.symbols, *dim))
+            .collect();
+        let feed = Feed::new(port, dims, symbols, self.model.limits())?;
 
-        let (runnable, steps) = guard::engine(Stage::Plan, || {
+        let compiled = guard::engine(Stage::Plan, || {
             let mut graph = self.graph.clone();
             graph.set_outlet_fact(source, InferenceFact::from(feed.fact()))?;
             graph.set_input_outlets(&[source])?;
@@ -93,23 +99,30 @@ impl Encoder {
             quant::fold(&mut typed)?;
             self.check_sizes(&typed)?;
             typed.declutter()?;
-            self.shared.lower(&mut typed)?;
+            let packed = self.shared.lower(&mut typed)?;
             self.check_sizes(&typed)?;
             let options = RunOptions {
                 executor: Some(Executor::SingleThread),
                 ..RunOptions::default()
             };
-            Ok((SimplePlan::new_with_options(typed, &options)?, steps))
+            Ok(Compiled {
+                runnable: SimplePlan::new_with_options(typed, &options)?,
+                packed,
+                steps,
+            })
         })?;
-        Plan::new(&self.model, feed, outputs, runnable, steps)
+        Plan::new(&self.model, feed, outputs, compiled)
     }
 
     fn port(&self, input: &str) -> Result<&Port, Fault> {
         let ports = self.model.inputs();
-        ports.iter().find(|port| port.name == input).ok_or_else(|| Fault::UnknownInput {
-            got: input.to_owned(),
-            known: names(ports),
-        })
+        ports
+            .iter()
+            .find(|port| port.name == input)
+            .ok_or_else(|| Fault::UnknownInput {
+                got: input.to_owned(),
+                known: names(ports),
+            })
     }
 
     fn outlets(&self, outputs: &[&str]) -> Result<Vec<OutletId>, Fault> {
@@ -134,33 +147,69 @@ impl Encoder {
         let mut open: Vec<usize> = outlets.iter().map(|outlet| outlet.node).collect();
         while let Some(node) = open.pop() {
             if needed.insert(node) {
-                open.extend(self.graph.node(node).inputs.iter().map(|outlet| outlet.node));
+                open.extend(
+                    self.graph
+                        .node(node)
+                        .inputs
+                        .iter()
+                        .map(|outlet| outlet.node),
+                );
             }
         }
-        let others = self.graph.inputs.iter().filter(|source| name(source) != port.name);
-        if let Some(other) = others.into_iter().find(|source| needed.contains(&source.node)) {
+        let others = self
+            .graph
+            .inputs
+            .iter()
+            .filter(|source| name(source) != port.name);
+        if let Some(other) = others
+            .into_iter()
+            .find(|source| needed.contains(&source.node))
+        {
             return Err(Fault::SecondInput {
                 input: port.name.clone(),
                 needed: name(other).to_owned(),
             });
         }
-        let source = self.graph.inputs.iter().find(|source| name(source) == port.name);
+        let source = self
+            .graph
+            .inputs
+            .iter()
+            .find(|source| name(source) == port.name);
         source.copied().ok_or_else(|| Fault::UnknownInput {
             got: port.name.clone(),
             known: names(self.model.inputs()),
         })
     }
 
-    /// Holds every tensor of known size against the limit.
+    /// Holds every tensor of known size against the limit. A size that is unknown without a symbol in it is a
+    /// contradiction, which the engine would report when it runs.
     fn check_sizes(&self, typed: &TypedModel) -> TractResult<()> {
         for node in typed.nodes() {
             for output in &node.outputs {
                 if let Ok(bytes) = output.fact.mem_size().to_i64() {
                     guard::check_bytes(&node.name, bytes, self.model.limits())?;
                 }
+                let mut dims = output.fact.shape.iter();
+                if let Some(dim) =
+                    dims.find(|dim| dim.to_i64().is_err() && dim.symbols().is_empty())
+                {
+                    bail!(
+                        "the inputs of node {} do not fit together: one of its sizes is {dim}",
+                        node.name
+                    );
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("model", &self.model)
+            .field("isa", &self.isa)
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,7 +69,9 @@ pub enum Fault {
     },
 
     /// The bytes are not a protobuf encoding of this message.
-    #[error("{message} at byte {offset}: {why}; the file is damaged or not an ONNX model: copy it again and compare its hash")]
+    #[error(
+        "{message} at byte {offset}: {why}; the file is damaged or not an ONNX model: copy it again and compare its hash"
+    )]
     Encoding {
         /// The protobuf message that does not parse.
         message: &'static str,
@@ -80,7 +82,9 @@ pub enum Fault {
     },
 
     /// A part that a model must have is missing.
-    #[error("{place}: {part} is missing; the file is cut off or not an ONNX model: export it again")]
+    #[error(
+        "{place}: {part} is missing; the file is cut off or not an ONNX model: export it again"
+    )]
     Missing {
         /// Where.
         place: String,
@@ -100,7 +104,9 @@ pub enum Fault {
     },
 
     /// The operator set is not one that the engine reads.
-    #[error("operator set {got} of the ONNX domain, expected {least} to {most}; export with `opset_version=17`")]
+    #[error(
+        "operator set {got} of the ONNX domain, expected {least} to {most}; export with `opset_version=17`"
+    )]
     Opset {
         /// The version that the model names.
         got: i64,
@@ -125,7 +131,9 @@ pub enum Fault {
     },
 
     /// A dimension is negative.
-    #[error("tensor {tensor}: dimension {axis} is {got}, expected 0 or more; export the model again")]
+    #[error(
+        "tensor {tensor}: dimension {axis} is {got}, expected 0 or more; export the model again"
+    )]
     NegativeDimension {
         /// The tensor's name.
         tensor: String,
@@ -136,7 +144,9 @@ pub enum Fault {
     },
 
     /// A tensor has more or less data than its shape needs.
-    #[error("tensor {tensor}: {got} {unit} of data, its shape needs {expected}; export the model again")]
+    #[error(
+        "tensor {tensor}: {got} {unit} of data, its shape needs {expected}; export the model again"
+    )]
     DataLength {
         /// The tensor's name.
         tensor: String,
@@ -149,7 +159,9 @@ pub enum Fault {
     },
 
     /// An element does not fit the tensor's element type.
-    #[error("tensor {tensor}: element {index} is {got}, which does not fit {element}; export the model again")]
+    #[error(
+        "tensor {tensor}: element {index} is {got}, which does not fit {element}; export the model again"
+    )]
     DataRange {
         /// The tensor's name.
         tensor: String,
@@ -162,7 +174,9 @@ pub enum Fault {
     },
 
     /// A name is read that nothing produces.
-    #[error("{reader} reads tensor {tensor}, which no node, input or initializer produces; export the model again")]
+    #[error(
+        "{reader} reads tensor {tensor}, which no node, input or initializer produces; export the model again"
+    )]
     Dangling {
         /// Who reads it.
         reader: String,
@@ -180,7 +194,9 @@ pub enum Fault {
     },
 
     /// A node depends on its own output.
-    #[error("node {node} depends on its own output; a graph must be free of cycles: export the model again")]
+    #[error(
+        "node {node} depends on its own output; a graph must be free of cycles: export the model again"
+    )]
     Cycle {
         /// A node in the cycle.
         node: String,
@@ -240,7 +256,9 @@ pub enum Fault {
     },
 
     /// An output depends on an input that the plan does not feed.
-    #[error("the outputs asked for also need input {needed}, a plan has one input; ask for outputs that need {input} only")]
+    #[error(
+        "the outputs asked for also need input {needed}, a plan has one input; ask for outputs that need {input} only"
+    )]
     SecondInput {
         /// The input that the plan feeds.
         input: String,
@@ -262,7 +280,9 @@ pub enum Fault {
     },
 
     /// A shape does not fit what the model declares or the plan was made for.
-    #[error("input {input}: shape {got}, expected {expected}; make a plan for the shape that is fed")]
+    #[error(
+        "input {input}: shape {got}, expected {expected}; make a plan for the shape that is fed"
+    )]
     Shape {
         /// The input's name.
         input: String,
@@ -273,7 +293,9 @@ pub enum Fault {
     },
 
     /// The data passed to a plan is too short or too long.
-    #[error("input {input}: {got} elements, expected {expected} for shape {shape}; pass the whole tensor, rows first")]
+    #[error(
+        "input {input}: {got} elements, expected {expected} for shape {shape}; pass the whole tensor, rows first"
+    )]
     InputLength {
         /// The input's name.
         input: String,
@@ -286,7 +308,9 @@ pub enum Fault {
     },
 
     /// The engine refuses the model.
-    #[error("cannot {stage}: {why}; re-export the model with simpler operators, or check it with onnx.checker")]
+    #[error(
+        "cannot {stage}: {why}; re-export the model with simpler operators, or check it with onnx.checker"
+    )]
     Engine {
         /// What was tried.
         stage: Stage,

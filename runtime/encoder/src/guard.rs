@@ -1,8 +1,9 @@
 //! Keeps the engine's failures in bounds: its errors and panics become [`Fault`]s, its appetite for memory a check.
 //!
 //! The scan settles what a file may claim. What it cannot see is what a graph computes: a constant of eight bytes may
-//! be the shape of a terabyte, and an allocation that fails ends the process. The engine evaluates constants while it
-//! infers shapes, so [`Bounded`] stands between the two and holds each shape against the limit first.
+//! be the shape of a terabyte. An allocation of that size fails or, worse, succeeds and has the process killed. The
+//! engine evaluates constants while it infers shapes, so [`Bounded`] stands between the two and holds each shape
+//! against the limit first.
 //!
 //! Limits: the operators inside a Scan or If node are not wrapped; the plan's own check covers them once it is made.
 
@@ -18,10 +19,12 @@ pub(crate) fn engine<T>(stage: Stage, work: impl FnOnce() -> TractResult<T>) -> 
     // What a panic may have left half done is dropped with the closure.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(error.downcast().unwrap_or_else(|error: TractError| Fault::Engine {
-            stage,
-            why: shorten(&format!("{error:#}")),
-        })),
+        Ok(Err(error)) => Err(error
+            .downcast()
+            .unwrap_or_else(|error: TractError| Fault::Engine {
+                stage,
+                why: shorten(&format!("{error:#}")),
+            })),
         Err(panic) => {
             let why = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
                 (Some(why), _) => why,
@@ -85,7 +88,8 @@ trait IsSourceOrConstant {
 impl IsSourceOrConstant for Box<dyn InferenceOp> {
     fn is_source_or_constant(&self) -> bool {
         let op = InferenceOp::as_op(&**self);
-        op.is::<tract_onnx::tract_hir::ops::source::Source>() || op.is::<tract_core::ops::konst::Const>()
+        op.is::<tract_onnx::tract_hir::ops::source::Source>()
+            || op.is::<tract_core::ops::konst::Const>()
     }
 }
 
@@ -104,14 +108,34 @@ impl Bounded {
             let Some(shape) = fact.shape.concretize() else {
                 continue;
             };
-            let element = fact.datum_type.concretize().map_or(1, |datum_type| datum_type.size_of());
+            let element = fact
+                .datum_type
+                .concretize()
+                .map_or(1, |datum_type| datum_type.size_of());
             let mut bytes = element as i64;
             for dim in shape.iter().filter_map(|dim| dim.to_i64().ok()) {
-                bytes = bytes.checked_mul(dim).filter(|bytes| *bytes >= 0).unwrap_or(i64::MAX);
+                bytes = bytes
+                    .checked_mul(dim)
+                    .filter(|bytes| *bytes >= 0)
+                    .unwrap_or(i64::MAX);
             }
             check_bytes(&self.node, bytes, &self.limits)?;
         }
         Ok(())
+    }
+}
+
+impl Bounded {
+    /// The engine infers a Range's length from 32 bits of its limits, and evaluates it with 64.
+    fn check_range(&self, inputs: &[Arc<Tensor>]) -> TractResult<()> {
+        let ("Range", [start, end, step]) = (&*self.op.name(), inputs) else {
+            return Ok(());
+        };
+        let number = |tensor: &Tensor| tensor.cast_to_scalar::<f64>();
+        let length = (number(end)? - number(start)?) / number(step)?;
+        // Saturates, and makes nothing of NaN.
+        let bytes = (length * start.datum_type().size_of() as f64) as i64;
+        Ok(check_bytes(&self.node, bytes.max(0), &self.limits)?)
     }
 }
 
@@ -155,14 +179,24 @@ impl InferenceOp for Bounded {
         inputs: TVec<&InferenceFact>,
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
-    ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
+    ) -> TractResult<(
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+    )> {
         let inferred = self.infer_facts(inputs.clone(), outputs.clone(), observed.clone())?;
         self.check(&inferred.1)?;
         // The wrapped operator evaluates itself where every input is a constant, and only there.
-        match inferred.0.iter().all(|fact| fact.value.is_concrete()) {
-            true => self.op.infer(inputs, outputs, observed),
-            false => Ok(inferred),
-        }
+        let constants: Option<TVec<Arc<Tensor>>> = inferred
+            .0
+            .iter()
+            .map(|fact| fact.value.concretize())
+            .collect();
+        let Some(constants) = constants else {
+            return Ok(inferred);
+        };
+        self.check_range(&constants)?;
+        self.op.infer(inputs, outputs, observed)
     }
 
     fn infer_facts(
@@ -170,15 +204,27 @@ impl InferenceOp for Bounded {
         inputs: TVec<&InferenceFact>,
         outputs: TVec<&InferenceFact>,
         observed: TVec<&InferenceFact>,
-    ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
+    ) -> TractResult<(
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+        TVec<InferenceFact>,
+    )> {
         self.op.infer_facts(inputs, outputs, observed)
     }
 
-    fn observe_outlets(&self, model: &InferenceModel, node: &InferenceNode) -> TractResult<Vec<OutletId>> {
+    fn observe_outlets(
+        &self,
+        model: &InferenceModel,
+        node: &InferenceNode,
+    ) -> TractResult<Vec<OutletId>> {
         self.op.observe_outlets(model, node)
     }
 
-    fn incorporate(&self, model: &InferenceModel, node: &InferenceNode) -> TractResult<Option<InferenceModelPatch>> {
+    fn incorporate(
+        &self,
+        model: &InferenceModel,
+        node: &InferenceNode,
+    ) -> TractResult<Option<InferenceModelPatch>> {
         self.op.incorporate(model, node)
     }
 

@@ -76,7 +76,9 @@ fn strip(proto: &mut ModelProto) {
 fn strip_graph(graph: &mut GraphProto) {
     graph.value_info.clear();
     for input in &mut graph.input {
-        let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_mut().and_then(|of| of.value.as_mut()) else {
+        let Some(type_proto::Value::TensorType(tensor)) =
+            input.r#type.as_mut().and_then(|of| of.value.as_mut())
+        else {
             continue;
         };
         for dim in tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim) {
@@ -90,7 +92,11 @@ fn strip_graph(graph: &mut GraphProto) {
             node.name.clone_from(output);
         }
         for attribute in &mut node.attribute {
-            attribute.g.iter_mut().chain(&mut attribute.graphs).for_each(strip_graph);
+            attribute
+                .g
+                .iter_mut()
+                .chain(&mut attribute.graphs)
+                .for_each(strip_graph);
         }
     }
 }

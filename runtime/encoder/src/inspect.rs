@@ -68,7 +68,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Reason::RegionsNotCompiled => "runs in f32: INT8 regions are not compiled yet",
-            Reason::WeightsOnly => "runs in f32: only its weights are quantized; calibrate its input too",
+            Reason::WeightsOnly => {
+                "runs in f32: only its weights are quantized; calibrate its input too"
+            }
             Reason::NotQuantized => "runs in f32: the model does not quantize it",
             Reason::Conversion => "converts between integers and f32",
             Reason::DataMovement => "moves data, computes nothing",
@@ -109,29 +111,46 @@ impl<'m> View<'m> {
             producers: HashMap::new(),
             constants: model.constants().keys().map(String::as_str).collect(),
         };
-        view.outlets.extend(graph.outlet_labels.iter().map(|(outlet, name)| (name.as_str(), *outlet)));
-        view.outlets.extend(graph.inputs.iter().map(|outlet| (graph.node(outlet.node).name.as_str(), *outlet)));
+        view.outlets.extend(
+            graph
+                .outlet_labels
+                .iter()
+                .map(|(outlet, name)| (name.as_str(), *outlet)),
+        );
+        view.outlets.extend(
+            graph
+                .inputs
+                .iter()
+                .map(|outlet| (graph.node(outlet.node).name.as_str(), *outlet)),
+        );
         for node in model.nodes() {
-            view.nodes.extend(node.outputs.first().map(|name| (name.as_str(), node)));
-            view.producers.extend(node.outputs.iter().map(|name| (name.as_str(), node)));
+            view.nodes
+                .extend(node.outputs.first().map(|name| (name.as_str(), node)));
+            view.producers
+                .extend(node.outputs.iter().map(|name| (name.as_str(), node)));
         }
         // Files may name nodes in any order; the engine's order is one in which inputs come first.
         for id in graph.eval_order().unwrap_or_default() {
             if let Some(node) = view.nodes.get(graph.node(id).name.as_str())
                 && view.follows_from_constants(node)
             {
-                view.constants.extend(node.outputs.iter().map(String::as_str));
+                view.constants
+                    .extend(node.outputs.iter().map(String::as_str));
             }
         }
         view
     }
 
     fn follows_from_constants(&self, node: &CheckedNode) -> bool {
-        node.inputs.iter().all(|input| input.is_empty() || self.constants.contains(input.as_str()))
+        node.inputs
+            .iter()
+            .all(|input| input.is_empty() || self.constants.contains(input.as_str()))
     }
 
     fn is_constant(&self, node: &CheckedNode) -> bool {
-        node.outputs.first().is_some_and(|output| self.constants.contains(output.as_str()))
+        node.outputs
+            .first()
+            .is_some_and(|output| self.constants.contains(output.as_str()))
     }
 
     fn step(&self, node: &CheckedNode) -> Step {
@@ -149,11 +168,14 @@ impl<'m> View<'m> {
 
     fn precision(&self, node: &CheckedNode) -> (Precision, Option<Reason>) {
         let reason = match node.op.as_str() {
-            "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => return (Precision::I8, None),
+            "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => {
+                return (Precision::I8, None);
+            }
             "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => Reason::Conversion,
-            "Reshape" | "Flatten" | "Transpose" | "Squeeze" | "Unsqueeze" | "Concat" | "Split" | "Slice" | "Gather"
-            | "GatherElements" | "GatherND" | "Shape" | "Size" | "Identity" | "Cast" | "Expand" | "Tile" | "Pad"
-            | "Dropout" | "DepthToSpace" | "SpaceToDepth" => Reason::DataMovement,
+            "Reshape" | "Flatten" | "Transpose" | "Squeeze" | "Unsqueeze" | "Concat" | "Split"
+            | "Slice" | "Gather" | "GatherElements" | "GatherND" | "Shape" | "Size"
+            | "Identity" | "Cast" | "Expand" | "Tile" | "Pad" | "Dropout" | "DepthToSpace"
+            | "SpaceToDepth" => Reason::DataMovement,
             _ => self.quantization(node),
         };
         (Precision::F32, Some(reason))
@@ -165,8 +187,13 @@ impl<'m> View<'m> {
             let producer = self.producers.get(input);
             producer.is_some_and(|producer| producer.op == "DequantizeLinear")
         };
-        let inputs = node.inputs.iter().map(String::as_str).filter(|input| !input.is_empty());
-        let (weights, fed): (Vec<&str>, Vec<&str>) = inputs.partition(|input| self.constants.contains(input));
+        let inputs = node
+            .inputs
+            .iter()
+            .map(String::as_str)
+            .filter(|input| !input.is_empty());
+        let (weights, fed): (Vec<&str>, Vec<&str>) =
+            inputs.partition(|input| self.constants.contains(input));
         if !fed.is_empty() && fed.iter().all(|input| dequantized(input)) {
             Reason::RegionsNotCompiled
         } else if weights.iter().any(|input| dequantized(input)) {
@@ -183,11 +210,16 @@ impl<'m> View<'m> {
             "Conv" | "ConvInteger" => out()?.checked_mul(volume(shape(1)?.get(1..)?)?),
             "QLinearConv" => out()?.checked_mul(volume(shape(3)?.get(1..)?)?),
             "ConvTranspose" => volume(&shape(0)?)?.checked_mul(volume(shape(1)?.get(1..)?)?),
-            "MatMul" | "MatMulInteger" | "QLinearMatMul" => out()?.checked_mul(*shape(0)?.last()? as u64),
-            // A and B have K in common; either may be transposed.
+            "MatMul" | "MatMulInteger" | "QLinearMatMul" => {
+                out()?.checked_mul(*shape(0)?.last()? as u64)
+            }
+            // M K, K N and M N, whichever of A and B is transposed.
             "Gemm" => {
-                let (a, b, y) = (volume(&shape(0)?)?, volume(&shape(1)?)?, out()?);
-                Some(a.checked_mul(b)?.checked_mul(y)?.isqrt())
+                let sizes = [volume(&shape(0)?)?, volume(&shape(1)?)?, out()?];
+                let square = sizes.iter().try_fold(1u128, |product, size| {
+                    product.checked_mul(u128::from(*size))
+                })?;
+                u64::try_from(square.isqrt()).ok()
             }
             _ => None,
         }
@@ -208,10 +240,16 @@ impl<'m> View<'m> {
         let fact = self.graph.outlet_fact(*self.outlets.get(tensor)?).ok()?;
         let dims = fact.shape.concretize()?;
         let size = |dim: Option<i64>| dim.and_then(|size| usize::try_from(size).ok());
-        Some(dims.iter().map(|dim| size(dim.to_i64().ok()).map_or(Dim::Any, Dim::Fixed)).collect())
+        Some(
+            dims.iter()
+                .map(|dim| size(dim.to_i64().ok()).map_or(Dim::Any, Dim::Fixed))
+                .collect(),
+        )
     }
 }
 
 fn volume(sizes: &[usize]) -> Option<u64> {
-    sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size as u64))
+    sizes
+        .iter()
+        .try_fold(1u64, |product, size| product.checked_mul(*size as u64))
 }

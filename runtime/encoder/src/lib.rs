@@ -10,6 +10,22 @@
 //! side of the border: see [`CheckedModel::scan`] for what a file may not contain. Every failure is an
 //! [`EncoderError`] that names the place and the remedy; none is a panic.
 //!
+//! ```
+//! use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits};
+//! use ocellus_kernels::Isa;
+//!
+//! # let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/u_softmax_q.onnx"));
+//! let model = CheckedModel::scan("softmax.onnx", bytes, &Limits::default())?;
+//! let encoder = Encoder::new(model, Isa::Scalar)?;
+//! let plan = encoder.plan("x", &[1, 16, 32].map(Dim::Fixed), &["y"])?;
+//! let result = plan.run(Input::F32(&[0.0; 16 * 32]))?;
+//! assert_eq!(result[0].shape, [1, 16, 32]);
+//! for step in plan.steps() {
+//!     println!("{} {} {}", step.node, step.op, step.precision);
+//! }
+//! # Ok::<(), ocellus_encoder::EncoderError>(())
+//! ```
+//!
 //! Limits: ONNX files, operator sets 9 to 18; one input per plan; a quantized model runs in f32.
 
 #![forbid(unsafe_code)]

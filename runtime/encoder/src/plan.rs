@@ -4,28 +4,36 @@
 //!
 //! Limits: one input, outputs in f32, one thread. Sizes that a plan leaves open are checked at each run.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::{
-    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact, TypedSimplePlan, tvec,
+    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact,
+    TypedSimplePlan, tvec,
 };
 use tract_onnx::tract_hir::internal::{Tensor as EngineTensor, ToDim};
 
 use crate::error::Stage;
 use crate::guard;
+use crate::share::Packed;
 use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Limits, Port, Step};
 
 /// A model made ready for one shape of one input.
-#[derive(Debug)]
 pub struct Plan {
     model: String,
     limits: Limits,
     feed: Feed,
     outputs: Vec<String>,
-    runnable: Arc<TypedSimplePlan>,
+    compiled: Compiled,
     /// Nodes whose sizes depend on what is fed, with their sizes in bytes.
     open_sizes: Vec<(String, TDim)>,
-    steps: Vec<Step>,
+}
+
+/// What the engine made of a graph.
+pub(crate) struct Compiled {
+    pub(crate) runnable: Arc<TypedSimplePlan>,
+    pub(crate) packed: Packed,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// What a plan is fed.
@@ -51,10 +59,9 @@ impl Plan {
         model: &CheckedModel,
         feed: Feed,
         outputs: &[&str],
-        runnable: Arc<TypedSimplePlan>,
-        steps: Vec<Step>,
+        compiled: Compiled,
     ) -> Result<Plan, Fault> {
-        let graph = runnable.model();
+        let graph = compiled.runnable.model();
         for (name, outlet) in outputs.iter().zip(&graph.outputs) {
             let element = graph.node(outlet.node).outputs[outlet.slot].fact.datum_type;
             if element != DatumType::F32 {
@@ -62,7 +69,11 @@ impl Plan {
                     what: "output",
                     name: (*name).to_owned(),
                     expected: "f32",
-                    got: format!("{element:?}").to_lowercase(),
+                    // The engine keeps sizes in a type of its own, which ONNX calls i64.
+                    got: match element {
+                        DatumType::TDim => "i64".to_owned(),
+                        element => format!("{element:?}").to_lowercase(),
+                    },
                 });
             }
         }
@@ -80,9 +91,8 @@ impl Plan {
             limits: *model.limits(),
             feed,
             outputs: outputs.iter().map(|&output| output.to_owned()).collect(),
-            runnable,
+            compiled,
             open_sizes,
-            steps,
         })
     }
 
@@ -103,7 +113,7 @@ impl Plan {
 
     /// The graph's nodes that this plan runs, in an order in which they can run.
     pub fn steps(&self) -> &[Step] {
-        &self.steps
+        &self.compiled.steps
     }
 
     /// Computes the outputs, in the order in which they were asked for.
@@ -113,7 +123,8 @@ impl Plan {
     /// [`Fault::ElementType`], [`Fault::Shape`] or [`Fault::InputLength`] where `input` is not what the plan was made
     /// for, [`Fault::Limit`] where an open size makes a tensor too large, [`Fault::Engine`].
     pub fn run(&self, input: Input<'_>) -> Result<Vec<Tensor>, EncoderError> {
-        self.try_run(input).map_err(|fault| EncoderError::new(&self.model, fault))
+        self.try_run(input)
+            .map_err(|fault| EncoderError::new(&self.model, fault))
     }
 
     fn try_run(&self, input: Input<'_>) -> Result<Vec<Tensor>, Fault> {
@@ -121,7 +132,7 @@ impl Plan {
         self.check_open_sizes(&shape)?;
         guard::engine(Stage::Run, || {
             let fed = self.feed.tensor(input, &shape)?;
-            let computed = self.runnable.run(tvec![fed.into_tvalue()])?;
+            let computed = self.compiled.runnable.run(tvec![fed.into_tvalue()])?;
             computed.iter().map(read).collect()
         })
     }
@@ -146,6 +157,19 @@ impl Plan {
     }
 }
 
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("model", &self.model)
+            .field("input", &self.feed.name)
+            .field("dims", &self.feed.dims)
+            .field("outputs", &self.outputs)
+            .field("steps", &self.compiled.steps.len())
+            .field("packed", &self.compiled.packed.len())
+            .finish_non_exhaustive()
+    }
+}
+
 fn read(value: &TValue) -> TractResult<Tensor> {
     Ok(Tensor {
         shape: value.shape().to_vec(),
@@ -164,8 +188,22 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// For `port` with shape `dims`, which fits it.
-    pub(crate) fn new(port: &Port, dims: &[Dim], symbols: Vec<Option<Symbol>>) -> Result<Feed, Fault> {
+    /// For `port` with shape `dims`, which fits it, if it is within `limits`.
+    pub(crate) fn new(
+        port: &Port,
+        dims: &[Dim],
+        symbols: Vec<Option<Symbol>>,
+        limits: &Limits,
+    ) -> Result<Feed, Fault> {
+        let sizes = dims.iter().map(|dim| match dim {
+            Dim::Fixed(size) => i64::try_from(*size).ok(),
+            Dim::Any => Some(1),
+        });
+        let element = port.element.bytes() as i64;
+        let bytes = sizes
+            .into_iter()
+            .try_fold(element, |product, size| product.checked_mul(size?));
+        guard::check_bytes(&port.name, bytes.unwrap_or(i64::MAX), limits)?;
         Ok(Feed {
             name: port.name.clone(),
             element: port.element,
@@ -181,11 +219,15 @@ impl Feed {
             Element::I32 => DatumType::I32,
             _ => DatumType::F32,
         };
-        let dims = self.dims.iter().zip(&self.symbols).map(|(dim, symbol)| match (dim, symbol) {
-            (_, Some(symbol)) => symbol.to_dim(),
-            (Dim::Fixed(size), None) => size.to_dim(),
-            (Dim::Any, None) => 1.to_dim(),
-        });
+        let dims = self
+            .dims
+            .iter()
+            .zip(&self.symbols)
+            .map(|(dim, symbol)| match (dim, symbol) {
+                (_, Some(symbol)) => symbol.to_dim(),
+                (Dim::Fixed(size), None) => size.to_dim(),
+                (Dim::Any, None) => 1.to_dim(),
+            });
         TypedFact::dt_shape(element, dims.collect::<Vec<TDim>>())
     }
 
@@ -206,12 +248,16 @@ impl Feed {
         match input {
             Input::F32(data) => self.settle(data.len()),
             Input::I64(data, shape) => {
-                let fit = |(dim, size): (&Dim, &usize)| *size > 0 && (*dim == Dim::Any || *dim == Dim::Fixed(*size));
+                let fit = |(dim, size): (&Dim, &usize)| {
+                    *size > 0 && (*dim == Dim::Any || *dim == Dim::Fixed(*size))
+                };
                 if shape.len() != self.dims.len() || !self.dims.iter().zip(shape).all(fit) {
                     let got: Vec<Dim> = shape.iter().copied().map(Dim::Fixed).collect();
                     return Err(self.misfit(shape_text(&got)));
                 }
-                let expected = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+                let expected = shape
+                    .iter()
+                    .try_fold(1usize, |product, size| product.checked_mul(*size));
                 match expected {
                     Some(expected) if expected == data.len() => Ok(shape.to_vec()),
                     _ => Err(self.wrong_length(expected.unwrap_or(usize::MAX), data.len())),
@@ -226,7 +272,11 @@ impl Feed {
             Dim::Fixed(size) => *size,
             Dim::Any => 1,
         };
-        let known = self.dims.iter().map(fixed).fold(1usize, usize::saturating_mul);
+        let known = self
+            .dims
+            .iter()
+            .map(fixed)
+            .fold(1usize, usize::saturating_mul);
         let open = self.dims.iter().filter(|dim| **dim == Dim::Any).count();
         let free = match open {
             0 if length == known => 1,
@@ -245,7 +295,10 @@ impl Feed {
         match (input, self.element) {
             (Input::F32(data), _) => EngineTensor::from_shape(shape, data),
             (Input::I64(data, _), Element::I32) => {
-                let narrow: Vec<i32> = data.iter().map(|&value| self.narrow(value)).collect::<Result<_, _>>()?;
+                let narrow: Vec<i32> = data
+                    .iter()
+                    .map(|&value| self.narrow(value))
+                    .collect::<Result<_, _>>()?;
                 EngineTensor::from_shape(shape, &narrow)
             }
             (Input::I64(data, _), _) => EngineTensor::from_shape(shape, data),

@@ -6,7 +6,9 @@ use ocellus_encoder::{CheckedModel, Dim, Encoder, Fault, Input, Limits};
 use ocellus_kernels::Isa;
 
 fn read(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../models/default")
+        .join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -25,14 +27,27 @@ fn the_image_encoder_serves_every_resolution() {
     let encoder = encoder("image.onnx");
     for side in [112, 160, 224] {
         let dims = [1, 3, side, side].map(Dim::Fixed);
-        let plan = encoder.plan("image", &dims, &["map", "features"]).expect("a plan");
+        let plan = encoder
+            .plan("image", &dims, &["map", "features"])
+            .expect("a plan");
         let picture = picture(side);
         let result = plan.run(Input::F32(&picture)).expect("a result");
-        assert_eq!(result[0].shape, [1, 1280, side.div_ceil(32), side.div_ceil(32)]);
+        assert_eq!(
+            result[0].shape,
+            [1, 1280, side.div_ceil(32), side.div_ceil(32)]
+        );
         assert_eq!(result[1].shape, [1, 1280]);
-        assert!(result.iter().all(|tensor| tensor.data.iter().all(|value| value.is_finite())));
+        assert!(
+            result
+                .iter()
+                .all(|tensor| tensor.data.iter().all(|value| value.is_finite()))
+        );
         assert!(result[1].data.iter().any(|value| *value != 0.0));
-        assert_eq!(plan.run(Input::F32(&picture)).expect("a result"), result, "a second run differs");
+        assert_eq!(
+            plan.run(Input::F32(&picture)).expect("a result"),
+            result,
+            "a second run differs"
+        );
 
         let again = encoder.plan("image", &dims, &["features"]).expect("a plan");
         let features = again.run(Input::F32(&picture)).expect("a result");
@@ -43,16 +58,29 @@ fn the_image_encoder_serves_every_resolution() {
 #[test]
 fn the_text_encoder_takes_texts_of_any_length() {
     let encoder = encoder("text.onnx");
-    let plan = encoder.plan("input_ids", &[Dim::Fixed(1), Dim::Any], &["tokens", "embedding"]).expect("a plan");
+    let plan = encoder
+        .plan(
+            "input_ids",
+            &[Dim::Fixed(1), Dim::Any],
+            &["tokens", "embedding"],
+        )
+        .expect("a plan");
     for ids in [&[5i64][..], &[7, 300, 12], &[1; 128]] {
-        let result = plan.run(Input::I64(ids, &[1, ids.len()])).expect("a result");
+        let result = plan
+            .run(Input::I64(ids, &[1, ids.len()]))
+            .expect("a result");
         assert_eq!(result[0].shape, [1, ids.len(), 128]);
         assert_eq!(result[1].shape, [1, 128]);
         let length: f32 = result[1].data.iter().map(|value| value * value).sum();
         assert!((length - 1.0).abs() < 1e-5, "{length}");
     }
-    let outside = plan.run(Input::I64(&[i64::MAX], &[1, 1])).expect_err("no such row");
-    assert!(matches!(outside.fault(), Fault::Engine { .. } | Fault::Panic { .. }), "{outside}");
+    let outside = plan
+        .run(Input::I64(&[i64::MAX], &[1, 1]))
+        .expect_err("no such row");
+    assert!(
+        matches!(outside.fault(), Fault::Engine { .. } | Fault::Panic { .. }),
+        "{outside}"
+    );
 }
 
 #[test]
@@ -63,7 +91,10 @@ fn a_model_cut_at_each_sixteenth_is_a_fault() {
             let cut = &bytes[..bytes.len() * sixteenths / 16];
             let error = CheckedModel::scan(name, cut, &Limits::default()).expect_err("a cut file");
             assert!(
-                matches!(error.fault(), Fault::Truncated { .. } | Fault::Missing { .. }),
+                matches!(
+                    error.fault(),
+                    Fault::Truncated { .. } | Fault::Missing { .. }
+                ),
                 "{sixteenths}/16: {error}"
             );
             assert!(error.to_string().contains("cut off"), "{error}");

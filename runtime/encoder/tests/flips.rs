@@ -36,10 +36,18 @@ fn encoder() -> Vec<u8> {
         .constant(i64s("ends", &[1], &[4]))
         .constant(i64s("starts", &[1], &[0]))
         .constant(i64s("axes", &[1], &[1]))
-        .node(node("MaxPool", &["y"], &["pooled"]).message(5, kernel).message(5, strides))
+        .node(
+            node("MaxPool", &["y"], &["pooled"])
+                .message(5, kernel)
+                .message(5, strides),
+        )
         .node(node("Reshape", &["pooled", "shape"], &["flat"]))
         .node(node("Gemm", &["flat", "w4"], &["logits"]))
-        .node(node("Slice", &["logits", "starts", "ends", "axes"], &["first"]))
+        .node(node(
+            "Slice",
+            &["logits", "starts", "ends", "axes"],
+            &["first"],
+        ))
         .node(node("Softmax", &["first"], &["z"]))
         .output(value("z", F32, &[1, 4]))
         .model()

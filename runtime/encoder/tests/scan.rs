@@ -33,21 +33,36 @@ fn with_constant(tensor: Message) -> Graph {
 fn a_good_file_says_what_it_is() {
     let bytes = quantized_convolution([0.1, 0.2, 0.3]).model();
     let model = CheckedModel::scan("good.onnx", &bytes, &Limits::default()).expect("a good file");
-    assert_eq!((model.name(), model.opset(), model.node_count()), ("good.onnx", 17, 7));
+    assert_eq!(
+        (model.name(), model.opset(), model.node_count()),
+        ("good.onnx", 17, 7)
+    );
     let [input] = model.inputs() else {
         panic!("{:?}", model.inputs());
     };
     assert_eq!((input.name.as_str(), input.element), ("x", Element::F32));
-    assert_eq!(input.dims.as_deref(), Some(&[Dim::Any, Dim::Fixed(2), Dim::Any, Dim::Any][..]));
+    assert_eq!(
+        input.dims.as_deref(),
+        Some(&[Dim::Any, Dim::Fixed(2), Dim::Any, Dim::Any][..])
+    );
     assert_eq!(model.outputs()[0].name, "y");
 }
 
 #[test]
 fn what_is_not_an_onnx_model() {
-    for bytes in [&b""[..], b"\x7fELF", b"not a model at all", &[0xff; 64], &[0; 16]] {
+    for bytes in [
+        &b""[..],
+        b"\x7fELF",
+        b"not a model at all",
+        &[0xff; 64],
+        &[0; 16],
+    ] {
         let fault = fault(bytes);
         assert!(
-            matches!(fault, Fault::Missing { .. } | Fault::Encoding { .. } | Fault::Truncated { .. }),
+            matches!(
+                fault,
+                Fault::Missing { .. } | Fault::Encoding { .. } | Fault::Truncated { .. }
+            ),
             "{bytes:?}: {fault:?}"
         );
     }
@@ -78,19 +93,37 @@ fn repeated_fields_are_refused() {
     let graph = || relu().message();
     let import = || Message::new().text(1, "").int(2, 17);
     for twice in [
-        Message::new().message(7, graph()).message(7, graph()).message(8, import()),
-        Message::new().message(7, graph()).message(8, import()).message(8, import()),
-        Message::new().message(7, graph().text(2, "again")).message(8, import()),
+        Message::new()
+            .message(7, graph())
+            .message(7, graph())
+            .message(8, import()),
+        Message::new()
+            .message(7, graph())
+            .message(8, import())
+            .message(8, import()),
+        Message::new()
+            .message(7, graph().text(2, "again"))
+            .message(8, import()),
     ] {
         let fault = fault(&twice.0);
-        assert!(matches!(fault, Fault::Encoding { why, .. } if why.contains("twice")), "{fault:?}");
+        assert!(
+            matches!(fault, Fault::Encoding { why, .. } if why.contains("twice")),
+            "{fault:?}"
+        );
     }
 }
 
 #[test]
 fn a_name_that_is_not_utf8() {
-    let node = Message::new().bytes(1, b"x").bytes(2, b"\xff\xfe").text(4, "Relu");
-    check(relu().node(node), |fault| matches!(fault, Fault::Encoding { .. }), &["UTF-8", "NodeProto"]);
+    let node = Message::new()
+        .bytes(1, b"x")
+        .bytes(2, b"\xff\xfe")
+        .text(4, "Relu");
+    check(
+        relu().node(node),
+        |fault| matches!(fault, Fault::Encoding { .. }),
+        &["UTF-8", "NodeProto"],
+    );
 }
 
 #[test]
@@ -98,7 +131,14 @@ fn operator_sets() {
     let graph = || relu().message();
     for got in [-1, 0, 8, 19, 1 << 40] {
         let fault = fault(&model(graph(), got));
-        assert_eq!(fault, Fault::Opset { got, least: 9, most: 18 });
+        assert_eq!(
+            fault,
+            Fault::Opset {
+                got,
+                least: 9,
+                most: 18
+            }
+        );
         assert!(fault.to_string().contains("opset_version=17"));
     }
     for good in [9, 13, 18] {
@@ -106,23 +146,38 @@ fn operator_sets() {
     }
     let other = Message::new().text(1, "com.example").int(2, 17);
     let unnamed = Message::new().message(7, graph()).message(8, other).0;
-    assert!(matches!(fault(&unnamed), Fault::Missing { part, .. } if part.contains("operator set")));
+    assert!(
+        matches!(fault(&unnamed), Fault::Missing { part, .. } if part.contains("operator set"))
+    );
 }
 
 #[test]
 fn training_graphs_functions_and_sparse_tensors() {
     for field in [20, 25] {
-        let bytes = [relu().model(), Message::new().message(field, Message::new()).0].concat();
+        let bytes = [
+            relu().model(),
+            Message::new().message(field, Message::new()).0,
+        ]
+        .concat();
         assert!(matches!(fault(&bytes), Fault::Unsupported { .. }));
     }
     let sparse = relu().message().message(15, Message::new());
-    assert!(matches!(fault(&model(sparse, 17)), Fault::Unsupported { .. }));
+    assert!(matches!(
+        fault(&model(sparse, 17)),
+        Fault::Unsupported { .. }
+    ));
 }
 
 #[test]
 fn a_graph_without_outputs() {
-    let graph = Graph::new().input(value("x", F32, &[1])).node(node("Relu", &["x"], &["y"]));
-    check(graph, |fault| matches!(fault, Fault::Missing { .. }), &["output"]);
+    let graph = Graph::new()
+        .input(value("x", F32, &[1]))
+        .node(node("Relu", &["x"], &["y"]));
+    check(
+        graph,
+        |fault| matches!(fault, Fault::Missing { .. }),
+        &["output"],
+    );
 }
 
 #[test]
@@ -132,7 +187,11 @@ fn tensors_outside_the_file() {
         header("w", F32, &[1]).message(13, Message::new().text(1, "location").text(2, "../secret")),
         f32s("w", &[1], &[1.0]).int(14, 1),
     ] {
-        check(with_constant(tensor), |fault| matches!(fault, Fault::Unsupported { .. }), &["tensor w", "outside the file"]);
+        check(
+            with_constant(tensor),
+            |fault| matches!(fault, Fault::Unsupported { .. }),
+            &["tensor w", "outside the file"],
+        );
     }
 }
 
@@ -140,28 +199,78 @@ fn tensors_outside_the_file() {
 fn dimensions() {
     check(
         with_constant(f32s("w", &[1; 9], &[1.0])),
-        |fault| matches!(fault, Fault::Limit { limit: Limit::Rank, most: 8, got: 9, .. }),
+        |fault| {
+            matches!(
+                fault,
+                Fault::Limit {
+                    limit: Limit::Rank,
+                    most: 8,
+                    got: 9,
+                    ..
+                }
+            )
+        },
         &["tensor w", "9 axes"],
     );
     check(
         relu().input(value("x9", F32, &[1; 9])),
-        |fault| matches!(fault, Fault::Limit { limit: Limit::Rank, .. }),
+        |fault| {
+            matches!(
+                fault,
+                Fault::Limit {
+                    limit: Limit::Rank,
+                    ..
+                }
+            )
+        },
         &["x9"],
     );
     check(
         with_constant(header("w", F32, &[2, -3])),
-        |fault| matches!(fault, Fault::NegativeDimension { axis: 1, got: -3, .. }),
+        |fault| {
+            matches!(
+                fault,
+                Fault::NegativeDimension {
+                    axis: 1,
+                    got: -3,
+                    ..
+                }
+            )
+        },
         &["tensor w"],
     );
     check(
         relu().input(value("negative", F32, &[2, -3])),
-        |fault| matches!(fault, Fault::NegativeDimension { axis: 1, got: -3, .. }),
+        |fault| {
+            matches!(
+                fault,
+                Fault::NegativeDimension {
+                    axis: 1,
+                    got: -3,
+                    ..
+                }
+            )
+        },
         &["negative"],
     );
-    for dims in [&[1 << 40][..], &[1 << 32, 1 << 32], &[i64::MAX; 8], &[16 << 20, 2]] {
+    for dims in [
+        &[1 << 40][..],
+        &[1 << 32, 1 << 32],
+        &[i64::MAX; 8],
+        &[16 << 20, 2],
+    ] {
         check(
             with_constant(header("w", F32, dims)),
-            |fault| matches!(fault, Fault::Limit { limit: Limit::Tensor, most: 67_108_864, .. }),
+            |fault| {
+                matches!(
+                    fault,
+                    Fault::Limit {
+                        limit: Limit::Tensor,
+                        most: 67_108_864,
+                        ..
+                    }
+                )
+            },
             &["tensor w"],
         );
     }
@@ -173,16 +282,53 @@ fn dimensions() {
 #[test]
 fn data_that_does_not_fit_its_shape() {
     let too_long = |fault: &Fault| matches!(fault, Fault::DataLength { .. });
-    check(with_constant(raw("w", F32, &[2], &[0; 7])), too_long, &["tensor w", "7 bytes", "needs 8"]);
-    check(with_constant(raw("w", F32, &[2], &[0; 12])), too_long, &["12 bytes"]);
-    check(with_constant(header("w", F32, &[2])), too_long, &["0 elements", "needs 2"]);
-    check(with_constant(header("w", F32, &[2]).float(4, 1.0)), too_long, &["1 elements"]);
-    check(with_constant(header("w", I64, &[3]).bytes(7, &[1, 2])), too_long, &["2 elements"]);
-    check(with_constant(f32s("w", &[1], &[1.0]).float(4, 2.0)), too_long, &["second place"]);
-    check(with_constant(header("w", F32, &[1]).float(4, 1.0).int(5, 1)), too_long, &["second place"]);
+    check(
+        with_constant(raw("w", F32, &[2], &[0; 7])),
+        too_long,
+        &["tensor w", "7 bytes", "needs 8"],
+    );
+    check(
+        with_constant(raw("w", F32, &[2], &[0; 12])),
+        too_long,
+        &["12 bytes"],
+    );
+    check(
+        with_constant(header("w", F32, &[2])),
+        too_long,
+        &["0 elements", "needs 2"],
+    );
+    check(
+        with_constant(header("w", F32, &[2]).float(4, 1.0)),
+        too_long,
+        &["1 elements"],
+    );
+    check(
+        with_constant(header("w", I64, &[3]).bytes(7, &[1, 2])),
+        too_long,
+        &["2 elements"],
+    );
+    check(
+        with_constant(f32s("w", &[1], &[1.0]).float(4, 2.0)),
+        too_long,
+        &["second place"],
+    );
+    check(
+        with_constant(header("w", F32, &[1]).float(4, 1.0).int(5, 1)),
+        too_long,
+        &["second place"],
+    );
     check(
         with_constant(header("w", U8, &[2]).bytes(5, &[7, 0x80, 0x02])),
-        |fault| matches!(fault, Fault::DataRange { index: 1, got: 256, .. }),
+        |fault| {
+            matches!(
+                fault,
+                Fault::DataRange {
+                    index: 1,
+                    got: 256,
+                    ..
+                }
+            )
+        },
         &["tensor w", "u8"],
     );
     for data_type in [0, 8, 14, 16, 17, 21, 22, 99] {
@@ -197,17 +343,31 @@ fn data_that_does_not_fit_its_shape() {
 #[test]
 fn names_that_nothing_produces() {
     let dangling = |fault: &Fault| matches!(fault, Fault::Dangling { .. });
-    check(relu().node(node("Relu", &["ghost"], &["z"])), dangling, &["node /z", "ghost"]);
-    check(relu().output(value("phantom", F32, &[1])), dangling, &["output list", "phantom"]);
-    let inner = Graph::new().node(node("Relu", &["nobody"], &["inner"])).output(value("inner", F32, &[1]));
-    let branch = node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
+    check(
+        relu().node(node("Relu", &["ghost"], &["z"])),
+        dangling,
+        &["node /z", "ghost"],
+    );
+    check(
+        relu().output(value("phantom", F32, &[1])),
+        dangling,
+        &["output list", "phantom"],
+    );
+    let inner = Graph::new()
+        .node(node("Relu", &["nobody"], &["inner"]))
+        .output(value("inner", F32, &[1]));
+    let branch =
+        node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
     check(relu().node(branch), dangling, &["node /inner", "nobody"]);
 }
 
 #[test]
 fn an_inner_graph_sees_the_names_around_it() {
-    let inner = Graph::new().node(node("Relu", &["y"], &["inner"])).output(value("inner", F32, &[1]));
-    let branch = node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
+    let inner = Graph::new()
+        .node(node("Relu", &["y"], &["inner"]))
+        .output(value("inner", F32, &[1]));
+    let branch =
+        node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
     let bytes = relu().node(branch).model();
     let model = CheckedModel::scan("nested.onnx", &bytes, &Limits::default()).expect("a good file");
     assert_eq!(model.node_count(), 3);
@@ -216,9 +376,23 @@ fn an_inner_graph_sees_the_names_around_it() {
 #[test]
 fn names_that_are_taken() {
     let twice = |fault: &Fault| matches!(fault, Fault::Duplicate { .. });
-    check(relu().node(node("Relu", &["x"], &["y"])), twice, &["tensor y"]);
-    check(relu().node(node("Relu", &["x"], &["x"])), twice, &["tensor x"]);
-    check(relu().constant(f32s("w", &[1], &[1.0])).constant(f32s("w", &[1], &[2.0])), twice, &["tensor w"]);
+    check(
+        relu().node(node("Relu", &["x"], &["y"])),
+        twice,
+        &["tensor y"],
+    );
+    check(
+        relu().node(node("Relu", &["x"], &["x"])),
+        twice,
+        &["tensor x"],
+    );
+    check(
+        relu()
+            .constant(f32s("w", &[1], &[1.0]))
+            .constant(f32s("w", &[1], &[2.0])),
+        twice,
+        &["tensor w"],
+    );
     check(relu().input(value("x", F32, &[1])), twice, &["input x"]);
     check(relu().output(value("y", F32, &[1])), twice, &["output y"]);
 }
@@ -226,19 +400,36 @@ fn names_that_are_taken() {
 #[test]
 fn cycles() {
     let cycle = |fault: &Fault| matches!(fault, Fault::Cycle { .. });
-    check(relu().node(node("Relu", &["z"], &["z"])), cycle, &["own output", "/z"]);
-    let pair = relu().node(node("Relu", &["b"], &["a"])).node(node("Relu", &["a"], &["b"]));
+    check(
+        relu().node(node("Relu", &["z"], &["z"])),
+        cycle,
+        &["own output", "/z"],
+    );
+    let pair = relu()
+        .node(node("Relu", &["b"], &["a"]))
+        .node(node("Relu", &["a"], &["b"]));
     check(pair, cycle, &["own output"]);
-    let inner = Graph::new().node(node("Relu", &["z"], &["inner"])).output(value("inner", F32, &[1]));
-    let branch = node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
+    let inner = Graph::new()
+        .node(node("Relu", &["z"], &["inner"]))
+        .output(value("inner", F32, &[1]));
+    let branch =
+        node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner.message()));
     check(relu().node(branch), cycle, &["/z"]);
 }
 
 #[test]
 fn nodes_without_outputs_or_operators() {
     let missing = |fault: &Fault| matches!(fault, Fault::Missing { .. });
-    check(relu().node(node("Relu", &["x"], &[])), missing, &["first output"]);
-    check(relu().node(node("", &["x"], &["z"])), missing, &["operator", "/z"]);
+    check(
+        relu().node(node("Relu", &["x"], &[])),
+        missing,
+        &["first output"],
+    );
+    check(
+        relu().node(node("", &["x"], &["z"])),
+        missing,
+        &["operator", "/z"],
+    );
 }
 
 #[test]
@@ -246,78 +437,205 @@ fn too_much_of_anything() {
     let chain = |length: usize| {
         let mut graph = Graph::new().input(value("t0", F32, &[1]));
         for at in 0..length {
-            graph = graph.node(node("Relu", &[&format!("t{at}")], &[&format!("t{}", at + 1)]));
+            graph = graph.node(node(
+                "Relu",
+                &[&format!("t{at}")],
+                &[&format!("t{}", at + 1)],
+            ));
         }
-        graph.output(value(&format!("t{length}"), F32, &[1])).model()
+        graph
+            .output(value(&format!("t{length}"), F32, &[1]))
+            .model()
     };
     assert!(CheckedModel::scan("long.onnx", &chain(20_000), &Limits::default()).is_ok());
     let nodes = fault(&chain(20_001));
-    assert!(matches!(nodes, Fault::Limit { limit: Limit::Nodes, most: 20_000, .. }), "{nodes:?}");
+    assert!(
+        matches!(
+            nodes,
+            Fault::Limit {
+                limit: Limit::Nodes,
+                most: 20_000,
+                ..
+            }
+        ),
+        "{nodes:?}"
+    );
 
-    let small = Limits { file_bytes: 100, ..Limits::default() };
+    let small = Limits {
+        file_bytes: 100,
+        ..Limits::default()
+    };
     let file = fault_within(&chain(10), &small);
-    assert!(matches!(file, Fault::Limit { limit: Limit::File, most: 100, .. }), "{file:?}");
+    assert!(
+        matches!(
+            file,
+            Fault::Limit {
+                limit: Limit::File,
+                most: 100,
+                ..
+            }
+        ),
+        "{file:?}"
+    );
 
     // Two bytes of file for each empty name, which would be 24 bytes of memory.
     let names = (0..1_000_001).fold(Message::new(), |node, _| node.text(1, ""));
     let parts = fault(&relu().node(names.text(2, "z").text(4, "Sum")).model());
-    assert!(matches!(parts, Fault::Limit { limit: Limit::Parts, .. }), "{parts:?}");
+    assert!(
+        matches!(
+            parts,
+            Fault::Limit {
+                limit: Limit::Parts,
+                ..
+            }
+        ),
+        "{parts:?}"
+    );
 
     let mut inner = Graph::new().output(value("y", F32, &[1])).message();
     for _ in 0..16 {
         let node = node("If", &["x"], &["z"]).message(5, graph_attribute("then_branch", inner));
-        inner = Graph::new().node(node).output(value("y", F32, &[1])).message();
+        inner = Graph::new()
+            .node(node)
+            .output(value("y", F32, &[1]))
+            .message();
     }
     let depth = fault(&model(inner, 17));
-    assert!(matches!(depth, Fault::Limit { limit: Limit::Depth, most: 16, .. }), "{depth:?}");
+    assert!(
+        matches!(
+            depth,
+            Fault::Limit {
+                limit: Limit::Depth,
+                most: 16,
+                ..
+            }
+        ),
+        "{depth:?}"
+    );
 }
 
 #[test]
 fn scales() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, -1.0] {
         let fault = fault(&quantized_convolution([0.1, bad, 0.3]).model());
-        let Fault::Scale { node, tensor, index, .. } = &fault else {
+        let Fault::Scale {
+            node,
+            tensor,
+            index,
+            ..
+        } = &fault
+        else {
             panic!("{fault:?}");
         };
-        assert_eq!((node.as_str(), tensor.as_str(), *index), ("/w", "w_scale", 1));
+        assert_eq!(
+            (node.as_str(), tensor.as_str(), *index),
+            ("/w", "w_scale", 1)
+        );
     }
     // A Constant node is a constant as well.
     let node_constant = node("Constant", &[], &["s"]).message(
         5,
-        Message::new().text(1, "value").message(5, f32s("", &[], &[f32::NAN])).int(20, 4),
+        Message::new()
+            .text(1, "value")
+            .message(5, f32s("", &[], &[f32::NAN]))
+            .int(20, 4),
     );
-    let graph = relu().node(node_constant).node(node("QuantizeLinear", &["x", "s"], &["q"]));
-    check(graph, |fault| matches!(fault, Fault::Scale { .. }), &["node /q", "s[0]", "NaN"]);
+    let graph = relu()
+        .node(node_constant)
+        .node(node("QuantizeLinear", &["x", "s"], &["q"]));
+    check(
+        graph,
+        |fault| matches!(fault, Fault::Scale { .. }),
+        &["node /q", "s[0]", "NaN"],
+    );
     // And so is a list of floats.
-    let graph = relu().constant(header("s", F32, &[]).float(4, -2.0)).node(node("QuantizeLinear", &["x", "s"], &["q"]));
-    check(graph, |fault| matches!(fault, Fault::Scale { .. }), &["s[0] is -2"]);
+    let graph = relu()
+        .constant(header("s", F32, &[]).float(4, -2.0))
+        .node(node("QuantizeLinear", &["x", "s"], &["q"]));
+    check(
+        graph,
+        |fault| matches!(fault, Fault::Scale { .. }),
+        &["s[0] is -2"],
+    );
 }
 
 #[test]
 fn scales_and_zero_points_that_do_not_fit() {
     let misfit = |fault: &Fault| matches!(fault, Fault::Quantization { .. });
     let dequantize = |scale: Message, zero_point: Message, axis: i64| {
-        let node = node("DequantizeLinear", &["w", "s", "z"], &["d"]).message(5, int_attribute("axis", axis));
-        relu().constant(i8s("w", &[2, 3], &[0; 6])).constant(scale).constant(zero_point).node(node)
+        let node = node("DequantizeLinear", &["w", "s", "z"], &["d"])
+            .message(5, int_attribute("axis", axis));
+        relu()
+            .constant(i8s("w", &[2, 3], &[0; 6]))
+            .constant(scale)
+            .constant(zero_point)
+            .node(node)
     };
     let scale = |count: i64| f32s("s", &[count], &vec![1.0; count as usize]);
     let zeros = |count: i64| i8s("z", &[count], &vec![0; count as usize]);
-    check(dequantize(i64s("s", &[], &[1]), zeros(1), 0), misfit, &["node /d", "scale is i64", "f32"]);
-    check(dequantize(f32s("s", &[1, 2], &[1.0; 2]), zeros(2), 0), misfit, &["[1, 2]"]);
-    check(dequantize(f32s("s", &[0], &[]), zeros(1), 0), misfit, &["scale"]);
-    check(dequantize(scale(2), zeros(3), 0), misfit, &["zero points is 3", "2"]);
-    check(dequantize(scale(2), zeros(2), 1), misfit, &["scales is 2", "3"]);
+    check(
+        dequantize(i64s("s", &[], &[1]), zeros(1), 0),
+        misfit,
+        &["node /d", "scale is i64", "f32"],
+    );
+    check(
+        dequantize(f32s("s", &[1, 2], &[1.0; 2]), zeros(2), 0),
+        misfit,
+        &["[1, 2]"],
+    );
+    check(
+        dequantize(f32s("s", &[0], &[]), zeros(1), 0),
+        misfit,
+        &["scale"],
+    );
+    check(
+        dequantize(scale(2), zeros(3), 0),
+        misfit,
+        &["zero points is 3", "2"],
+    );
+    check(
+        dequantize(scale(2), zeros(2), 1),
+        misfit,
+        &["scales is 2", "3"],
+    );
     check(dequantize(scale(2), zeros(2), 7), misfit, &["axis is 7"]);
     check(dequantize(scale(2), zeros(2), i64::MIN), misfit, &["axis"]);
-    check(dequantize(scale(1), u8s("z", &[1], &[0]), 0), misfit, &["i8, as the data", "u8"]);
-    check(dequantize(scale(1), f32s("z", &[1], &[0.0]), 0), misfit, &["zero point is f32"]);
-    check(dequantize(scale(1), i32s("z", &[1], &[1]), 0), misfit, &["i32", "0"]);
-    assert!(CheckedModel::scan("good.onnx", &dequantize(scale(3), zeros(3), -1).model(), &Limits::default()).is_ok());
+    check(
+        dequantize(scale(1), u8s("z", &[1], &[0]), 0),
+        misfit,
+        &["i8, as the data", "u8"],
+    );
+    check(
+        dequantize(scale(1), f32s("z", &[1], &[0.0]), 0),
+        misfit,
+        &["zero point is f32"],
+    );
+    check(
+        dequantize(scale(1), i32s("z", &[1], &[1]), 0),
+        misfit,
+        &["i32", "0"],
+    );
+    assert!(
+        CheckedModel::scan(
+            "good.onnx",
+            &dequantize(scale(3), zeros(3), -1).model(),
+            &Limits::default()
+        )
+        .is_ok()
+    );
 
-    let blocks = relu()
-        .constant(scale(1))
-        .node(node("QuantizeLinear", &["x", "s"], &["q"]).message(5, int_attribute("block_size", 32)));
-    check(blocks, |fault| matches!(fault, Fault::Unsupported { .. }), &["node /q", "blocks"]);
+    let blocks = relu().constant(scale(1)).node(
+        node("QuantizeLinear", &["x", "s"], &["q"]).message(5, int_attribute("block_size", 32)),
+    );
+    check(
+        blocks,
+        |fault| matches!(fault, Fault::Unsupported { .. }),
+        &["node /q", "blocks"],
+    );
     let nothing = relu().node(node("QuantizeLinear", &["x"], &["q"]));
-    check(nothing, |fault| matches!(fault, Fault::Missing { .. }), &["node /q", "scale"]);
+    check(
+        nothing,
+        |fault| matches!(fault, Fault::Missing { .. }),
+        &["node /q", "scale"],
+    );
 }

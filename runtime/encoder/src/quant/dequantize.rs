@@ -28,7 +28,11 @@ impl Dequantize {
             .into())
         };
         if ![DatumType::U8, DatumType::I8, DatumType::I32].contains(&source) {
-            return wrong("the data", "u8, i8 or i32", format!("{source:?}").to_lowercase());
+            return wrong(
+                "the data",
+                "u8, i8 or i32",
+                format!("{source:?}").to_lowercase(),
+            );
         }
         // With a zero point, a difference of two i32 might not fit.
         if source == DatumType::I32
@@ -58,7 +62,12 @@ impl Dequantize {
                 *y = (x - zero_point) as f32 * scale;
             }
         };
-        self.scale.for_each(x.shape(), from.as_slice::<T>()?, to.as_slice_mut::<f32>()?, run);
+        self.scale.for_each(
+            x.shape(),
+            from.as_slice::<T>()?,
+            to.as_slice_mut::<f32>()?,
+            run,
+        );
         Ok(y)
     }
 }
@@ -85,7 +94,11 @@ impl TypedOp for Dequantize {
         Ok(tvec![f32::fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(&self, inputs: &[&TypedFact], outputs: &[&TypedFact]) -> TractResult<AxesMapping> {
+    fn axes_mapping(
+        &self,
+        inputs: &[&TypedFact],
+        outputs: &[&TypedFact],
+    ) -> TractResult<AxesMapping> {
         AxesMapping::natural(inputs, outputs)
     }
 

@@ -32,14 +32,20 @@ type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// Puts our operators in the place of the engine's.
 pub(crate) fn register(operators: &mut OnnxOpRegister) {
-    operators.insert("QuantizeLinear", |_: &ParsingContext, node: &NodeProto| -> Built {
-        let conversion = Conversion::parse(node)?;
-        Ok((expand(QuantizeLinear(conversion)), vec![]))
-    });
-    operators.insert("DequantizeLinear", |_: &ParsingContext, node: &NodeProto| -> Built {
-        let conversion = Conversion::parse(node)?;
-        Ok((expand(DequantizeLinear(conversion)), vec![]))
-    });
+    operators.insert(
+        "QuantizeLinear",
+        |_: &ParsingContext, node: &NodeProto| -> Built {
+            let conversion = Conversion::parse(node)?;
+            Ok((expand(QuantizeLinear(conversion)), vec![]))
+        },
+    );
+    operators.insert(
+        "DequantizeLinear",
+        |_: &ParsingContext, node: &NodeProto| -> Built {
+            let conversion = Conversion::parse(node)?;
+            Ok((expand(DequantizeLinear(conversion)), vec![]))
+        },
+    );
 }
 
 /// What both ONNX operators say: inputs `x`, `scale` and an optional `zero_point`, and an axis.
@@ -71,7 +77,12 @@ impl Conversion {
     }
 
     /// The scale and zero point of the node called `node`, from its constant inputs.
-    fn scale(self, node: &str, model: &TypedModel, inputs: &[OutletId]) -> TractResult<(Scale, DatumType)> {
+    fn scale(
+        self,
+        node: &str,
+        model: &TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<(Scale, DatumType)> {
         let constant = |what, input: OutletId| -> TractResult<Arc<Tensor>> {
             let constant = model.outlet_fact(input)?.konst.clone();
             Ok(constant.ok_or_else(|| Fault::Quantization {
@@ -87,7 +98,9 @@ impl Conversion {
             true => Some(constant("the zero point", inputs[2])?),
             false => None,
         };
-        let zero_point_type = zero_point.as_ref().map_or(u8::datum_type(), |tensor| tensor.datum_type());
+        let zero_point_type = zero_point
+            .as_ref()
+            .map_or(u8::datum_type(), |tensor| tensor.datum_type());
         let scale = Scale::new(node, &scale, zero_point.as_deref(), self.axis, &x.shape)?;
         Ok((scale, zero_point_type))
     }
@@ -114,7 +127,12 @@ impl Expansion for QuantizeLinear {
         }
     }
 
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+    fn wire(
+        &self,
+        prefix: &str,
+        model: &mut TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<TVec<OutletId>> {
         let (scale, target) = self.0.scale(prefix, model, inputs)?;
         let quantize = Quantize::new(prefix, scale, target)?;
         model.wire_node(prefix, quantize, &inputs[..1])
@@ -142,7 +160,12 @@ impl Expansion for DequantizeLinear {
         solver.equals(&outputs[0].datum_type, f32::datum_type())
     }
 
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+    fn wire(
+        &self,
+        prefix: &str,
+        model: &mut TypedModel,
+        inputs: &[OutletId],
+    ) -> TractResult<TVec<OutletId>> {
         let (scale, _) = self.0.scale(prefix, model, inputs)?;
         let source = model.outlet_fact(inputs[0])?.datum_type;
         let dequantize = Dequantize::new(prefix, scale, source)?;

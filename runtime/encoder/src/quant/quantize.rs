@@ -60,7 +60,12 @@ impl Quantize {
                 *y = narrow(rounded as i32 + zero_point);
             }
         };
-        self.scale.for_each(x.shape(), from.as_slice::<f32>()?, to.as_slice_mut::<T>()?, run);
+        self.scale.for_each(
+            x.shape(),
+            from.as_slice::<f32>()?,
+            to.as_slice_mut::<T>()?,
+            run,
+        );
         Ok(y)
     }
 }
@@ -87,7 +92,11 @@ impl TypedOp for Quantize {
         Ok(tvec![self.target.fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(&self, inputs: &[&TypedFact], outputs: &[&TypedFact]) -> TractResult<AxesMapping> {
+    fn axes_mapping(
+        &self,
+        inputs: &[&TypedFact],
+        outputs: &[&TypedFact],
+    ) -> TractResult<AxesMapping> {
         AxesMapping::natural(inputs, outputs)
     }
 
@@ -124,20 +133,41 @@ mod tests {
     #[test]
     fn rounds_half_to_even_and_saturates() {
         for zero_point in [-128i8, -1, 0, 5, 127] {
-            let quantize = Quantize::new("test", scale(0.5, tensor0(zero_point)), DatumType::I8).expect("i8");
-            let x: Vec<f32> = (-1200..1200).map(|quarter| quarter as f32 * 0.125).collect();
+            let quantize =
+                Quantize::new("test", scale(0.5, tensor0(zero_point)), DatumType::I8).expect("i8");
+            let x: Vec<f32> = (-1200..1200)
+                .map(|quarter| quarter as f32 * 0.125)
+                .collect();
             let y = quantize.apply(&tensor1(&x)).expect("f32");
-            for (x, y) in x.iter().zip(y.try_as_plain_ram().expect("plain").as_slice::<i8>().expect("i8")) {
+            for (x, y) in x.iter().zip(
+                y.try_as_plain_ram()
+                    .expect("plain")
+                    .as_slice::<i8>()
+                    .expect("i8"),
+            ) {
                 let exact = (f64::from(*x) / 0.5).round_ties_even() + f64::from(zero_point);
-                assert_eq!(f64::from(*y), exact.clamp(-128.0, 127.0), "{x} with zero point {zero_point}");
+                assert_eq!(
+                    f64::from(*y),
+                    exact.clamp(-128.0, 127.0),
+                    "{x} with zero point {zero_point}"
+                );
             }
         }
     }
 
     #[test]
     fn extremes_saturate() {
-        let quantize = Quantize::new("test", scale(1e-30, tensor0(7u8)), DatumType::U8).expect("u8");
-        let x = [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, f32::NAN, 0.0, -0.0];
+        let quantize =
+            Quantize::new("test", scale(1e-30, tensor0(7u8)), DatumType::U8).expect("u8");
+        let x = [
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::MAX,
+            f32::MIN,
+            f32::NAN,
+            0.0,
+            -0.0,
+        ];
         let y = quantize.apply(&tensor1(&x)).expect("f32");
         assert_eq!(y, tensor1(&[255u8, 0, 255, 0, 0, 7, 7]));
     }
@@ -158,12 +188,22 @@ mod tests {
     fn each_channel_has_its_scale() {
         let shape = ShapeFact::from_dims([2.to_dim(), 3.to_dim(), 2.to_dim()]);
         let zero_points = tensor1(&[0i8, 10, -10]);
-        let scale = Scale::new("test", &tensor1(&[1f32, 2.0, 4.0]), Some(&zero_points), -2, &shape).expect("valid");
+        let scale = Scale::new(
+            "test",
+            &tensor1(&[1f32, 2.0, 4.0]),
+            Some(&zero_points),
+            -2,
+            &shape,
+        )
+        .expect("valid");
         let x = Tensor::from_shape(&[2, 3, 2], &[8f32; 12]).expect("12 elements");
         let quantize = Quantize::new("test", scale.clone(), DatumType::I8).expect("i8");
         let y = quantize.apply(&x).expect("f32");
         let row = [8i8, 8, 14, 14, -8, -8];
-        assert_eq!(y, Tensor::from_shape(&[2, 3, 2], &[row, row].concat()).expect("12 elements"));
+        assert_eq!(
+            y,
+            Tensor::from_shape(&[2, 3, 2], &[row, row].concat()).expect("12 elements")
+        );
         let dequantize = Dequantize::new("test", scale, DatumType::I8).expect("i8");
         assert_eq!(dequantize.apply(&y).expect("i8"), x);
     }

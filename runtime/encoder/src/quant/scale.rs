@@ -30,9 +30,17 @@ impl Scale {
         let scales = scale.try_as_plain_ram()?.as_slice::<f32>()?;
         if scales.is_empty() || scale.rank() > 1 {
             let expected = "one number, or one per channel".to_owned();
-            return Err(wrong("the scale", expected, format!("of shape {:?}", scale.shape())).into());
+            return Err(wrong(
+                "the scale",
+                expected,
+                format!("of shape {:?}", scale.shape()),
+            )
+            .into());
         }
-        if let Some(index) = scales.iter().position(|scale| !(scale.is_finite() && *scale > 0.0)) {
+        if let Some(index) = scales
+            .iter()
+            .position(|scale| !(scale.is_finite() && *scale > 0.0))
+        {
             return Err(Fault::Scale {
                 node: node.to_owned(),
                 tensor: "scale".to_owned(),
@@ -42,18 +50,31 @@ impl Scale {
             .into());
         }
         let zero_points = match zero_point {
-            Some(tensor) => tensor.cast_to::<i32>()?.try_as_plain_ram()?.as_slice::<i32>()?.to_vec(),
+            Some(tensor) => tensor
+                .cast_to::<i32>()?
+                .try_as_plain_ram()?
+                .as_slice::<i32>()?
+                .to_vec(),
             None => vec![0; scales.len()],
         };
         if zero_points.len() != scales.len() {
             let expected = format!("one per scale, {}", scales.len());
-            return Err(wrong("the number of zero points", expected, zero_points.len().to_string()).into());
+            return Err(wrong(
+                "the number of zero points",
+                expected,
+                zero_points.len().to_string(),
+            )
+            .into());
         }
         let pairs: Vec<_> = scales.iter().copied().zip(zero_points).collect();
         if pairs.len() == 1 {
             return Ok(Scale { pairs, axis: 0 });
         }
-        let along = if axis < 0 { axis + x.rank() as i64 } else { axis };
+        let along = if axis < 0 {
+            axis + x.rank() as i64
+        } else {
+            axis
+        };
         let Some(axis) = usize::try_from(along).ok().filter(|axis| *axis < x.rank()) else {
             let expected = format!("one of {}", x.rank());
             return Err(wrong("the quantization axis", expected, axis.to_string()).into());
@@ -96,7 +117,11 @@ impl Scale {
             return;
         }
         let pairs = self.pairs.iter().cycle();
-        for ((from, to), pair) in from.chunks_exact(inner).zip(to.chunks_exact_mut(inner)).zip(pairs) {
+        for ((from, to), pair) in from
+            .chunks_exact(inner)
+            .zip(to.chunks_exact_mut(inner))
+            .zip(pairs)
+        {
             run(*pair, from, to);
         }
     }

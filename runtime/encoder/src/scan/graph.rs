@@ -52,7 +52,11 @@ impl<'a> Node<'a> {
 
 impl<'a> Graph<'a> {
     /// Reads the graph in `span`, `depth` graphs deep.
-    pub(super) fn scan(span: Span<'a>, depth: usize, tally: &mut Tally) -> Result<Graph<'a>, Fault> {
+    pub(super) fn scan(
+        span: Span<'a>,
+        depth: usize,
+        tally: &mut Tally,
+    ) -> Result<Graph<'a>, Fault> {
         tally.check(depth, Limit::Depth, || "the model".to_owned())?;
         tally.part()?;
         let mut graph = Graph::default();
@@ -142,10 +146,12 @@ impl<'a> Node<'a> {
         }
         node.name = name.unwrap_or_default();
         node.domain = domain.unwrap_or_default();
-        node.op = op.filter(|op| !op.is_empty()).ok_or_else(|| Fault::Missing {
-            place: format!("node {}", node.name()),
-            part: "its operator",
-        })?;
+        node.op = op
+            .filter(|op| !op.is_empty())
+            .ok_or_else(|| Fault::Missing {
+                place: format!("node {}", node.name()),
+                part: "its operator",
+            })?;
         Ok(node)
     }
 
@@ -173,7 +179,9 @@ impl<'a> Node<'a> {
                     tally.part()?;
                 }
                 10 => drop(TensorInfo::scan(field.span()?, tally)?),
-                11 => self.subgraphs.push(Graph::scan(field.span()?, depth + 1, tally)?),
+                11 => self
+                    .subgraphs
+                    .push(Graph::scan(field.span()?, depth + 1, tally)?),
                 13 | 21 => drop(field.text()?),
                 15 => tally.parts(field.span()?.bytes.len() / 2 + 1)?,
                 20 => field.once(&mut kind, field.int32()?)?,
@@ -220,7 +228,10 @@ fn port(what: &'static str, name: &str, tensor_type: Option<TensorType>) -> Resu
 type TensorType = (i32, Option<Vec<Dim>>);
 
 /// Name, and data type and dimensions where the value is a tensor.
-fn value_info<'a>(span: Span<'a>, tally: &mut Tally) -> Result<(&'a str, Option<TensorType>), Fault> {
+fn value_info<'a>(
+    span: Span<'a>,
+    tally: &mut Tally,
+) -> Result<(&'a str, Option<TensorType>), Fault> {
     tally.part()?;
     let (mut name, mut kind) = (None, None);
     let mut reader = Reader::new(span, "ValueInfoProto");
@@ -263,7 +274,11 @@ fn tensor_type(name: &str, mut reader: Reader<'_>, tally: &mut Tally) -> Result<
         while let Some(field) = reader.next()? {
             if field.number == 1 {
                 tally.part()?;
-                let dim = dimension(name, dims.len(), field.message("TensorShapeProto.Dimension")?)?;
+                let dim = dimension(
+                    name,
+                    dims.len(),
+                    field.message("TensorShapeProto.Dimension")?,
+                )?;
                 dims.push(dim);
                 tally.check(dims.len(), Limit::Rank, || format!("tensor {name}"))?;
             }

@@ -97,7 +97,11 @@ impl CheckedModel {
             op: node.op.to_owned(),
             domain: node.domain.to_owned(),
             inputs: node.inputs.iter().map(|&input| input.to_owned()).collect(),
-            outputs: node.outputs.iter().map(|&output| output.to_owned()).collect(),
+            outputs: node
+                .outputs
+                .iter()
+                .map(|&output| output.to_owned())
+                .collect(),
         });
         let constants = scanned.graph.initializers.values();
         Ok(CheckedModel {
@@ -205,8 +209,18 @@ fn model<'a>(bytes: &'a [u8], tally: &mut Tally<'_>) -> Result<Scanned<'a>, Faul
                 field.span()?;
                 tally.part()?;
             }
-            20 => return Err(refused("training graphs are", "export the model for inference")),
-            25 => return Err(refused("local functions are", "inline them, with `onnx.inliner`")),
+            20 => {
+                return Err(refused(
+                    "training graphs are",
+                    "export the model for inference",
+                ));
+            }
+            25 => {
+                return Err(refused(
+                    "local functions are",
+                    "inline them, with `onnx.inliner`",
+                ));
+            }
             _ => {}
         }
     }

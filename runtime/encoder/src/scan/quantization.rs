@@ -31,7 +31,12 @@ pub(super) fn check(graph: &Graph<'_>) -> Result<(), Fault> {
 
 fn check_within(graph: &Graph<'_>, outer: Option<&Constants<'_, '_>>) -> Result<(), Fault> {
     let mut tensors: HashMap<&str, &TensorInfo<'_>> = HashMap::new();
-    tensors.extend(graph.initializers.iter().map(|(name, tensor)| (*name, tensor)));
+    tensors.extend(
+        graph
+            .initializers
+            .iter()
+            .map(|(name, tensor)| (*name, tensor)),
+    );
     for node in graph.nodes.iter().filter(|node| node.op == "Constant") {
         if let (Some(tensor), Some(output)) = (&node.value, node.outputs.first()) {
             tensors.insert(output, tensor);
@@ -93,7 +98,10 @@ fn check_scale(node: &Node<'_>, name: &str, scale: &TensorInfo<'_>) -> Result<()
         return Err(wrong("f32", scale.element.to_string()));
     }
     if scale.dims.len() > 1 || scale.count() == 0 {
-        return Err(wrong("one number, or one per channel", format!("of shape {:?}", scale.dims)));
+        return Err(wrong(
+            "one number, or one per channel",
+            format!("of shape {:?}", scale.dims),
+        ));
     }
     match scale
         .f32s()?
@@ -111,7 +119,11 @@ fn check_scale(node: &Node<'_>, name: &str, scale: &TensorInfo<'_>) -> Result<()
     }
 }
 
-fn check_zero_point(node: &Node<'_>, scale: &TensorInfo<'_>, zero_point: &TensorInfo<'_>) -> Result<(), Fault> {
+fn check_zero_point(
+    node: &Node<'_>,
+    scale: &TensorInfo<'_>,
+    zero_point: &TensorInfo<'_>,
+) -> Result<(), Fault> {
     let wrong = |what, expected: &str, got| Err(quantization(node, what, expected, got));
     match (zero_point.element, node.op) {
         (Element::U8 | Element::I8, _) => {}
@@ -123,11 +135,21 @@ fn check_zero_point(node: &Node<'_>, scale: &TensorInfo<'_>, zero_point: &Tensor
         (Element::I32, _) | (_, "QuantizeLinear") => {
             return wrong("the zero point", "u8 or i8", zero_point.element.to_string());
         }
-        _ => return wrong("the zero point", "u8, i8 or i32", zero_point.element.to_string()),
+        _ => {
+            return wrong(
+                "the zero point",
+                "u8, i8 or i32",
+                zero_point.element.to_string(),
+            );
+        }
     }
     if zero_point.count() != scale.count() {
         let expected = format!("one per scale, {}", scale.count());
-        return wrong("the number of zero points", &expected, zero_point.count().to_string());
+        return wrong(
+            "the number of zero points",
+            &expected,
+            zero_point.count().to_string(),
+        );
     }
     Ok(())
 }
@@ -152,7 +174,11 @@ fn check_fit(
     }
     let axis = node.axis.unwrap_or(1);
     let rank = value.dims.len();
-    let along = if axis < 0 { axis.checked_add_unsigned(rank as u64) } else { Some(axis) };
+    let along = if axis < 0 {
+        axis.checked_add_unsigned(rank as u64)
+    } else {
+        Some(axis)
+    };
     let channels = along
         .and_then(|axis| usize::try_from(axis).ok())
         .and_then(|axis| value.dims.get(axis));

@@ -98,7 +98,9 @@ fn acyclic(graph: &Graph<'_>) -> Result<(), Fault> {
             waits_for[at] += 1;
         }
     }
-    let mut ready: Vec<usize> = (0..graph.nodes.len()).filter(|&at| waits_for[at] == 0).collect();
+    let mut ready: Vec<usize> = (0..graph.nodes.len())
+        .filter(|&at| waits_for[at] == 0)
+        .collect();
     while let Some(done) = ready.pop() {
         for &reader in &readers[done] {
             waits_for[reader] -= 1;

@@ -165,7 +165,9 @@ impl<'a> TensorInfo<'a> {
                 9 => {
                     let raw = field.span()?.bytes;
                     match self.element {
-                        Element::I8 => values.extend(raw.iter().map(|byte| i64::from(byte.cast_signed()))),
+                        Element::I8 => {
+                            values.extend(raw.iter().map(|byte| i64::from(byte.cast_signed())))
+                        }
                         Element::I32 => {
                             let words = raw.as_chunks::<4>().0.iter();
                             values.extend(words.map(|word| i64::from(i32::from_le_bytes(*word))));
@@ -214,7 +216,10 @@ fn header<'a>(span: Span<'a>, tally: &mut Tally) -> Result<(&'a str, i32, Vec<i6
         ));
     }
     if segmented {
-        return Err(unsupported("data in segments is", "export the model again as one file"));
+        return Err(unsupported(
+            "data in segments is",
+            "export the model again as one file",
+        ));
     }
     let data_type = data_type.ok_or_else(|| Fault::Missing {
         place: format!("tensor {name}"),
@@ -224,7 +229,12 @@ fn header<'a>(span: Span<'a>, tally: &mut Tally) -> Result<(&'a str, i32, Vec<i6
 }
 
 /// The shape as sizes, and its number of elements.
-fn checked_shape(name: &str, dims: &[i64], element: Element, tally: &Tally) -> Result<(Vec<usize>, u64), Fault> {
+fn checked_shape(
+    name: &str,
+    dims: &[i64],
+    element: Element,
+    tally: &Tally,
+) -> Result<(Vec<usize>, u64), Fault> {
     let place = || format!("tensor {name}");
     tally.check(dims.len(), Limit::Rank, place)?;
     let mut shape = Vec::with_capacity(dims.len());
@@ -304,7 +314,11 @@ fn check_length(name: &str, element: Element, count: u64, stored: &Stored) -> Re
             got: got as u64,
         });
     }
-    let surplus = if stored.raw_bytes == 0 { all - listed } else { all };
+    let surplus = if stored.raw_bytes == 0 {
+        all - listed
+    } else {
+        all
+    };
     if surplus > 0 {
         return Err(Fault::DataLength {
             tensor: name.to_owned(),

@@ -36,14 +36,18 @@ pub(super) struct Field<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Value<'a> {
     Varint(u64),
-    Fixed64(u64),
+    Fixed64,
     Bytes(&'a [u8]),
     Fixed32(u32),
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(span: Span<'a>, message: &'static str) -> Reader<'a> {
-        Reader { span, at: 0, message }
+        Reader {
+            span,
+            at: 0,
+            message,
+        }
     }
 
     /// The next field, or nothing at the end of the message.
@@ -59,12 +63,16 @@ impl<'a> Reader<'a> {
         };
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
+            1 => self.take(8).map(|_| Value::Fixed64)?,
             2 => {
                 let length = self.varint()?;
                 Value::Bytes(self.take(length)?)
             }
-            5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
+            5 => {
+                let mut bits = [0; 4];
+                bits.copy_from_slice(self.take(4)?);
+                Value::Fixed32(u32::from_le_bytes(bits))
+            }
             3 | 4 => return Err(self.wrong(start, "groups are not part of ONNX")),
             _ => return Err(self.wrong(start, "a wire type is unknown")),
         };
@@ -96,15 +104,12 @@ impl<'a> Reader<'a> {
         Err(self.wrong(start, "a number has more than 64 bits"))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N as u64)?);
-        Ok(array)
-    }
-
     fn take(&mut self, length: u64) -> Result<&'a [u8], Fault> {
         let left = &self.span.bytes[self.at..];
-        match usize::try_from(length).ok().and_then(|length| left.get(..length)) {
+        match usize::try_from(length)
+            .ok()
+            .and_then(|length| left.get(..length))
+        {
             Some(taken) => {
                 self.at += taken.len();
                 Ok(taken)
@@ -158,7 +163,10 @@ impl<'a> Field<'a> {
     }
 
     /// Each integer of a repeated field, packed or not.
-    pub(super) fn each_varint(self, mut each: impl FnMut(i64) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(super) fn each_varint(
+        self,
+        mut each: impl FnMut(i64) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         match self.value {
             Value::Varint(value) => each(value.cast_signed()),
             Value::Bytes(bytes) => {
@@ -185,7 +193,9 @@ impl<'a> Field<'a> {
                 if !rest.is_empty() {
                     return Err(self.wrong("a list of f32 ends within a number"));
                 }
-                whole.iter().for_each(|bytes| each(f32::from_le_bytes(*bytes)));
+                whole
+                    .iter()
+                    .for_each(|bytes| each(f32::from_le_bytes(*bytes)));
             }
             _ => return Err(self.wrong("a list of f32 holds something else")),
         }
@@ -195,7 +205,7 @@ impl<'a> Field<'a> {
     /// How many f64 a repeated field holds, packed or not.
     pub(super) fn count_f64(self) -> Result<usize, Fault> {
         match self.value {
-            Value::Fixed64(_) => Ok(1),
+            Value::Fixed64 => Ok(1),
             Value::Bytes(bytes) if bytes.len().is_multiple_of(8) => Ok(bytes.len() / 8),
             _ => Err(self.wrong("a list of f64 holds something else")),
         }
@@ -245,7 +255,9 @@ mod tests {
 
     #[test]
     fn the_largest_varint_is_read_and_a_larger_one_refused() {
-        let largest = [0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        let largest = [
+            0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+        ];
         let mut reader = Reader::new(
             Span {
                 bytes: &largest,
@@ -280,7 +292,14 @@ mod tests {
             }
         );
         assert!(matches!(fields(&[0x80]), Err(Fault::Truncated { .. })));
-        assert!(matches!(fields(&[0x0d, 0, 0]), Err(Fault::Truncated { needed: 4, left: 2, .. })));
+        assert!(matches!(
+            fields(&[0x0d, 0, 0]),
+            Err(Fault::Truncated {
+                needed: 4,
+                left: 2,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -289,7 +308,10 @@ mod tests {
             (&[0x00, 0x00][..], "field number"),
             (&[0x0b][..], "groups"),
             (&[0x0f][..], "wire type"),
-            (&[0xf8, 0xff, 0xff, 0xff, 0xff, 0x01, 0x00][..], "field number"),
+            (
+                &[0xf8, 0xff, 0xff, 0xff, 0xff, 0x01, 0x00][..],
+                "field number",
+            ),
         ] {
             match fields(bytes) {
                 Err(Fault::Encoding { why: got, .. }) => assert!(got.contains(why), "{got}"),

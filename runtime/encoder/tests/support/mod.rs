@@ -31,7 +31,9 @@ impl Message {
     }
 
     pub fn bytes(self, field: u64, bytes: &[u8]) -> Message {
-        let mut message = self.raw_varint(field << 3 | 2).raw_varint(bytes.len() as u64);
+        let mut message = self
+            .raw_varint(field << 3 | 2)
+            .raw_varint(bytes.len() as u64);
         message.0.extend(bytes);
         message
     }
@@ -58,7 +60,9 @@ pub fn raw(name: &str, data_type: i64, dims: &[i64], data: &[u8]) -> Message {
 
 /// A TensorProto without data.
 pub fn header(name: &str, data_type: i64, dims: &[i64]) -> Message {
-    let tensor = dims.iter().fold(Message::new(), |tensor, dim| tensor.int(1, *dim));
+    let tensor = dims
+        .iter()
+        .fold(Message::new(), |tensor, dim| tensor.int(1, *dim));
     tensor.int(2, data_type).text(8, name)
 }
 
@@ -88,9 +92,17 @@ pub fn i32s(name: &str, dims: &[i64], data: &[i32]) -> Message {
 
 /// A NodeProto; its name is its first output's with a slash before it.
 pub fn node(op: &str, inputs: &[&str], outputs: &[&str]) -> Message {
-    let node = inputs.iter().fold(Message::new(), |node, input| node.text(1, input));
-    let node = outputs.iter().fold(node, |node, output| node.text(2, output));
-    node.text(3, &format!("/{}", outputs.first().copied().unwrap_or("nothing"))).text(4, op)
+    let node = inputs
+        .iter()
+        .fold(Message::new(), |node, input| node.text(1, input));
+    let node = outputs
+        .iter()
+        .fold(node, |node, output| node.text(2, output));
+    node.text(
+        3,
+        &format!("/{}", outputs.first().copied().unwrap_or("nothing")),
+    )
+    .text(4, op)
 }
 
 pub fn int_attribute(name: &str, value: i64) -> Message {
@@ -99,7 +111,9 @@ pub fn int_attribute(name: &str, value: i64) -> Message {
 
 pub fn ints_attribute(name: &str, values: &[i64]) -> Message {
     let attribute = Message::new().text(1, name).int(20, 7);
-    values.iter().fold(attribute, |attribute, value| attribute.int(8, *value))
+    values
+        .iter()
+        .fold(attribute, |attribute, value| attribute.int(8, *value))
 }
 
 pub fn graph_attribute(name: &str, graph: Message) -> Message {
@@ -116,7 +130,9 @@ pub fn value(name: &str, data_type: i64, dims: &[i64]) -> Message {
         shape.message(1, dim)
     });
     let tensor = Message::new().int(1, data_type).message(2, shape);
-    Message::new().text(1, name).message(2, Message::new().message(1, tensor))
+    Message::new()
+        .text(1, name)
+        .message(2, Message::new().message(1, tensor))
 }
 
 /// A GraphProto in the making.
@@ -154,7 +170,12 @@ impl Graph {
     }
 
     pub fn message(self) -> Message {
-        let fields = [(1, self.nodes), (5, self.initializers), (11, self.inputs), (12, self.outputs)];
+        let fields = [
+            (1, self.nodes),
+            (5, self.initializers),
+            (11, self.inputs),
+            (12, self.outputs),
+        ];
         let mut graph = Message::new();
         for (field, messages) in fields {
             for message in messages {
@@ -172,7 +193,12 @@ impl Graph {
 
 pub fn model(graph: Message, opset: i64) -> Vec<u8> {
     let import = Message::new().text(1, "").int(2, opset);
-    Message::new().int(1, 8).text(2, "tests").message(7, graph).message(8, import).0
+    Message::new()
+        .int(1, 8)
+        .text(2, "tests")
+        .message(7, graph)
+        .message(8, import)
+        .0
 }
 
 /// `y = relu(x)`, from `x` of shape [1, 4].
@@ -195,15 +221,33 @@ pub fn quantized_convolution(scale: [f32; 3]) -> Graph {
         .constant(f32s("w_scale", &[3], &scale))
         .constant(i8s("w_zero", &[3], &[0, 0, 0]))
         .constant(i32s("b_int", &[3], &[1, -2, 3]))
-        .constant(f32s("b_scale", &[3], &scale.map(|scale| (scale * 0.5).abs().clamp(1e-30, 1e30))))
+        .constant(f32s(
+            "b_scale",
+            &[3],
+            &scale.map(|scale| (scale * 0.5).abs().clamp(1e-30, 1e30)),
+        ))
         .constant(f32s("y_scale", &[], &[0.25]))
         .constant(u8s("y_zero", &[], &[100]))
         .node(node("QuantizeLinear", &["x", "x_scale", "x_zero"], &["xq"]))
-        .node(node("DequantizeLinear", &["xq", "x_scale", "x_zero"], &["xd"]))
-        .node(node("DequantizeLinear", &["w_int", "w_scale", "w_zero"], &["w"]).message(5, int_attribute("axis", 0)))
-        .node(node("DequantizeLinear", &["b_int", "b_scale"], &["b"]).message(5, int_attribute("axis", 0)))
+        .node(node(
+            "DequantizeLinear",
+            &["xq", "x_scale", "x_zero"],
+            &["xd"],
+        ))
+        .node(
+            node("DequantizeLinear", &["w_int", "w_scale", "w_zero"], &["w"])
+                .message(5, int_attribute("axis", 0)),
+        )
+        .node(
+            node("DequantizeLinear", &["b_int", "b_scale"], &["b"])
+                .message(5, int_attribute("axis", 0)),
+        )
         .node(node("Conv", &["xd", "w", "b"], &["c"]))
         .node(node("QuantizeLinear", &["c", "y_scale", "y_zero"], &["cq"]))
-        .node(node("DequantizeLinear", &["cq", "y_scale", "y_zero"], &["y"]))
+        .node(node(
+            "DequantizeLinear",
+            &["cq", "y_scale", "y_zero"],
+            &["y"],
+        ))
         .output(value("y", F32, &[-1, 3, -1, -1]))
 }

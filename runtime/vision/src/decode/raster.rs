@@ -41,7 +41,7 @@ pub(super) fn decode(
     limits.check_bytes(
         name(format),
         size,
-        decoding_bytes(format, size, decoded),
+        decoding_bytes(format, frames, size, decoded),
         orientation,
     )?;
     decoder
@@ -132,12 +132,13 @@ fn codec_limits(bytes: u64) -> Limits {
 }
 
 /// Bytes held until the RGB picture is there, where the samples take `decoded`.
-fn decoding_bytes(format: ImageFormat, size: Extent, decoded: u64) -> u64 {
-    let own = match format {
-        // One RGBA copy of the picture.
-        ImageFormat::WebP => pixels(size).saturating_mul(4),
+fn decoding_bytes(format: ImageFormat, frames: Frames, size: Extent, decoded: u64) -> u64 {
+    let own = match (format, frames) {
+        // An RGBA copy of the picture; in animations, another of the canvas.
+        (ImageFormat::WebP, Frames::One) => pixels(size).saturating_mul(4),
+        (ImageFormat::WebP, Frames::Many) => pixels(size).saturating_mul(8),
         // The samples before they are brought to the machine's order.
-        ImageFormat::Tiff => decoded,
+        (ImageFormat::Tiff, _) => decoded,
         _ => 0,
     };
     let grown = if decoded < rgb_bytes(size) {

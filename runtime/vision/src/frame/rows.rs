@@ -128,7 +128,8 @@ impl<'f, 'a> RowReader<'f, 'a> {
         let skipped = self.columns.start % 2;
         let seen = skipped..skipped + self.columns.len();
         let (cb, cr) = (&self.cb[seen.clone()], &self.cr[seen]);
-        self.factors.convert(&luma[..self.columns.len()], cb, cr, rgb);
+        self.factors
+            .convert(&luma[..self.columns.len()], cb, cr, rgb);
     }
 }
 
