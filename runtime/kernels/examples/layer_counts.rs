@@ -1,8 +1,8 @@
 //! Runs each layer shape of EfficientNet-Lite0 once between the marker calls of an instruction counter.
 //!
-//! `qcount CPU layer_counts [SIZE]` with `QCOUNT_OPTS=roi=on` prints one count per line of this program's output, in
-//! order; a line is the layer, how often the model has it, and its multiply-accumulates. Weights are varied with a
-//! bell shape and heavy tails like a trained model's, because the schedules of armv8.0 kernels depend on them.
+//! `QCOUNT_OPTS=,roi=on qcount CPU layer_counts [SIDE]` prints one count for each line of this program's output, in order;
+//! a line is the layer, how often the model has it, and its multiply-accumulates. Weights are varied with a bell shape and
+//! heavy tails like a trained model's, because the schedules of armv8.0 kernels depend on them.
 
 use ocellus_kernels::{
     AddScales, Affine, Epilogue, Isa, PackedConv, PackedDepthwise, PackedGemm, Window,
@@ -71,11 +71,8 @@ fn main() {
     println!("# {} {side}", isa.name());
     stem(isa, side, &mut random);
     for (reduction, k, n, times) in POINTWISE {
-        let m = if reduction == 0 {
-            1
-        } else {
-            (side / reduction).pow(2)
-        };
+        // The classifier stands behind the pool: one pixel.
+        let m = side.checked_div(reduction).map_or(1, |side| side.pow(2));
         let (weights, bias, multiplier) = random.layer(n, k);
         let packed = PackedGemm::new(isa, &weights, [n, k], epilogue(&bias, &multiplier))
             .expect("a sound layer");

@@ -73,9 +73,9 @@ pub(crate) struct Requantize {
     pub zero_point: i8,
     pub min: i8,
     pub max: i8,
-    /// The greatest `|acc + bias|` of any channel, for any input.
-    pub sum_bound: i64,
     /// The greatest `|acc + bias| * multiplier` of any channel, for any input, rounded up.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    // only vector epilogues choose by it
     pub scaled_bound: f64,
 }
 
@@ -104,7 +104,7 @@ impl Requantize {
             multiplier.len()
         );
         assert!(min <= max, "epilogue: nothing is in [{min}, {max}]");
-        let (mut sum_bound, mut scaled_bound) = (0, 0.0_f64);
+        let mut scaled_bound = 0.0_f64;
         for channel in 0..channels {
             let got = multiplier[channel];
             if !(got.is_finite() && got >= 0.0) {
@@ -114,7 +114,6 @@ impl Requantize {
             if bound > i64::from(i32::MAX) {
                 return Err(PackError::SumOverflow { channel, bound });
             }
-            sum_bound = sum_bound.max(bound);
             scaled_bound = scaled_bound.max((bound + 1) as f64 * f64::from(got));
         }
         Ok(Requantize {
@@ -123,7 +122,6 @@ impl Requantize {
             zero_point,
             min,
             max,
-            sum_bound,
             scaled_bound,
         })
     }

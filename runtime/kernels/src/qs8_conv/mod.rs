@@ -6,14 +6,11 @@
 //! Limits: no groups, no dilation, weights without zero point. A 1 x 1 convolution of stride 1 without pads is a
 //! [`PackedGemm`](crate::PackedGemm), which copies nothing.
 
-#[cfg(target_arch = "aarch64")]
 mod im2row;
 mod qs8_conv_scalar;
 
-#[cfg(target_arch = "aarch64")]
-use crate::PackedGemm;
 use crate::requantize::{Epilogue, PackError, Requantize};
-use crate::{Isa, Window};
+use crate::{Isa, PackedGemm, Window};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -31,11 +28,10 @@ pub struct PackedConv {
 #[derive(Clone, Debug)]
 enum Weights {
     Scalar(Vec<i8>, Requantize),
-    #[cfg(target_arch = "aarch64")]
+    #[cfg_attr(not(any(target_arch = "aarch64", test)), allow(dead_code))] // for vector kernels
     Gemm(PackedGemm),
 }
 
-#[cfg(target_arch = "aarch64")]
 /// The bytes of scratch that hold a band of pixels: half of the smallest first-level data cache of the boards.
 const BAND_BYTES: usize = 16 * 1024;
 
@@ -59,6 +55,7 @@ impl PackedConv {
         epilogue: Epilogue,
     ) -> Result<PackedConv, PackError> {
         window.check();
+        assert!(channels > 0, "qs8_conv: no channels");
         let k = window.taps() * channels;
         assert!(
             filters.checked_mul(k) == Some(weights.len()),
@@ -76,7 +73,9 @@ impl PackedConv {
                 )
             }
             #[cfg(target_arch = "aarch64")]
-            _ => Weights::Gemm(PackedGemm::new(isa, weights, [filters, k], epilogue)?),
+            Isa::Neon(_) | Isa::DotProd(_) => {
+                Weights::Gemm(PackedGemm::new(isa, weights, [filters, k], epilogue)?)
+            }
         };
         Ok(PackedConv {
             channels,
@@ -96,7 +95,6 @@ impl PackedConv {
     pub fn packed_bytes(&self) -> usize {
         match &self.weights {
             Weights::Scalar(weights, _) => weights.len() + 8 * self.filters,
-            #[cfg(target_arch = "aarch64")]
             Weights::Gemm(gemm) => gemm.packed_bytes(),
         }
     }
@@ -105,7 +103,6 @@ impl PackedConv {
     pub fn scratch_len(&self, size: [usize; 2]) -> usize {
         match &self.weights {
             Weights::Scalar(..) => 0,
-            #[cfg(target_arch = "aarch64")]
             Weights::Gemm(_) => self.band_pixels(size) * self.k() + im2row::SPARE,
         }
     }
@@ -149,7 +146,6 @@ impl PackedConv {
                 );
                 qs8_conv_scalar::run(weights, &self.window, requantize, image, rows, out)
             }
-            #[cfg(target_arch = "aarch64")]
             Weights::Gemm(gemm) => {
                 let source = im2row::Source {
                     input,
@@ -170,13 +166,19 @@ impl PackedConv {
         }
     }
 
+    /// The kernel's name, for reports.
+    pub fn name(&self) -> &'static str {
+        match &self.weights {
+            Weights::Scalar(..) => "qs8_conv_scalar",
+            Weights::Gemm(gemm) => gemm.name(),
+        }
+    }
+
     /// The elements under the window.
-    #[cfg(target_arch = "aarch64")]
     fn k(&self) -> usize {
         self.window.taps() * self.channels
     }
 
-    #[cfg(target_arch = "aarch64")]
     /// The output pixels that are gathered at a time: what fits the band, whole tiles of every kernel.
     fn band_pixels(&self, size: [usize; 2]) -> usize {
         const TILES: usize = 24;
@@ -234,8 +236,13 @@ mod tests {
         };
         let mut expected = vec![0; oh * ow * filters];
         pack(Isa::Scalar).run(input, size, 0..oh, &mut expected, &mut []);
-        for isa in isas() {
-            let packed = pack(isa);
+        let mut kernels: Vec<PackedConv> = isas().into_iter().map(pack).collect();
+        let gemm = PackedGemm::new(Isa::Scalar, weights, [filters, k], epilogue).unwrap();
+        kernels.push(PackedConv {
+            weights: Weights::Gemm(gemm),
+            ..pack(Isa::Scalar)
+        });
+        for packed in kernels {
             for place in Place::ALL {
                 let input = Guarded::new(input, place);
                 let mut scratch = Guarded::new(&vec![77; packed.scratch_len(size)], place);
@@ -244,7 +251,7 @@ mod tests {
                 assert!(
                     *out == *expected,
                     "{}: {size:?} {window:?} {filters} of {channels} {place:?}",
-                    isa.name()
+                    packed.name()
                 );
                 out.fill(99);
                 for y in 0..oh {
@@ -254,7 +261,7 @@ mod tests {
                 assert!(
                     *out == *expected,
                     "{}: row by row {size:?} {window:?}",
-                    isa.name()
+                    packed.name()
                 );
             }
         }

@@ -7,7 +7,11 @@
 #[cfg(target_arch = "aarch64")]
 mod dotprod_loops;
 #[cfg(target_arch = "aarch64")]
-mod neon_loops;
+mod neon_3x3;
+#[cfg(target_arch = "aarch64")]
+mod neon_5x5;
+#[cfg(target_arch = "aarch64")]
+mod neon_taps;
 #[cfg(target_arch = "aarch64")]
 mod qs8_dwconv_16c2x_dotprod;
 #[cfg(target_arch = "aarch64")]
@@ -15,7 +19,7 @@ mod qs8_dwconv_16c2x_neon;
 mod qs8_dwconv_scalar;
 #[cfg(target_arch = "aarch64")]
 mod quads;
-#[cfg(any(target_arch = "aarch64", test))]
+#[cfg(target_arch = "aarch64")]
 mod ring;
 
 use crate::requantize::{Epilogue, PackError, Requantize};
@@ -71,6 +75,7 @@ impl PackedDepthwise {
         epilogue: Epilogue,
     ) -> Result<PackedDepthwise, PackError> {
         window.check();
+        assert!(channels > 0, "qs8_dwconv: no channels");
         assert!(
             window.taps().checked_mul(channels) == Some(weights.len()),
             "qs8_dwconv: {} weights are not {:?} of {channels} channels",
@@ -122,6 +127,17 @@ impl PackedDepthwise {
         self.window
     }
 
+    /// The kernel's name, for reports.
+    pub fn name(&self) -> &'static str {
+        match &self.weights {
+            Weights::Scalar(_) => "qs8_dwconv_scalar",
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(_) => "qs8_dwconv_16c2x_neon",
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(_) => "qs8_dwconv_16c2x_dotprod",
+        }
+    }
+
     /// The bytes that the packed weights and their tables take, for a report.
     pub fn packed_bytes(&self) -> usize {
         let weights = match &self.weights {
@@ -135,15 +151,15 @@ impl PackedDepthwise {
     }
 
     /// The elements of scratch that a run on an input of `[h, w]` needs, whatever its rows.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs none
     pub fn scratch_len(&self, size: [usize; 2]) -> usize {
-        match (&self.weights, self.window.output(size)) {
-            (Weights::Scalar(_), _) | (_, None) => 0,
+        let out_width = self.window.output(size).map_or(1, |[_, w]| w);
+        match &self.weights {
+            Weights::Scalar(_) => 0,
             #[cfg(target_arch = "aarch64")]
-            (Weights::Neon(_), Some([_, out_width])) => {
-                ring::Shape::new(&self.window, out_width, self.channels).len()
-            }
+            Weights::Neon(_) => ring::Shape::new(&self.window, out_width, self.channels).len(),
             #[cfg(target_arch = "aarch64")]
-            (Weights::DotProd(blocks), Some([_, out_width])) => blocks.scratch_len(out_width),
+            Weights::DotProd(blocks) => blocks.scratch_len(out_width),
         }
     }
 

@@ -5,7 +5,8 @@
 //! windows of other sizes. Longer runs hold for too few blocks of sixteen channels to be worth their code.
 
 use super::Image;
-use super::neon_loops::{sums_3x3_1, sums_3x3_2, sums_5x5_1, sums_5x5_2};
+use super::neon_3x3::{sums_3x3_1, sums_3x3_2};
+use super::neon_5x5::{sums_5x5_1, sums_5x5_2};
 use super::ring::{BLOCK, Ring, Shape, block_starts};
 use crate::isa::Neon;
 use crate::requantize::Requantize;

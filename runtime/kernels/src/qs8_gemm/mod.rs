@@ -14,6 +14,8 @@ mod neon_3x4_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x4_steps;
 #[cfg(target_arch = "aarch64")]
+mod neon_rest;
+#[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;
@@ -110,6 +112,17 @@ impl PackedGemm {
     /// `[n, k]`.
     pub fn shape(&self) -> [usize; 2] {
         [self.n, self.k]
+    }
+
+    /// The kernel's name, for reports.
+    pub fn name(&self) -> &'static str {
+        match &self.weights {
+            Weights::Scalar(_) => "qs8_gemm_scalar",
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(_) => "qs8_gemm_3x4_neon",
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(_) => "qs8_gemm_6x16_dotprod",
+        }
     }
 
     /// The bytes that the packed weights and their tables take, for a report.
@@ -301,6 +314,54 @@ mod tests {
                     };
                     check(&weights, &a, [7, n, k], [0, 0], epilogue);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_filled_to_their_bound_equal_the_specification() {
+        // Weights by turns of eight `k`, so that lanes reach 255 after two, three and four, or never.
+        for turns in [
+            [127, 127, 1, 0],
+            [-128, -127, 0, 0],
+            [64, 64, 64, 63],
+            [3, -2, 1, 0],
+            [-128, 127, -128, 127],
+        ] {
+            for k in [16, 20, 24, 27, 32, 33, 40, 64, 72, 80, 500] {
+                let (n, m) = (20, 7);
+                let weights: Vec<i8> = (0..n * k).map(|i| turns[i % k / 8 % 4]).collect();
+                let (bias, multiplier) = scales(n, k);
+                let epilogue = Epilogue {
+                    bias: &bias,
+                    multiplier: &multiplier,
+                    zero_point: -128,
+                    min: -128,
+                    max: 127,
+                };
+                for a in fills(m * k) {
+                    check(&weights, &a, [m, n, k], [0, 0], epilogue);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_every_length_equal_the_specification() {
+        let [.., weights, a] = fills(10 * 700);
+        let (n, m) = (10, 4);
+        for divisor in [2, 5, 11, 40] {
+            let small: Vec<i8> = weights.iter().map(|w| w / divisor).collect();
+            for k in [16, 24, 31, 32, 48, 90, 128, 255, 700] {
+                let (bias, multiplier) = scales(n, k);
+                let epilogue = Epilogue {
+                    bias: &bias,
+                    multiplier: &multiplier,
+                    zero_point: 3,
+                    min: -128,
+                    max: 127,
+                };
+                check(&small[..n * k], &a, [m, n, k], [0, 3], epilogue);
             }
         }
     }

@@ -17,14 +17,13 @@ use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
-use core::ops::Range;
 
 /// Elements of `k` that one load of a row brings.
-const STEP: usize = 16;
+pub(super) const STEP: usize = 16;
 
 /// Channels of a panel, and of a group of panels.
-const CHANNELS: usize = 4;
-const GROUP: usize = 16;
+pub(super) const CHANNELS: usize = 4;
+pub(super) const GROUP: usize = 16;
 
 /// Rows of a tile.
 const ROWS: usize = 3;
@@ -33,21 +32,21 @@ const ROWS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Panels {
     proof: Neon,
-    k: usize,
-    n: usize,
+    pub(super) k: usize,
+    pub(super) n: usize,
     /// The steps of a panel: whole ones, and one for what is left.
-    steps: usize,
-    weights: Vec<i8>,
+    pub(super) steps: usize,
+    pub(super) weights: Vec<i8>,
     /// The runs of every panel, one after the other, each panel's ended by a 0.
     runs: Vec<u16>,
     /// Where each group's runs start in `runs`; `None` where one of its panels has no schedule.
-    schedules: Vec<Option<usize>>,
+    pub(super) schedules: Vec<Option<usize>>,
     /// For rows of two steps, whether each panel's products of both stay in 16 bits.
     together: Vec<u8>,
     bias: Vec<i32>,
     /// Each panel's biases, in the first of the four partial sums of a channel.
-    spread_bias: Vec<[i32; 16]>,
-    multiplier: Vec<f32>,
+    pub(super) spread_bias: Vec<[i32; 16]>,
+    pub(super) multiplier: Vec<f32>,
 }
 
 impl Panels {
@@ -152,22 +151,26 @@ impl Panels {
                 unsafe {
                     let a = (a.elements.as_ptr().add(start * a.stride), a.stride);
                     let out = (out.as_mut_ptr().add(start * out_stride + first), out_stride);
-                    let done = self.run_full::<SHORT>(first, &finish, a, out, rows);
+                    let done = if self.n - first >= GROUP {
+                        self.run_tiles::<SHORT, true>(first, &finish, a, out, rows)
+                    } else {
+                        self.run_tiles::<SHORT, false>(first, &finish, a, out, rows)
+                    };
                     self.run_rest::<SHORT>(first, &finish, a, out, done..rows);
                 }
             }
         }
     }
 
-    /// Whole tiles of the group of channels that starts at `first`, where it has a schedule, in the assembly loop; gives
-    /// the rows that are done.
+    /// Whole tiles of the group of channels that starts at `first`, where it has a schedule, in the assembly loops; gives
+    /// the rows that are done. A `FULL` group has sixteen channels.
     ///
     /// # Safety
     ///
     /// `a` points to `rows` rows of `k`, `out` to as many of the channels from `first` on, at the given strides.
     #[inline(never)]
     #[target_feature(enable = "neon")]
-    unsafe fn run_full<const SHORT: bool>(
+    unsafe fn run_tiles<const SHORT: bool, const FULL: bool>(
         &self,
         first: usize,
         finish: &Finish,
@@ -212,6 +215,7 @@ impl Panels {
                 for r in 0..ROWS {
                     let sums = [sums[0][r], sums[1][r], sums[2][r], sums[3][r]];
                     let bytes = finish.bytes16::<SHORT>(sums, multiplier);
+                    let channels = if FULL { GROUP } else { channels };
                     store(bytes, channels, out.wrapping_add(r * out_stride));
                 }
             }
@@ -219,161 +223,6 @@ impl Panels {
             out = out.wrapping_add(ROWS * out_stride);
         }
         rows / ROWS * ROWS
-    }
-
-    /// What the assembly loop leaves: rows below a whole tile, and groups without a schedule.
-    ///
-    /// # Safety
-    ///
-    /// As for [`run_full`](Self::run_full); `rows` are among the rows.
-    #[inline(never)]
-    #[target_feature(enable = "neon")]
-    unsafe fn run_rest<const SHORT: bool>(
-        &self,
-        first: usize,
-        finish: &Finish,
-        (a, a_stride): (*const i8, usize),
-        (out, out_stride): (*mut i8, usize),
-        rows: Range<usize>,
-    ) {
-        for row in rows.clone().step_by(2) {
-            // SAFETY: the caller's.
-            unsafe {
-                let a = (a.add(row * a_stride), a_stride);
-                let out = (out.add(row * out_stride), out_stride);
-                if row + 1 < rows.end {
-                    self.tile::<2, SHORT>(first, finish, a, out);
-                } else {
-                    self.tile::<1, SHORT>(first, finish, a, out);
-                }
-            }
-        }
-    }
-
-    /// Computes `HEIGHT` rows of the group of channels that starts at `first`.
-    ///
-    /// # Safety
-    ///
-    /// `a` points to `HEIGHT` rows of `k`, `out` to as many of the channels from `first` on, at the given strides.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn tile<const HEIGHT: usize, const SHORT: bool>(
-        &self,
-        first: usize,
-        finish: &Finish,
-        (a, a_stride): (*const i8, usize),
-        (out, out_stride): (*mut i8, usize),
-    ) {
-        let channels = (self.n - first).min(GROUP);
-        let rows: [*const i8; HEIGHT] = core::array::from_fn(|r| a.wrapping_add(r * a_stride));
-        // SAFETY: no bits of a vector of integers are invalid.
-        let mut sums: [[int32x4_t; HEIGHT]; GROUP / CHANNELS] = unsafe { core::mem::zeroed() };
-        let paired = self.schedules[first / GROUP].is_some();
-        for (p, sums) in sums
-            .iter_mut()
-            .enumerate()
-            .take(channels.div_ceil(CHANNELS))
-        {
-            // SAFETY: the caller's.
-            *sums = unsafe { self.panel_sums(first / CHANNELS + p, rows, paired) };
-        }
-        // SAFETY: multipliers are padded to whole groups; a row of `out` has `channels` more bytes, and no more are
-        // written.
-        unsafe {
-            let multiplier = self.multiplier.as_ptr().add(first);
-            let multiplier = core::array::from_fn(|p| vld1q_f32(multiplier.add(p * CHANNELS)));
-            for r in 0..HEIGHT {
-                let row = finish
-                    .bytes16::<SHORT>([sums[0][r], sums[1][r], sums[2][r], sums[3][r]], multiplier);
-                store(row, channels, out.add(r * out_stride));
-            }
-        }
-    }
-
-    /// The sums of a panel's four channels for each row.
-    ///
-    /// # Safety
-    ///
-    /// Each of `rows` points to `k` elements.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn panel_sums<const HEIGHT: usize>(
-        &self,
-        panel: usize,
-        mut rows: [*const i8; HEIGHT],
-        paired: bool,
-    ) -> [int32x4_t; HEIGHT] {
-        // SAFETY: whole steps read the first `k / STEP * STEP` elements of each row, the tail the last of them; the runs
-        // of a panel add up to its whole steps, and it has weights for each step and the tail.
-        unsafe {
-            let mut weights = self
-                .weights
-                .as_ptr()
-                .add(panel * self.steps * CHANNELS * STEP);
-            let bias = self.spread_bias[panel].as_ptr();
-            let bias = core::array::from_fn(|c| vld1q_s32(bias.add(4 * c)));
-            let mut sums: [[int32x4_t; CHANNELS]; HEIGHT] = [bias; HEIGHT];
-            for _ in 0..self.k / STEP {
-                let values = rows.map(|row| vld1q_s8(row));
-                if paired {
-                    add_pair(&mut sums, values, weights);
-                } else {
-                    add_single(&mut sums, values, weights);
-                }
-                rows = rows.map(|row| row.add(STEP));
-                weights = weights.add(CHANNELS * STEP);
-            }
-            let left = self.k % STEP;
-            if left > 0 {
-                self.add_tail(&mut sums, rows, weights, paired);
-            }
-            sums.map(|[a, b, c, d]| vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)))
-        }
-    }
-
-    /// Adds the products of the last `k % STEP` elements.
-    ///
-    /// # Safety
-    ///
-    /// Each of `rows` points to the last `k % STEP` elements of a row of `k`, `weights` to the tail's.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn add_tail<const HEIGHT: usize>(
-        &self,
-        sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
-        rows: [*const i8; HEIGHT],
-        weights: *const i8,
-        paired: bool,
-    ) {
-        let left = self.k % STEP;
-        // SAFETY: a load ends where the row ends, and starts within the row, which has as many elements or is copied.
-        unsafe {
-            if left <= 8 && self.k >= 8 {
-                for c in 0..CHANNELS {
-                    let weights = vld1_s8(weights.add(c * STEP));
-                    for r in 0..HEIGHT {
-                        let product = vmull_s8(vld1_s8(rows[r].add(left).sub(8)), weights);
-                        sums[r][c] = vpadalq_s16(sums[r][c], product);
-                    }
-                }
-                return;
-            }
-            let values = rows.map(|row| {
-                if self.k >= STEP {
-                    vld1q_s8(row.add(left).sub(STEP))
-                } else {
-                    let mut padded = [0_i8; STEP];
-                    let at = if left <= 8 { 8 - left } else { STEP - left };
-                    row.copy_to_nonoverlapping(padded[at..].as_mut_ptr(), left);
-                    vld1q_s8(padded.as_ptr())
-                }
-            });
-            if paired {
-                add_pair(sums, values, weights);
-            } else {
-                add_single(sums, values, weights);
-            }
-        }
     }
 }
 
@@ -384,7 +233,7 @@ impl Panels {
 /// `out` points to `channels` bytes.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
+pub(super) unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
     // SAFETY: the caller's.
     unsafe {
         if channels == GROUP {
@@ -404,49 +253,4 @@ unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
 fn tail_element(k: usize, left: usize, i: usize) -> Option<usize> {
     let end = if left <= 8 { 8 } else { STEP };
     (end - left..end).contains(&i).then(|| k + i - end)
-}
-
-/// Adds one step whose halves fit 16 bits together.
-///
-/// # Safety
-///
-/// `weights` points to a step.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn add_pair<const HEIGHT: usize>(
-    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
-    values: [int8x16_t; HEIGHT],
-    weights: *const i8,
-) {
-    for c in 0..CHANNELS {
-        // SAFETY: the caller's.
-        let w = unsafe { vld1q_s8(weights.add(c * STEP)) };
-        for r in 0..HEIGHT {
-            let low = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
-            sums[r][c] = vpadalq_s16(sums[r][c], vmlal_high_s8(low, values[r], w));
-        }
-    }
-}
-
-/// Adds one step, each half widened by itself.
-///
-/// # Safety
-///
-/// `weights` points to a step.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn add_single<const HEIGHT: usize>(
-    sums: &mut [[int32x4_t; CHANNELS]; HEIGHT],
-    values: [int8x16_t; HEIGHT],
-    weights: *const i8,
-) {
-    for c in 0..CHANNELS {
-        // SAFETY: the caller's.
-        let w = unsafe { vld1q_s8(weights.add(c * STEP)) };
-        for r in 0..HEIGHT {
-            let low = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
-            let high = vmull_high_s8(values[r], w);
-            sums[r][c] = vpadalq_s16(vpadalq_s16(sums[r][c], low), high);
-        }
-    }
 }

@@ -5,14 +5,17 @@
 //! from the end, and the weights are zero where a lane looks back at what was counted already. Nothing is read outside
 //! a row. A row shorter than sixteen is copied behind zeros first.
 
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
 use super::Matrix;
 use super::dotprod_6x16_loop;
 use super::rows::{block_rows, tiles};
+use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
 use alloc::vec::Vec;
-use core::arch::{aarch64::*, asm};
+use core::arch::aarch64::*;
 
 /// Elements of `k` that one load of a row brings.
 const STEP: usize = 16;
@@ -386,22 +389,4 @@ unsafe fn add_quad<const LANE: i32, const ROWS: usize, const QUADS: usize>(
             sums[r][q] = sdot_lane::<LANE>(sums[r][q], weights, values[r]);
         }
     }
-}
-
-/// `sum` with the products of each four neighbouring bytes of `a` and the four bytes of lane `LANE` of `b` added.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-fn sdot_lane<const LANE: i32>(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
-    // SAFETY: the function's target feature says that the CPU has SDOT; the instruction touches these registers only.
-    unsafe {
-        asm!(
-            "sdot {sum:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
-            sum = inout(vreg) sum,
-            a = in(vreg) a,
-            b = in(vreg) b,
-            lane = const LANE,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    sum
 }
