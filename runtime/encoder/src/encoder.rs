@@ -4,13 +4,15 @@
 //! one; its steps are, in this order:
 //!
 //! 1. the part of the graph that the outputs need, its input's shape set, becomes typed: every shape is inferred;
-//! 2. *here the INT8 regions go*: weights are still integers, each conversion is one of [`quant`]'s two
-//!    operators, and no simplification has taken apart the pattern of a convolution between them. A region replaces
-//!    the part that it covers by one operator, for the instruction set that the encoder was made with;
+//! 2. its INT8 regions become one operator each, for the instruction set that the encoder was made with. Weights are
+//!    still integers here, each conversion is one of [`quant`]'s two operators, and no simplification has taken apart
+//!    the pattern of a convolution between them;
 //! 3. conversions of constants that are left are folded into f32;
 //! 4. the engine simplifies and lowers what is left, and equal constants of different plans become one.
 //!
-//! Limits: no region is compiled yet, so a quantized model runs in f32. A plan has one input.
+//! A region that is all there is runs without the engine.
+//!
+//! Limits: a plan has one input.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,16 +23,19 @@ use tract_onnx::prelude::{RunOptions, SymbolScope};
 use tract_onnx::tract_hir::internal::*;
 
 use crate::error::{Names, Stage};
-use crate::plan::{Compiled, Feed, shape_text};
+use crate::plan::{Compiled, Feed, Run, shape_text};
 use crate::share::Shared;
 use crate::{
     CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, quant,
+    region,
 };
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
 pub struct Encoder {
     model: CheckedModel,
     isa: Isa,
+    /// Nothing where quantized operators are to run in f32.
+    regions: Option<region::Store>,
     graph: InferenceModel,
     shared: Shared,
 }
@@ -48,9 +53,20 @@ impl Encoder {
         Ok(Encoder {
             model,
             isa,
+            regions: Some(region::Store::default()),
             graph,
             shared: Shared::default(),
         })
+    }
+
+    /// The same without INT8 regions: plans made from now on run in f32. It is the baseline that regions are measured
+    /// and tested against.
+    #[must_use]
+    pub fn without_regions(self) -> Encoder {
+        Encoder {
+            regions: None,
+            ..self
+        }
     }
 
     /// The model's facts.
@@ -96,6 +112,22 @@ impl Encoder {
             graph.analyse(false)?;
             let steps = inspect::steps(&self.model, &graph);
             let mut typed = graph.into_typed()?;
+            self.check_sizes(&typed)?;
+            let outcome = match &self.regions {
+                Some(store) => {
+                    let limits = self.model.limits();
+                    Some(region::replace(&mut typed, self.isa, store, limits)?)
+                }
+                None => None,
+            };
+            let steps = inspect::settle(steps, outcome.as_ref());
+            if let Some((program, outputs)) = region::whole(&typed) {
+                return Ok(Compiled {
+                    run: Run::Region(program, outputs),
+                    packed: Vec::new(),
+                    steps,
+                });
+            }
             quant::fold(&mut typed)?;
             self.check_sizes(&typed)?;
             typed.declutter()?;
@@ -106,7 +138,7 @@ impl Encoder {
                 ..RunOptions::default()
             };
             Ok(Compiled {
-                runnable: SimplePlan::new_with_options(typed, &options)?,
+                run: Run::Engine(SimplePlan::new_with_options(typed, &options)?),
                 packed,
                 steps,
             })
@@ -249,4 +281,26 @@ fn check_dims(port: &Port, dims: &[Dim]) -> Result<(), Fault> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    #[test]
+    fn plans_share_packed_weights_and_let_go_of_them() {
+        let bytes = include_bytes!("../../../models/default/image.onnx");
+        let model =
+            CheckedModel::scan("image.onnx", bytes, &Limits::default()).expect("a good file");
+        let encoder = Encoder::new(model, Isa::Scalar).expect("a graph");
+        let packed = || encoder.regions.as_ref().map(region::Store::len);
+        let plan =
+            |side: usize| encoder.plan("image", &[1, 3, side, side].map(Dim::Fixed), &["features"]);
+        let plans = [224, 160, 112, 224].map(|side| plan(side).expect("a plan"));
+        // One convolution of stride 2 meets an odd size at 112 only, and stands elsewhere on its input.
+        assert_eq!(packed(), Some(49 + 1));
+        drop(plans);
+        assert_eq!(packed(), Some(0));
+    }
 }

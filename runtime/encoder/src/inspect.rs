@@ -11,6 +11,7 @@ use std::fmt;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::{InferenceModel, OutletId};
 
+use crate::region::Outcome;
 use crate::scan::CheckedNode;
 use crate::{CheckedModel, Dim};
 
@@ -52,8 +53,30 @@ impl fmt::Display for Precision {
 /// Why a step runs in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The model quantizes it; this runtime does not compile such regions yet.
-    RegionsNotCompiled,
+    /// The model quantizes it, and the encoder was made without INT8 regions.
+    RegionsOff,
+    /// The model quantizes it, and there is no INT8 kernel for its operator.
+    NoKernel,
+    /// Its groups, dilations, shapes or number of axes are of a kind that has no INT8 kernel.
+    Attribute,
+    /// The plan leaves its sizes open.
+    OpenShape,
+    /// What it computes is not quantized again, or is read in f32 as well.
+    OutputNotQuantized,
+    /// What it is fed has a scale for each channel.
+    ActivationScale,
+    /// The model quantizes what it is fed and not its weights.
+    WeightsNotQuantized,
+    /// Its weights have scales along another axis than that of the output channels.
+    WeightScale,
+    /// The integer that stands for a weight of 0 is not 0.
+    WeightZeroPoint,
+    /// Its bias is not constant, or has not the scale of input times weights.
+    BiasScale,
+    /// Its sums might not fit 32 bits.
+    SumOverflow,
+    /// Its scales do not give a finite multiplier.
+    Multiplier,
     /// The model quantizes its weights and not what it is fed.
     WeightsOnly,
     /// The model does not quantize it.
@@ -67,7 +90,18 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Reason::RegionsNotCompiled => "runs in f32: INT8 regions are not compiled yet",
+            Reason::RegionsOff => "runs in f32: INT8 regions are switched off",
+            Reason::NoKernel => "runs in f32: its operator has no INT8 kernel",
+            Reason::Attribute => "runs in f32: no INT8 kernel for its groups, dilations or shape",
+            Reason::OpenShape => "runs in f32: its sizes are open; make a plan for fixed sizes",
+            Reason::OutputNotQuantized => "runs in f32: its output is not quantized, or is read in f32 too",
+            Reason::ActivationScale => "runs in f32: its input has a scale per channel; quantize it per tensor",
+            Reason::WeightsNotQuantized => "runs in f32: its weights are not quantized; quantize them too",
+            Reason::WeightScale => "runs in f32: scales of its weights lie along another axis; quantize per output channel",
+            Reason::WeightZeroPoint => "runs in f32: its weights have a zero point; quantize them symmetrically",
+            Reason::BiasScale => "runs in f32: its bias has not the scale of input times weights; quantize it again",
+            Reason::SumOverflow => "runs in f32: its sums might not fit 32 bits",
+            Reason::Multiplier => "runs in f32: its scales give no finite multiplier; calibrate again",
             Reason::WeightsOnly => {
                 "runs in f32: only its weights are quantized; calibrate its input too"
             }
@@ -78,16 +112,40 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The steps of `graph`, the analysed part of `model` that a plan needs.
-pub(crate) fn steps(model: &CheckedModel, graph: &InferenceModel) -> Vec<Step> {
+/// The steps of `graph`, the analysed part of `model` that a plan needs, each after the name of its first output.
+pub(crate) fn steps(model: &CheckedModel, graph: &InferenceModel) -> Vec<(String, Step)> {
     let view = View::new(model, graph);
     let order = graph.eval_order().unwrap_or_default();
     order
         .into_iter()
         .filter_map(|id| view.nodes.get(graph.node(id).name.as_str()))
         .filter(|node| !view.is_constant(node))
-        .map(|node| view.step(node))
+        .filter_map(|node| Some((node.outputs.first()?.clone(), view.step(node))))
         .collect()
+}
+
+/// The steps once it is known which of them INT8 regions compute; without an outcome there are no regions.
+pub(crate) fn settle(steps: Vec<(String, Step)>, outcome: Option<&Outcome>) -> Vec<Step> {
+    let settled = |(output, mut step): (String, Step)| {
+        match outcome {
+            Some(outcome) if outcome.covered.contains(&output) => {
+                (step.precision, step.reason) = (Precision::I8, None)
+            }
+            Some(outcome) => {
+                if let Some(reason) = outcome
+                    .left
+                    .get(&output)
+                    .filter(|_| step.reason == Some(Reason::NoKernel))
+                {
+                    step.reason = Some(*reason);
+                }
+            }
+            None if step.reason == Some(Reason::NoKernel) => step.reason = Some(Reason::RegionsOff),
+            None => {}
+        }
+        step
+    };
+    steps.into_iter().map(settled).collect()
 }
 
 /// A model's nodes by the tensors that they make, and what analysis found out about those.
@@ -195,7 +253,7 @@ impl<'m> View<'m> {
         let (weights, fed): (Vec<&str>, Vec<&str>) =
             inputs.partition(|input| self.constants.contains(input));
         if !fed.is_empty() && fed.iter().all(|input| dequantized(input)) {
-            Reason::RegionsNotCompiled
+            Reason::NoKernel
         } else if weights.iter().any(|input| dequantized(input)) {
             Reason::WeightsOnly
         } else {

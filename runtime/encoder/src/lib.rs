@@ -26,7 +26,7 @@
 //! # Ok::<(), ocellus_encoder::EncoderError>(())
 //! ```
 //!
-//! Limits: ONNX files, operator sets 9 to 18; one input per plan; a quantized model runs in f32.
+//! Limits: ONNX files, operator sets 9 to 18; one input per plan.
 
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,7 @@ mod inspect;
 mod limits;
 mod plan;
 mod quant;
+mod region;
 mod scan;
 mod share;
 

@@ -1,6 +1,7 @@
 //! A model made ready for one shape: fed, run, read.
 //!
-//! A plan is immutable; threads may run it at the same time. Each run allocates what it needs and frees it again.
+//! A plan is immutable; threads may run it at the same time. What the engine runs allocates what it needs and frees it
+//! again at each run; INT8 regions keep their working memory.
 //!
 //! Limits: one input, outputs in f32, one thread. Sizes that a plan leaves open are checked at each run.
 
@@ -8,13 +9,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::{
-    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact,
-    TypedSimplePlan, tvec,
+    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact, TypedModel,
+    TypedSimplePlan, bail, tvec,
 };
 use tract_onnx::tract_hir::internal::{Tensor as EngineTensor, ToDim};
 
 use crate::error::Stage;
 use crate::guard;
+use crate::region::Program;
 use crate::share::Packed;
 use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Limits, Port, Step};
 
@@ -29,11 +31,19 @@ pub struct Plan {
     open_sizes: Vec<(String, TDim)>,
 }
 
-/// What the engine made of a graph.
+/// What was made of a graph.
 pub(crate) struct Compiled {
-    pub(crate) runnable: Arc<TypedSimplePlan>,
+    pub(crate) run: Run,
     pub(crate) packed: Packed,
     pub(crate) steps: Vec<Step>,
+}
+
+/// What computes the outputs.
+pub(crate) enum Run {
+    /// The engine, with INT8 regions among its operators.
+    Engine(Arc<TypedSimplePlan>),
+    /// One INT8 region; each output of the plan is the program's of that index.
+    Region(Arc<Program>, Vec<usize>),
 }
 
 /// What a plan is fed.
@@ -61,30 +71,10 @@ impl Plan {
         outputs: &[&str],
         compiled: Compiled,
     ) -> Result<Plan, Fault> {
-        let graph = compiled.runnable.model();
-        for (name, outlet) in outputs.iter().zip(&graph.outputs) {
-            let element = graph.node(outlet.node).outputs[outlet.slot].fact.datum_type;
-            if element != DatumType::F32 {
-                return Err(Fault::ElementType {
-                    what: "output",
-                    name: (*name).to_owned(),
-                    expected: "f32",
-                    // The engine keeps sizes in a type of its own, which ONNX calls i64.
-                    got: match element {
-                        DatumType::TDim => "i64".to_owned(),
-                        element => format!("{element:?}").to_lowercase(),
-                    },
-                });
-            }
-        }
-        let mut open_sizes: Vec<(String, TDim)> = Vec::new();
-        for node in graph.nodes() {
-            for output in &node.outputs {
-                let bytes = output.fact.mem_size();
-                if bytes.to_i64().is_err() && open_sizes.iter().all(|(_, known)| *known != bytes) {
-                    open_sizes.push((node.name.clone(), bytes));
-                }
-            }
+        let mut open_sizes = Vec::new();
+        if let Run::Engine(runnable) = &compiled.run {
+            check_outputs(runnable.model(), outputs)?;
+            open_sizes = sizes_left_open(runnable.model());
         }
         Ok(Plan {
             model: model.name().to_owned(),
@@ -130,10 +120,16 @@ impl Plan {
     fn try_run(&self, input: Input<'_>) -> Result<Vec<Tensor>, Fault> {
         let shape = self.feed.shape(input)?;
         self.check_open_sizes(&shape)?;
-        guard::engine(Stage::Run, || {
-            let fed = self.feed.tensor(input, &shape)?;
-            let computed = self.compiled.runnable.run(tvec![fed.into_tvalue()])?;
-            computed.iter().map(read).collect()
+        guard::engine(Stage::Run, || match (&self.compiled.run, input) {
+            (Run::Region(program, outputs), Input::F32(reals)) => {
+                Ok(run_region(program, outputs, reals))
+            }
+            (Run::Region(..), Input::I64(..)) => bail!("a region is fed integers"),
+            (Run::Engine(runnable), _) => {
+                let fed = self.feed.tensor(input, &shape)?;
+                let computed = runnable.run(tvec![fed.into_tvalue()])?;
+                computed.iter().map(read).collect()
+            }
         })
     }
 
@@ -168,6 +164,57 @@ impl fmt::Debug for Plan {
             .field("packed", &self.compiled.packed.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Runs `program`; the plan's outputs are the program's of the indices `outputs`.
+fn run_region(program: &Program, outputs: &[usize], input: &[f32]) -> Vec<Tensor> {
+    let mut reals = program.run_on_reals(input);
+    let mut tensors: Vec<Tensor> = Vec::with_capacity(outputs.len());
+    for (at, &output) in outputs.iter().enumerate() {
+        // The last one that asks for it takes it.
+        let data = match outputs[at + 1..].contains(&output) {
+            true => reals[output].clone(),
+            false => std::mem::take(&mut reals[output]),
+        };
+        tensors.push(Tensor {
+            shape: program.outputs()[output].shape.clone(),
+            data,
+        });
+    }
+    tensors
+}
+
+fn check_outputs(graph: &TypedModel, outputs: &[&str]) -> Result<(), Fault> {
+    for (name, outlet) in outputs.iter().zip(&graph.outputs) {
+        let element = graph.node(outlet.node).outputs[outlet.slot].fact.datum_type;
+        if element != DatumType::F32 {
+            return Err(Fault::ElementType {
+                what: "output",
+                name: (*name).to_owned(),
+                expected: "f32",
+                // The engine keeps sizes in a type of its own, which ONNX calls i64.
+                got: match element {
+                    DatumType::TDim => "i64".to_owned(),
+                    element => format!("{element:?}").to_lowercase(),
+                },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The nodes whose sizes are not known, one for each size in bytes.
+fn sizes_left_open(graph: &TypedModel) -> Vec<(String, TDim)> {
+    let mut open_sizes: Vec<(String, TDim)> = Vec::new();
+    for node in graph.nodes() {
+        for output in &node.outputs {
+            let bytes = output.fact.mem_size();
+            if bytes.to_i64().is_err() && open_sizes.iter().all(|(_, known)| *known != bytes) {
+                open_sizes.push((node.name.clone(), bytes));
+            }
+        }
+    }
+    open_sizes
 }
 
 fn read(value: &TValue) -> TractResult<Tensor> {

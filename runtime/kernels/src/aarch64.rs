@@ -40,3 +40,21 @@ pub fn sdot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     }
     sum
 }
+
+/// `sum` with the products of each four neighbouring bytes of `a` and the four bytes of lane `LANE` of `b` added.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+pub fn sdot_lane<const LANE: i32>(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: the function's target feature says that the CPU has SDOT; the instruction touches these registers only.
+    unsafe {
+        asm!(
+            "sdot {sum:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]",
+            sum = inout(vreg) sum,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
+}

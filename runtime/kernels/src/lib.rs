@@ -4,8 +4,8 @@
 //! worth it. A twin's file is named for its data type, operation, tile and instruction set. The operation's folder
 //! holds them all and one safe function that dispatches over [`Isa`], the proof of what the CPU can do.
 //!
-//! Limits: no threads, no detection, and no allocation but the text of an error. `ocellus-sys` detects; the caller
-//! owns every buffer. Shapes that contradict each other are a mistake of the calling code, not input: they panic.
+//! Limits: no threads, no detection, and no allocation but packed weights, at load, and the text of an error.
+//! `ocellus-sys` detects; the caller owns every buffer of a run. Shapes that contradict each other are a mistake of the calling code, not input: they panic.
 
 #![cfg_attr(not(test), no_std)]
 
@@ -16,11 +16,33 @@ mod aarch64;
 #[cfg(test)]
 mod harness;
 mod isa;
+mod qs8_add;
+mod qs8_cast;
+mod qs8_conv;
+mod qs8_dwconv;
+mod qs8_gavgpool;
+mod qs8_gemm;
 mod qs8_gemv;
 mod quantize;
+#[cfg(target_arch = "aarch64")]
+mod reals_neon;
+mod requantize;
+#[cfg(target_arch = "aarch64")]
+mod requantize_neon;
+mod window;
 
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
+pub use qs8_add::{AddScales, qs8_add};
+pub use qs8_cast::{
+    Affine, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
+};
+pub use qs8_conv::PackedConv;
+pub use qs8_dwconv::PackedDepthwise;
+pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
+pub use qs8_gemm::PackedGemm;
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use quantize::quantize_symmetric;
+pub use requantize::{Epilogue, PackError};
+pub use window::Window;

@@ -6,7 +6,7 @@
 
 /// 1.5 x 2^23. A float of magnitude up to 2^22 that is added to it leaves its fraction behind, rounded half to even
 /// by the addition itself; `f32::round_ties_even` is not in `core`.
-const ROUNDER: f32 = 12_582_912.0;
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// Quantizes `x` to `out`, so that `x[i]` is about `scale * out[i]`, and gives the scale.
 ///

@@ -43,6 +43,10 @@ impl Dequantize {
         Ok(Dequantize { scale })
     }
 
+    pub(crate) fn scale(&self) -> &Scale {
+        &self.scale
+    }
+
     /// The reals that `x` stands for.
     pub(super) fn apply(&self, x: &Tensor) -> TractResult<Tensor> {
         match x.datum_type() {

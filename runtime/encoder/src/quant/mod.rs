@@ -9,7 +9,7 @@
 //! - ONNX's arithmetic: `x / scale`, where the engine multiplies by a rounded reciprocal and, for large `x`, overflows.
 //! - Scales per channel are one pass, where the engine makes seven.
 //! - [`Dequantize`] cannot be evaluated outside a plan. So the engine keeps integer weights as they are, and the
-//!   INT8 regions will find them; [`fold`] turns what is left over into f32.
+//!   INT8 regions find them; [`fold`] turns what is left over into f32.
 //!
 //! Limits: u8 and i8, and i32 to dequantize; scales and zero points are constants; no blocks.
 
@@ -25,7 +25,7 @@ use tract_onnx::tract_hir::internal::*;
 pub(crate) use self::dequantize::Dequantize;
 pub(crate) use self::fold::fold;
 pub(crate) use self::quantize::Quantize;
-use self::scale::Scale;
+pub(crate) use self::scale::Scale;
 use crate::Fault;
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;

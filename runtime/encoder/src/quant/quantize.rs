@@ -30,6 +30,10 @@ impl Quantize {
         Ok(Quantize { scale, target })
     }
 
+    pub(crate) fn scale(&self) -> &Scale {
+        &self.scale
+    }
+
     /// The integers nearest to `x`.
     pub(super) fn apply(&self, x: &Tensor) -> TractResult<Tensor> {
         match self.target {

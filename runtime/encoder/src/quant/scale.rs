@@ -86,7 +86,17 @@ impl Scale {
         Ok(Scale { pairs, axis })
     }
 
-    pub(super) fn zero_points(&self) -> impl Iterator<Item = i32> + '_ {
+    /// One scale and zero point, or one for each index of [`axis`](Self::axis).
+    pub(crate) fn pairs(&self) -> &[(f32, i32)] {
+        &self.pairs
+    }
+
+    /// The axis of the channels; means nothing for a single pair.
+    pub(crate) fn axis(&self) -> usize {
+        self.axis
+    }
+
+    pub(crate) fn zero_points(&self) -> impl Iterator<Item = i32> + '_ {
         self.pairs.iter().map(|pair| pair.1)
     }
 

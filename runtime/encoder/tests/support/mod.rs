@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod quantized;
+
 /// A protobuf message in the making.
 #[derive(Clone, Default)]
 pub struct Message(pub Vec<u8>);

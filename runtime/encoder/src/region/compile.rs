@@ -1,0 +1,266 @@
+//! From members to a program: the order of the steps, the life and place of every buffer, the sizes of the arena.
+//!
+//! A tensor from outside enters right before its first reader, and what is needed outside leaves right after it was
+//! computed: nothing is alive longer than it must be.
+//!
+//! Limits: members run in the graph's order, which is not chosen for a small arena.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use ocellus_kernels::Isa;
+use tract_onnx::tract_hir::internal::*;
+
+use super::arena::{Life, lay_out};
+use super::find::{Member, Nchw, Work};
+use super::group::Group;
+use super::pack::Kernel;
+use super::planes::Images;
+use super::program::{Program, Sizes, Step};
+use crate::{Limits, guard};
+
+/// A step before its buffers have places.
+enum Draft {
+    /// The region's input of that index.
+    Enter(usize),
+    /// The member of that index.
+    Run(usize),
+    /// The region's output of that index.
+    Leave(usize),
+}
+
+/// The program of `region`, whose members are among `members`.
+pub(super) fn compile(
+    model: &TypedModel,
+    isa: Isa,
+    members: &[Member],
+    region: &Group,
+    limits: &Limits,
+) -> TractResult<Program> {
+    let sources = |member: &Member| -> TVec<OutletId> {
+        member
+            .inputs
+            .iter()
+            .map(|inlet| model.node(inlet.node).inputs[inlet.slot])
+            .collect()
+    };
+    let mut buffers = Buffers::default();
+    let mut drafts = Vec::new();
+    for &at in &region.members {
+        let member = &members[at];
+        for (input, source) in region.inputs.iter().enumerate() {
+            let reads = member.work.computes() && sources(member).contains(&source.outlet);
+            if reads && !buffers.at.contains_key(&source.outlet) {
+                let shape: Nchw = source.border.shape[..]
+                    .try_into()
+                    .context("bytes of four axes")?;
+                buffers.write(source.outlet, shape, drafts.len())?;
+                drafts.push(Draft::Enter(input));
+            }
+        }
+        if member.work.computes() {
+            sources(member)
+                .iter()
+                .for_each(|source| buffers.read(source, drafts.len()));
+        }
+        match member.work {
+            // Straight from the arena to the output.
+            Work::PoolToReal { .. } => {}
+            _ => {
+                buffers.write(member.output, member.shape, drafts.len())?;
+                drafts.push(Draft::Run(at));
+            }
+        }
+        for (output, _) in region
+            .outputs
+            .iter()
+            .enumerate()
+            .filter(|(_, exit)| exit.member == at)
+        {
+            let read = match member.work {
+                Work::PoolToReal { .. } => sources(member)[0],
+                _ => member.output,
+            };
+            buffers.read(&read, drafts.len());
+            drafts.push(Draft::Leave(output));
+        }
+    }
+
+    let too_large = || guard::check_bytes("INT8 region", i64::MAX, limits);
+    let Some((places, bytes)) = lay_out(&buffers.lives) else {
+        too_large()?;
+        bail!("the arena of a region has no size");
+    };
+    let place = |outlet: &OutletId| -> Range<usize> { places[buffers.at[outlet]].clone() };
+    let mut sizes = Sizes {
+        bytes,
+        scratch: 0,
+        sums: 0,
+    };
+    let mut steps = Vec::new();
+    for draft in drafts {
+        steps.push(match draft {
+            Draft::Enter(input) => {
+                let source = &region.inputs[input];
+                let shape: Nchw = source.border.shape[..]
+                    .try_into()
+                    .context("bytes of four axes")?;
+                Step::Enter {
+                    input,
+                    dims: images(shape),
+                    to: place(&source.outlet),
+                }
+            }
+            Draft::Run(at) => {
+                let member = &members[at];
+                let from = sources(member);
+                let input = |outlet: OutletId| {
+                    region
+                        .inputs
+                        .iter()
+                        .position(|source| source.outlet == outlet)
+                };
+                let shape = shape_of(model, from[0])?;
+                let to = place(&member.output);
+                match &member.work {
+                    Work::Quantize(affine) => Step::Quantize {
+                        input: input(from[0]).context("an entry reads an input")?,
+                        affine: *affine,
+                        dims: images(member.shape),
+                        to,
+                    },
+                    Work::Conv(packed) => {
+                        let size = [shape[2], shape[3]];
+                        let scratch = match &packed.kernel {
+                            Kernel::Pointwise(_) => 0,
+                            Kernel::Dense(conv) => conv.scratch_len(size),
+                            Kernel::Depthwise(conv) => conv.scratch_len(size),
+                        };
+                        sizes.scratch = sizes.scratch.max(scratch);
+                        Step::Conv {
+                            packed: packed.clone(),
+                            images: shape[0],
+                            size,
+                            rows: member.shape[2],
+                            from: place(&from[0]),
+                            to,
+                        }
+                    }
+                    Work::Add(scales) => Step::Add {
+                        scales: *scales,
+                        a: place(&from[0]),
+                        b: place(&from[1]),
+                        to,
+                    },
+                    Work::Pool {
+                        zero_point,
+                        multiplier,
+                        out_zero_point,
+                    } => {
+                        sizes.sums = sizes.sums.max(shape[1]);
+                        Step::Pool {
+                            zero_point: *zero_point,
+                            multiplier: *multiplier,
+                            out_zero_point: *out_zero_point,
+                            dims: images(shape),
+                            from: place(&from[0]),
+                            to,
+                        }
+                    }
+                    Work::PoolToReal { .. } => bail!("a pool to f32 is an exit"),
+                }
+            }
+            Draft::Leave(output) => {
+                let exit = &region.outputs[output];
+                let member = &members[exit.member];
+                match (&member.work, exit.affine) {
+                    (
+                        Work::PoolToReal {
+                            zero_point,
+                            multiplier,
+                        },
+                        _,
+                    ) => {
+                        let from = sources(member)[0];
+                        let shape = shape_of(model, from)?;
+                        sizes.sums = sizes.sums.max(shape[1]);
+                        Step::PoolToReal {
+                            zero_point: *zero_point,
+                            multiplier: *multiplier,
+                            dims: images(shape),
+                            from: place(&from),
+                            output,
+                        }
+                    }
+                    (_, Some(affine)) => Step::Dequantize {
+                        affine,
+                        dims: images(member.shape),
+                        from: place(&member.output),
+                        output,
+                    },
+                    (_, None) => Step::Leave {
+                        dims: images(member.shape),
+                        from: place(&member.output),
+                        output,
+                    },
+                }
+            }
+        });
+    }
+    let working = sizes
+        .bytes
+        .saturating_add(sizes.scratch)
+        .saturating_add(sizes.sums.saturating_mul(4));
+    guard::check_bytes(
+        "INT8 region",
+        i64::try_from(working).unwrap_or(i64::MAX),
+        limits,
+    )?;
+    let inputs = region
+        .inputs
+        .iter()
+        .map(|source| source.border.clone())
+        .collect();
+    let outputs = region
+        .outputs
+        .iter()
+        .map(|exit| exit.border.clone())
+        .collect();
+    Ok(Program::new(isa, steps, inputs, outputs, sizes))
+}
+
+/// The buffers of a program, by the tensors that they hold.
+#[derive(Default)]
+struct Buffers {
+    at: HashMap<OutletId, usize>,
+    lives: Vec<Life>,
+}
+
+impl Buffers {
+    fn write(&mut self, outlet: OutletId, shape: Nchw, step: usize) -> TractResult<()> {
+        let bytes = shape
+            .iter()
+            .try_fold(1usize, |product, &size| product.checked_mul(size));
+        self.at.insert(outlet, self.lives.len());
+        self.lives.push(Life {
+            bytes: bytes.context("a tensor of more bytes than can be counted")?,
+            first: step,
+            last: step,
+        });
+        Ok(())
+    }
+
+    fn read(&mut self, outlet: &OutletId, step: usize) {
+        if let Some(&at) = self.at.get(outlet) {
+            self.lives[at].last = step;
+        }
+    }
+}
+
+fn images([n, c, h, w]: Nchw) -> Images {
+    [n, h * w, c]
+}
+
+fn shape_of(model: &TypedModel, outlet: OutletId) -> TractResult<Nchw> {
+    super::find::nchw(model, outlet).context("a map of known size")
+}

@@ -1,0 +1,98 @@
+//! Reads constants of a typed graph: what a value is made of, through the glue that the engine puts before it.
+//!
+//! Limits: the glue is conversions that change nothing and axes of size one that come and go.
+
+use tract_core::ops::cast::Cast;
+use tract_onnx::tract_hir::internal::*;
+
+use crate::quant::{Dequantize, Scale};
+
+/// A constant as the model gives it.
+pub(super) enum Constant<'m> {
+    /// Reals.
+    F32(Vec<f32>),
+    /// Integers, and what they mean.
+    Quantized(Arc<Tensor>, &'m Scale),
+}
+
+/// The constant at `outlet`, if it is one.
+pub(super) fn constant(model: &TypedModel, mut outlet: OutletId) -> Option<Constant<'_>> {
+    loop {
+        let fact = model.outlet_fact(outlet).ok()?;
+        if let Some(tensor) = &fact.konst {
+            return Some(Constant::F32(reals(tensor)?));
+        }
+        let node = model.node(outlet.node);
+        let &[input] = &node.inputs[..] else {
+            return None;
+        };
+        if let Some(dequantize) = node.op_as::<Dequantize>() {
+            let integers = model.outlet_fact(input).ok()?.konst.clone()?;
+            return Some(Constant::Quantized(integers, dequantize.scale()));
+        }
+        let glue = match (node.op_as::<Cast>(), node.op_as::<AxisOp>()) {
+            (Some(cast), _) => {
+                cast.to == DatumType::F32
+                    && model.outlet_fact(input).ok()?.datum_type == DatumType::F32
+            }
+            (_, Some(AxisOp::Add(_) | AxisOp::Rm(_))) => true,
+            _ => false,
+        };
+        if !glue {
+            return None;
+        }
+        outlet = input;
+    }
+}
+
+/// The one real number that every element at `outlet` is.
+pub(super) fn uniform(model: &TypedModel, outlet: OutletId) -> Option<f32> {
+    let tensor = model.outlet_fact(outlet).ok()?.konst.clone()?;
+    let reals = reals(&tensor)?;
+    let (first, others) = reals.split_first()?;
+    others.iter().all(|other| other == first).then_some(*first)
+}
+
+fn reals(tensor: &Tensor) -> Option<Vec<f32>> {
+    if tensor.datum_type() != DatumType::F32 {
+        return None;
+    }
+    Some(
+        tensor
+            .try_as_plain_ram()
+            .ok()?
+            .as_slice::<f32>()
+            .ok()?
+            .to_vec(),
+    )
+}
+
+/// The elements of 8-bit weights with zero point `zero_point`, as signed bytes whose zero point is 0.
+pub(super) fn weights(tensor: &Tensor, zero_points: impl Iterator<Item = i32>) -> Option<Vec<i8>> {
+    let plain = tensor.try_as_plain_ram().ok()?;
+    let mut zero_points = zero_points;
+    match tensor.datum_type() {
+        DatumType::I8 if zero_points.all(|zero_point| zero_point == 0) => {
+            Some(plain.as_slice::<i8>().ok()?.to_vec())
+        }
+        DatumType::U8 if zero_points.all(|zero_point| zero_point == 128) => Some(
+            plain
+                .as_slice::<u8>()
+                .ok()?
+                .iter()
+                .map(|&weight| shifted(weight))
+                .collect(),
+        ),
+        _ => None,
+    }
+}
+
+/// u8 to i8, less 128.
+pub(super) fn shifted(byte: u8) -> i8 {
+    (byte ^ 0x80) as i8
+}
+
+/// i8 to u8, plus 128.
+pub(super) fn unshifted(byte: i8) -> u8 {
+    byte as u8 ^ 0x80
+}

@@ -1,0 +1,382 @@
+//! Looks for operators that can run in INT8, and says of the others why they cannot.
+//!
+//! A member is found from its end: a Quantize, the clamps before it, and before those a convolution, an addition or a
+//! pool whose inputs are dequantized integers. A Quantize behind anything else is a member too: it takes f32 in.
+//!
+//! Limits: see the module above.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ocellus_kernels::{AddScales, Affine, Isa, MAX_POOL_PIXELS};
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::cnn::Conv;
+use tract_core::ops::math::{Add, Div};
+use tract_core::ops::nn::{Reduce, Reducer};
+use tract_onnx::tract_hir::internal::*;
+
+use super::chain::{Chain, chain, read_once};
+use super::constant::{shifted, uniform};
+use super::pack::{self, Packed, Store};
+use crate::Reason;
+use crate::quant::{Dequantize, Quantize, Scale};
+
+/// `[n, c, h, w]`, each at least 1.
+pub(super) type Nchw = [usize; 4];
+
+/// What was found in a graph.
+pub(super) struct Found {
+    /// In an order in which they can run.
+    pub(super) members: Vec<Member>,
+    /// Why others are none, by their names in the file.
+    pub(super) left: HashMap<String, Reason>,
+}
+
+/// An operator that a region can run.
+pub(super) struct Member {
+    pub(super) work: Work,
+    /// Where it reads: the input of the Dequantize or Quantize before it.
+    pub(super) inputs: TVec<InletId>,
+    /// What it computes.
+    pub(super) output: OutletId,
+    /// The shape of that.
+    pub(super) shape: Nchw,
+    /// The nodes that it replaces.
+    pub(super) covered: Vec<usize>,
+    /// Their names in the file.
+    pub(super) names: Vec<String>,
+}
+
+/// What a member does.
+pub(super) enum Work {
+    /// f32 to bytes.
+    Quantize(Affine),
+    /// A convolution with its clamps.
+    Conv(Arc<Packed>),
+    /// A sum with its clamps.
+    Add(AddScales),
+    /// A mean over each channel's map, to bytes.
+    Pool {
+        zero_point: i8,
+        multiplier: f32,
+        out_zero_point: i8,
+    },
+    /// The same, to f32.
+    PoolToReal { zero_point: i8, multiplier: f32 },
+}
+
+impl Work {
+    /// Whether there is something to gain.
+    pub(super) fn computes(&self) -> bool {
+        !matches!(self, Work::Quantize(_))
+    }
+}
+
+/// Finds every member of `model`.
+pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<Found> {
+    let mut finder = Finder {
+        model,
+        isa,
+        store,
+        covered: HashSet::new(),
+        left: HashMap::new(),
+    };
+    let order = model.eval_order()?;
+    let mut members = Vec::new();
+    for &id in &order {
+        if let Some(member) = finder.ending_in(id) {
+            finder.covered.extend(&member.covered);
+            members.push(member);
+        }
+    }
+    for &id in &order {
+        if finder.covered.contains(&id) {
+            continue;
+        }
+        if let Some(member) = finder.pool_to_real(id) {
+            members.push(member);
+        } else if finder.is_fed_integers(id) {
+            let node = model.node(id);
+            let reason = match node.outputs[0].fact.shape.as_concrete() {
+                None => Reason::OpenShape,
+                Some(shape) if shape.len() != 4 => Reason::Attribute,
+                Some(_) => Reason::OutputNotQuantized,
+            };
+            finder.left.entry(node.name.clone()).or_insert(reason);
+        }
+    }
+    let position: HashMap<usize, usize> =
+        order.iter().enumerate().map(|(at, &id)| (id, at)).collect();
+    members.sort_by_key(|member| position.get(&member.output.node).copied());
+    Ok(Found {
+        members,
+        left: finder.left,
+    })
+}
+
+struct Finder<'m> {
+    model: &'m TypedModel,
+    isa: Isa,
+    store: &'m Store,
+    covered: HashSet<usize>,
+    left: HashMap<String, Reason>,
+}
+
+impl Finder<'_> {
+    /// The member whose Quantize the node `id` is.
+    fn ending_in(&mut self, id: usize) -> Option<Member> {
+        let model = self.model;
+        let node = model.node(id);
+        let quantize = node.op_as::<Quantize>()?;
+        let output = OutletId::new(id, 0);
+        let out = affine(quantize.scale(), node.outputs[0].fact.datum_type)?;
+        let shape = nchw(model, output)?;
+        if let Some(chain) = chain(model, id, out)
+            && let Some((work, inputs, more)) = self.work(&chain, out, shape)
+        {
+            let (covered, names) = more;
+            let mut member = Member {
+                work,
+                inputs,
+                output,
+                shape,
+                covered,
+                names,
+            };
+            member.covered.extend(chain.nodes);
+            member.covered.push(id);
+            member.names.extend(chain.names);
+            member.names.push(node.name.clone());
+            return Some(member);
+        }
+        if model.outlet_fact(node.inputs[0]).ok()?.konst.is_some() {
+            return None;
+        }
+        Some(Member {
+            work: Work::Quantize(out),
+            inputs: tvec![InletId::new(id, 0)],
+            output,
+            shape,
+            covered: vec![id],
+            names: vec![node.name.clone()],
+        })
+    }
+
+    /// What computes the values at the head of `chain`.
+    fn work(&mut self, chain: &Chain, out: Affine, shape: Nchw) -> Option<Computed> {
+        let node = self.model.node(chain.head.node);
+        if let Some(conv) = node.op_as::<Conv>() {
+            return match self.conv(node, conv, chain, out, shape) {
+                Ok(computed) => computed,
+                Err(reason) => {
+                    self.left.insert(node.name.clone(), reason);
+                    None
+                }
+            };
+        }
+        if let Some(computed) = self.add(node, chain, out, shape) {
+            return Some(computed);
+        }
+        if !chain.nodes.is_empty() {
+            return None;
+        }
+        let pool = self.pool(chain.head.node)?;
+        let multiplier = pool.from.scale / (out.scale * pool.pixels as f32);
+        let work = Work::Pool {
+            zero_point: pool.from.zero_point,
+            multiplier,
+            out_zero_point: out.zero_point,
+        };
+        multiplier
+            .is_normal()
+            .then(|| (work, tvec![pool.input], (pool.nodes, vec![pool.name])))
+    }
+
+    fn conv(
+        &self,
+        node: &TypedNode,
+        conv: &Conv,
+        chain: &Chain,
+        out: Affine,
+        shape: Nchw,
+    ) -> Result<Option<Computed>, Reason> {
+        let &[x, weights, bias] = &node.inputs[..] else {
+            return Ok(None);
+        };
+        if !self.is_dequantize(x) {
+            return Ok(None);
+        }
+        let (input, from) = self.integers(x).ok_or(Reason::ActivationScale)?;
+        let source = nchw(self.model, x).ok_or(Reason::OpenShape)?;
+        let epilogue = pack::Requantization {
+            from,
+            out,
+            bounds: chain.bounds,
+        };
+        let packed = pack::conv(
+            self.model,
+            conv,
+            [weights, bias],
+            [source, shape],
+            epilogue,
+            self.isa,
+            self.store,
+        )?;
+        Ok(Some((
+            Work::Conv(packed),
+            tvec![input],
+            (vec![node.id], vec![node.name.clone()]),
+        )))
+    }
+
+    fn add(&self, node: &TypedNode, chain: &Chain, out: Affine, shape: Nchw) -> Option<Computed> {
+        let op = node.op_as::<TypedBinOp>()?;
+        let &[a, b] = &node.inputs[..] else {
+            return None;
+        };
+        let same = nchw(self.model, a)? == shape && nchw(self.model, b)? == shape;
+        if !op.0.is::<Add>() || !same {
+            return None;
+        }
+        let ((a, from_a), (b, from_b)) = (self.integers(a)?, self.integers(b)?);
+        let scales = AddScales {
+            a_zero_point: from_a.zero_point,
+            a_scale: from_a.scale,
+            b_zero_point: from_b.zero_point,
+            b_scale: from_b.scale,
+            out_zero_point: out.zero_point,
+            out_scale: out.scale,
+            min: chain.bounds.0,
+            max: chain.bounds.1,
+        };
+        Some((
+            Work::Add(scales),
+            tvec![a, b],
+            (vec![node.id], vec![node.name.clone()]),
+        ))
+    }
+
+    fn pool_to_real(&self, id: usize) -> Option<Member> {
+        let output = OutletId::new(id, 0);
+        let pool = self.pool(id)?;
+        let multiplier = pool.from.scale / pool.pixels as f32;
+        if !multiplier.is_normal() {
+            return None;
+        }
+        Some(Member {
+            work: Work::PoolToReal {
+                zero_point: pool.from.zero_point,
+                multiplier,
+            },
+            inputs: tvec![pool.input],
+            output,
+            shape: nchw(self.model, output)?,
+            covered: pool.nodes,
+            names: vec![pool.name],
+        })
+    }
+
+    /// The pool whose division the node `id` is: a sum over the map, divided by the number of its pixels.
+    fn pool(&self, id: usize) -> Option<Pool> {
+        let division = self.model.node(id);
+        let &[sums, divisor] = &division.inputs[..] else {
+            return None;
+        };
+        let sum = self.model.node(sums.node);
+        let reduce = sum.op_as::<Reduce>()?;
+        let x = *sum.inputs.first()?;
+        let [_, _, h, w] = nchw(self.model, x)?;
+        let pixels = h
+            .checked_mul(w)
+            .filter(|&pixels| pixels <= MAX_POOL_PIXELS)?;
+        let is_pool = division.op_as::<TypedBinOp>()?.0.is::<Div>()
+            && reduce.reducer == Reducer::Sum
+            && reduce.axes[..] == [2, 3]
+            && read_once(self.model, sums)
+            && uniform(self.model, divisor)? == pixels as f32;
+        let (input, from) = self.integers(x)?;
+        is_pool.then(|| Pool {
+            input,
+            from,
+            pixels,
+            nodes: vec![sum.id, id],
+            name: onnx_name(&sum.name, &[".sum"]),
+        })
+    }
+
+    /// Where the integers behind `outlet` are read, and what they mean, if it is their Dequantize.
+    fn integers(&self, outlet: OutletId) -> Option<(InletId, Affine)> {
+        let node = self.model.node(outlet.node);
+        let dequantize = node.op_as::<Dequantize>()?;
+        let fact = self.model.outlet_fact(node.inputs[0]).ok()?;
+        if fact.konst.is_some() {
+            return None;
+        }
+        Some((
+            InletId::new(node.id, 0),
+            affine(dequantize.scale(), fact.datum_type)?,
+        ))
+    }
+
+    fn is_dequantize(&self, outlet: OutletId) -> bool {
+        self.model.node(outlet.node).op_is::<Dequantize>()
+    }
+
+    /// Whether the node `id` is of a kind that has a kernel, and all that it is fed are integers.
+    fn is_fed_integers(&self, id: usize) -> bool {
+        let node = self.model.node(id);
+        let add = node
+            .op_as::<TypedBinOp>()
+            .is_some_and(|op| op.0.is::<Add>());
+        match node.op_is::<Conv>() {
+            true => node
+                .inputs
+                .first()
+                .is_some_and(|&x| self.integers(x).is_some()),
+            false => add && node.inputs.iter().all(|&x| self.integers(x).is_some()),
+        }
+    }
+}
+
+/// Work, where it reads, and the nodes and names that it stands for.
+type Computed = (Work, TVec<InletId>, (Vec<usize>, Vec<String>));
+
+struct Pool {
+    input: InletId,
+    from: Affine,
+    pixels: usize,
+    nodes: Vec<usize>,
+    name: String,
+}
+
+/// What `scale` means for integers of type `datum_type`, shifted to signed bytes; nothing where there is a scale per
+/// channel.
+pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
+    let &[(scale, zero_point)] = scale.pairs() else {
+        return None;
+    };
+    let zero_point = match datum_type {
+        DatumType::U8 => shifted(u8::try_from(zero_point).ok()?),
+        DatumType::I8 => i8::try_from(zero_point).ok()?,
+        _ => return None,
+    };
+    Some(Affine { scale, zero_point })
+}
+
+/// The shape of `outlet`, if it is a batch of maps of known size.
+pub(super) fn nchw(model: &TypedModel, outlet: OutletId) -> Option<Nchw> {
+    let shape: Nchw = model
+        .outlet_fact(outlet)
+        .ok()?
+        .shape
+        .as_concrete()?
+        .try_into()
+        .ok()?;
+    shape.iter().all(|&size| size > 0).then_some(shape)
+}
+
+/// The name in the file of the node called `name`, which the engine made with one of `suffixes`.
+pub(super) fn onnx_name(name: &str, suffixes: &[&str]) -> String {
+    let stem = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+    stem.unwrap_or(name).to_owned()
+}

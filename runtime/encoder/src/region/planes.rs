@@ -1,0 +1,40 @@
+//! Bytes from planes to pixels and back, where a region takes or gives integers.
+//!
+//! Limits: plain loops; the doors that matter take and give f32, and those are kernels.
+
+/// `[images, pixels, channels]`
+pub(super) type Images = [usize; 3];
+
+/// Turns images of planes into images of pixels, byte by byte.
+pub(super) fn to_pixels<T: Copy>(
+    from: &[T],
+    [_, pixels, channels]: Images,
+    to: &mut [i8],
+    convert: impl Fn(T) -> i8,
+) {
+    let image = pixels * channels;
+    for (from, to) in from.chunks_exact(image).zip(to.chunks_exact_mut(image)) {
+        for (pixel, to) in to.chunks_exact_mut(channels).enumerate() {
+            for (channel, to) in to.iter_mut().enumerate() {
+                *to = convert(from[channel * pixels + pixel]);
+            }
+        }
+    }
+}
+
+/// Turns images of pixels into images of planes, byte by byte.
+pub(super) fn to_planes<T>(
+    from: &[i8],
+    [_, pixels, channels]: Images,
+    to: &mut [T],
+    convert: impl Fn(i8) -> T,
+) {
+    let image = pixels * channels;
+    for (from, to) in from.chunks_exact(image).zip(to.chunks_exact_mut(image)) {
+        for (channel, to) in to.chunks_exact_mut(pixels).enumerate() {
+            for (pixel, to) in to.iter_mut().enumerate() {
+                *to = convert(from[pixel * channels + channel]);
+            }
+        }
+    }
+}

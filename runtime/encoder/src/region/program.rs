@@ -1,0 +1,397 @@
+//! The program of a region: steps on bytes in one arena.
+//!
+//! Every step reads and writes places that were settled when the program was made, and its shapes were checked then. A
+//! run borrows an arena from a pool; the first is made with the program, more only while runs overlap in time. So a
+//! run in one thread allocates nothing.
+//!
+//! Limits: one thread; a batch is worked off image by image, step by step.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ocellus_kernels::{
+    AddScales, Affine, Isa, dequantize_planes, pool_to_f32, pool_to_s8, qs8_add, qs8_channel_sums,
+    quantize_planes,
+};
+
+use super::constant::{shifted, unshifted};
+use super::pack::{Kernel, Packed};
+use super::planes::{Images, to_pixels, to_planes};
+
+/// What is fed, in row-major NCHW.
+#[derive(Clone, Copy)]
+pub(crate) enum Fed<'a> {
+    F32(&'a [f32]),
+    U8(&'a [u8]),
+    I8(&'a [i8]),
+}
+
+/// What is computed, in row-major NCHW.
+pub(crate) enum Computed<'a> {
+    F32(&'a mut [f32]),
+    U8(&'a mut [u8]),
+    I8(&'a mut [i8]),
+}
+
+/// A tensor at the border of a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Border {
+    pub(crate) kind: Kind,
+    pub(crate) shape: Vec<usize>,
+}
+
+impl Border {
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// The type of a tensor at the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    F32,
+    U8,
+    I8,
+}
+
+/// The reals that a program computes, in vectors that the caller keeps.
+type Reals = Vec<Vec<f32>>;
+
+/// One operator on places of the arena.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// f32 to bytes, planes to pixels.
+    Quantize {
+        input: usize,
+        affine: Affine,
+        dims: Images,
+        to: Range<usize>,
+    },
+    /// Bytes to bytes, planes to pixels.
+    Enter {
+        input: usize,
+        dims: Images,
+        to: Range<usize>,
+    },
+    /// `size` is the height and width of the input, `rows` the height of the output.
+    Conv {
+        packed: Arc<Packed>,
+        images: usize,
+        size: [usize; 2],
+        rows: usize,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    Add {
+        scales: AddScales,
+        a: Range<usize>,
+        b: Range<usize>,
+        to: Range<usize>,
+    },
+    Pool {
+        zero_point: i8,
+        multiplier: f32,
+        out_zero_point: i8,
+        dims: Images,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    PoolToReal {
+        zero_point: i8,
+        multiplier: f32,
+        dims: Images,
+        from: Range<usize>,
+        output: usize,
+    },
+    /// Bytes to f32, pixels to planes.
+    Dequantize {
+        affine: Affine,
+        dims: Images,
+        from: Range<usize>,
+        output: usize,
+    },
+    /// Bytes to bytes, pixels to planes.
+    Leave {
+        dims: Images,
+        from: Range<usize>,
+        output: usize,
+    },
+}
+
+/// Working memory of one run.
+struct Arena {
+    bytes: Vec<i8>,
+    scratch: Vec<i8>,
+    sums: Vec<i32>,
+}
+
+/// The sizes of an [`Arena`], in elements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) bytes: usize,
+    pub(super) scratch: usize,
+    pub(super) sums: usize,
+}
+
+impl Sizes {
+    fn arena(self) -> Arena {
+        Arena {
+            bytes: vec![0; self.bytes],
+            scratch: vec![0; self.scratch],
+            sums: vec![0; self.sums],
+        }
+    }
+}
+
+/// A compiled region.
+pub(crate) struct Program {
+    isa: Isa,
+    steps: Vec<Step>,
+    inputs: Vec<Border>,
+    outputs: Vec<Border>,
+    sizes: Sizes,
+    idle: Mutex<Vec<Arena>>,
+}
+
+impl Program {
+    pub(super) fn new(
+        isa: Isa,
+        steps: Vec<Step>,
+        inputs: Vec<Border>,
+        outputs: Vec<Border>,
+        sizes: Sizes,
+    ) -> Program {
+        Program {
+            isa,
+            steps,
+            inputs,
+            outputs,
+            sizes,
+            idle: Mutex::new(vec![sizes.arena()]),
+        }
+    }
+
+    pub(crate) fn inputs(&self) -> &[Border] {
+        &self.inputs
+    }
+
+    pub(crate) fn outputs(&self) -> &[Border] {
+        &self.outputs
+    }
+
+    /// Whether everything at its border is f32.
+    pub(crate) fn takes_and_gives_reals(&self) -> bool {
+        self.inputs
+            .iter()
+            .chain(&self.outputs)
+            .all(|border| border.kind == Kind::F32)
+    }
+
+    /// Runs on one f32 input, to f32 outputs.
+    ///
+    /// # Panics
+    ///
+    /// If `input` has not the length of the program's one input, or something at the border is not f32.
+    pub(crate) fn run_on_reals(&self, input: &[f32]) -> Reals {
+        let mut reals: Reals = self
+            .outputs
+            .iter()
+            .map(|output| vec![0.0; output.len()])
+            .collect();
+        let mut outputs: Vec<Computed<'_>> =
+            reals.iter_mut().map(|reals| Computed::F32(reals)).collect();
+        self.run(&[Fed::F32(input)], &mut outputs);
+        reals
+    }
+
+    /// Runs.
+    ///
+    /// # Panics
+    ///
+    /// If what is passed differs from [`inputs`](Self::inputs) or [`outputs`](Self::outputs) in number, type or length.
+    pub(crate) fn run(&self, inputs: &[Fed<'_>], outputs: &mut [Computed<'_>]) {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut arena = idle.unwrap_or_else(|| self.sizes.arena());
+        for step in &self.steps {
+            self.step(step, &mut arena, inputs, outputs);
+        }
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(arena);
+    }
+
+    fn step(
+        &self,
+        step: &Step,
+        arena: &mut Arena,
+        inputs: &[Fed<'_>],
+        outputs: &mut [Computed<'_>],
+    ) {
+        let Arena {
+            bytes,
+            scratch,
+            sums,
+        } = arena;
+        let isa = self.isa;
+        match step {
+            Step::Quantize {
+                input,
+                affine,
+                dims: [_, pixels, channels],
+                to,
+            } => {
+                let Fed::F32(reals) = inputs[*input] else {
+                    panic!("input {input} is not f32");
+                };
+                let image = pixels * channels;
+                for (reals, to) in reals
+                    .chunks_exact(image)
+                    .zip(bytes[to.clone()].chunks_exact_mut(image))
+                {
+                    quantize_planes(isa, *affine, reals, *channels, to);
+                }
+            }
+            Step::Enter { input, dims, to } => match inputs[*input] {
+                Fed::U8(from) => to_pixels(from, *dims, &mut bytes[to.clone()], shifted),
+                Fed::I8(from) => to_pixels(from, *dims, &mut bytes[to.clone()], |byte| byte),
+                Fed::F32(_) => panic!("input {input} is not bytes"),
+            },
+            Step::Conv {
+                packed,
+                images,
+                size,
+                rows,
+                from,
+                to,
+            } => {
+                let (from, to) = from_to(bytes, from, to);
+                convolve(&packed.kernel, *images, *size, *rows, from, to, scratch);
+            }
+            Step::Add { scales, a, b, to } if a == b => {
+                let (a, to) = from_to(bytes, a, to);
+                qs8_add(isa, scales, a, a, to);
+            }
+            Step::Add { scales, a, b, to } => {
+                let apart = bytes.get_disjoint_mut([a.clone(), b.clone(), to.clone()]);
+                let [a, b, to] = apart.expect("buffers that are alive together lie apart");
+                qs8_add(isa, scales, a, b, to);
+            }
+            Step::Pool {
+                zero_point,
+                multiplier,
+                out_zero_point,
+                dims: [_, pixels, channels],
+                from,
+                to,
+            } => {
+                let sums = &mut sums[..*channels];
+                let (from, to) = from_to(bytes, from, to);
+                for (from, to) in from
+                    .chunks_exact(pixels * channels)
+                    .zip(to.chunks_exact_mut(*channels))
+                {
+                    qs8_channel_sums(isa, from, *zero_point, sums);
+                    pool_to_s8(sums, *multiplier, *out_zero_point, to);
+                }
+            }
+            Step::PoolToReal {
+                zero_point,
+                multiplier,
+                dims: [_, pixels, channels],
+                from,
+                output,
+            } => {
+                let sums = &mut sums[..*channels];
+                let to = reals(outputs, *output);
+                for (from, to) in bytes[from.clone()]
+                    .chunks_exact(pixels * channels)
+                    .zip(to.chunks_exact_mut(*channels))
+                {
+                    qs8_channel_sums(isa, from, *zero_point, sums);
+                    pool_to_f32(sums, *multiplier, to);
+                }
+            }
+            Step::Dequantize {
+                affine,
+                dims: [_, pixels, channels],
+                from,
+                output,
+            } => {
+                let image = pixels * channels;
+                let to = reals(outputs, *output);
+                for (from, to) in bytes[from.clone()]
+                    .chunks_exact(image)
+                    .zip(to.chunks_exact_mut(image))
+                {
+                    dequantize_planes(isa, *affine, from, *channels, to);
+                }
+            }
+            Step::Leave { dims, from, output } => match &mut outputs[*output] {
+                Computed::U8(to) => to_planes(&bytes[from.clone()], *dims, to, unshifted),
+                Computed::I8(to) => to_planes(&bytes[from.clone()], *dims, to, |byte| byte),
+                Computed::F32(_) => panic!("output {output} is not bytes"),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("isa", &self.isa)
+            .field("steps", &self.steps.len())
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .field("sizes", &self.sizes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn convolve(
+    kernel: &Kernel,
+    images: usize,
+    size: [usize; 2],
+    rows: usize,
+    from: &[i8],
+    to: &mut [i8],
+    scratch: &mut [i8],
+) {
+    let each = from
+        .chunks_exact(from.len() / images)
+        .zip(to.chunks_exact_mut(to.len() / images));
+    match kernel {
+        Kernel::Pointwise(gemm) => {
+            let [n, k] = gemm.shape();
+            gemm.run(from, k, from.len() / k, to, n);
+        }
+        Kernel::Dense(conv) => {
+            each.for_each(|(from, to)| conv.run(from, size, 0..rows, to, scratch))
+        }
+        Kernel::Depthwise(conv) => {
+            each.for_each(|(from, to)| conv.run(from, size, 0..rows, to, scratch))
+        }
+    }
+}
+
+fn from_to<'a>(
+    bytes: &'a mut [i8],
+    from: &Range<usize>,
+    to: &Range<usize>,
+) -> (&'a [i8], &'a mut [i8]) {
+    let apart = bytes.get_disjoint_mut([from.clone(), to.clone()]);
+    let [from, to] = apart.expect("buffers that are alive together lie apart");
+    (from, to)
+}
+
+fn reals<'a>(outputs: &'a mut [Computed<'_>], output: usize) -> &'a mut [f32] {
+    match &mut outputs[output] {
+        Computed::F32(reals) => reals,
+        _ => panic!("output {output} is not f32"),
+    }
+}

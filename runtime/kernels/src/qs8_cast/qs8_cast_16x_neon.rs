@@ -1,0 +1,150 @@
+//! Sixteen elements at a time, by the specification's operations; planes and pixels are turned on the way.
+//!
+//! A last block looks back and computes some elements twice, so nothing is read or written outside a slice.
+
+use super::{Affine, qs8_cast_scalar};
+use crate::isa::Neon;
+use crate::reals_neon::{Real, bytes16};
+use core::arch::aarch64::*;
+
+/// Elements of a block.
+const BLOCK: usize = 16;
+
+/// Starts of blocks that cover `len`, which is at least a block.
+fn starts(len: usize) -> impl Iterator<Item = usize> {
+    let last = len - BLOCK;
+    (0..last).step_by(BLOCK).chain([last])
+}
+
+/// See [`quantize`](super::quantize), which checked the lengths.
+pub fn quantize(_proof: Neon, affine: Affine, x: &[f32], out: &mut [i8]) {
+    if out.len() < BLOCK {
+        return qs8_cast_scalar::quantize(affine, x, out);
+    }
+    // SAFETY: the proof says that the CPU has neon.
+    unsafe { quantize_blocks(affine, x, out) }
+}
+
+#[target_feature(enable = "neon")]
+fn quantize_blocks(affine: Affine, x: &[f32], out: &mut [i8]) {
+    let quantizer = Quantizer::new(affine);
+    for start in starts(out.len()) {
+        let bytes = quantizer.bytes(&x[start..]);
+        // SAFETY: start is at most sixteen below the length.
+        unsafe { vst1q_s8(out.as_mut_ptr().add(start), bytes) }
+    }
+}
+
+/// See [`dequantize`](super::dequantize), which checked the lengths.
+pub fn dequantize(_proof: Neon, affine: Affine, x: &[i8], out: &mut [f32]) {
+    if out.len() < BLOCK {
+        return qs8_cast_scalar::dequantize(affine, x, out);
+    }
+    // SAFETY: the proof says that the CPU has neon.
+    unsafe { dequantize_blocks(affine, x, out) }
+}
+
+#[target_feature(enable = "neon")]
+fn dequantize_blocks(affine: Affine, x: &[i8], out: &mut [f32]) {
+    let real = Real::new(affine.scale, affine.zero_point);
+    for start in starts(out.len()) {
+        // SAFETY: start is at most sixteen below the length, which both slices have.
+        unsafe {
+            let reals = real.reals16(vld1q_s8(x.as_ptr().add(start)));
+            for (i, reals) in reals.into_iter().enumerate() {
+                vst1q_f32(out.as_mut_ptr().add(start + 4 * i), reals);
+            }
+        }
+    }
+}
+
+/// See [`quantize_planes`](super::quantize_planes), which checked the lengths. Three planes are woven; of other numbers
+/// only one is worth a kernel.
+pub fn quantize_planes(proof: Neon, affine: Affine, x: &[f32], channels: usize, out: &mut [i8]) {
+    let pixels = x.len() / channels;
+    if channels == 1 {
+        return quantize(proof, affine, x, out);
+    }
+    if channels != 3 || pixels < BLOCK {
+        return qs8_cast_scalar::quantize_planes(affine, x, channels, out);
+    }
+    let (red, rest) = x.split_at(pixels);
+    let (green, blue) = rest.split_at(pixels);
+    // SAFETY: the proof says that the CPU has neon.
+    unsafe { weave([red, green, blue], affine, out) }
+}
+
+#[target_feature(enable = "neon")]
+fn weave(planes: [&[f32]; 3], affine: Affine, out: &mut [i8]) {
+    let quantizer = Quantizer::new(affine);
+    for start in starts(planes[0].len()) {
+        let [red, green, blue] = planes.map(|plane| quantizer.bytes(&plane[start..]));
+        // SAFETY: start is at most sixteen pixels below the last, and a pixel has three bytes in `out`.
+        unsafe {
+            vst3q_s8(
+                out.as_mut_ptr().add(3 * start),
+                int8x16x3_t(red, green, blue),
+            )
+        }
+    }
+}
+
+/// See [`dequantize_planes`](super::dequantize_planes), which checked the lengths.
+pub fn dequantize_planes(_proof: Neon, affine: Affine, x: &[i8], channels: usize, out: &mut [f32]) {
+    if channels < BLOCK {
+        return qs8_cast_scalar::dequantize_planes(affine, x, channels, out);
+    }
+    // SAFETY: the proof says that the CPU has neon.
+    unsafe { part(affine, x, channels, out) }
+}
+
+#[target_feature(enable = "neon")]
+fn part(affine: Affine, x: &[i8], channels: usize, out: &mut [f32]) {
+    let real = Real::new(affine.scale, affine.zero_point);
+    let pixels = x.len() / channels;
+    for start in starts(channels) {
+        for p in 0..pixels {
+            // SAFETY: sixteen channels from `start` on are in the pixel, and each has a plane of `pixels` in `out`.
+            unsafe {
+                let reals = real.reals16(vld1q_s8(x.as_ptr().add(p * channels + start)));
+                let mut to = out.as_mut_ptr().add(start * pixels + p);
+                for reals in reals {
+                    vst1q_lane_f32::<0>(to, reals);
+                    vst1q_lane_f32::<1>(to.add(pixels), reals);
+                    vst1q_lane_f32::<2>(to.add(2 * pixels), reals);
+                    vst1q_lane_f32::<3>(to.add(3 * pixels), reals);
+                    to = to.wrapping_add(4 * pixels);
+                }
+            }
+        }
+    }
+}
+
+/// Scale and zero point in registers.
+#[derive(Clone, Copy)]
+struct Quantizer {
+    scale: float32x4_t,
+    zero_point: int16x8_t,
+}
+
+impl Quantizer {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn new(affine: Affine) -> Quantizer {
+        Quantizer {
+            scale: vdupq_n_f32(affine.scale),
+            zero_point: vdupq_n_s16(affine.zero_point.into()),
+        }
+    }
+
+    /// The bytes of the first sixteen elements of `x`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bytes(self, x: &[f32]) -> int8x16_t {
+        let x: &[f32; BLOCK] = x.first_chunk().expect("a block");
+        // SAFETY: the array's type says that sixteen elements can be read.
+        let x: [float32x4_t; 4] =
+            core::array::from_fn(|i| unsafe { vld1q_f32(x.as_ptr().add(4 * i)) });
+        bytes16(x.map(|x| vdivq_f32(x, self.scale)), self.zero_point)
+    }
+}

@@ -1,0 +1,374 @@
+//! Depthwise convolution over `[h, w, c]` bytes with the epilogue fused.
+//!
+//! Output rows are independent: threads share an image by taking ranges of rows, each with a scratch of its own.
+//!
+//! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
+
+#[cfg(target_arch = "aarch64")]
+mod dotprod_loops;
+#[cfg(target_arch = "aarch64")]
+mod neon_3x3;
+#[cfg(target_arch = "aarch64")]
+mod neon_5x5;
+#[cfg(target_arch = "aarch64")]
+mod neon_taps;
+#[cfg(target_arch = "aarch64")]
+mod qs8_dwconv_16c2x_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod qs8_dwconv_16c2x_neon;
+mod qs8_dwconv_scalar;
+#[cfg(target_arch = "aarch64")]
+mod quads;
+#[cfg(target_arch = "aarch64")]
+mod ring;
+
+use crate::requantize::{Epilogue, PackError, Requantize};
+use crate::{Isa, Window};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Weights `[kh, kw, c]` and their epilogue, packed for one instruction set.
+#[derive(Clone, Debug)]
+pub struct PackedDepthwise {
+    channels: usize,
+    window: Window,
+    input_zero_point: i8,
+    requantize: Requantize,
+    weights: Weights,
+}
+
+/// The packed bytes, with the proof that their kernel may run.
+#[derive(Clone, Debug)]
+enum Weights {
+    Scalar(Vec<i8>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(qs8_dwconv_16c2x_neon::Blocks),
+    #[cfg(target_arch = "aarch64")]
+    DotProd(qs8_dwconv_16c2x_dotprod::Blocks),
+}
+
+/// The input, `[h, w, c]`, and what surrounds it.
+#[derive(Clone, Copy)]
+struct Image<'a> {
+    elements: &'a [i8],
+    dims: [usize; 3],
+    zero_point: i8,
+}
+
+impl PackedDepthwise {
+    /// Packs `weights`, which is `[kh, kw, channels]`.
+    ///
+    /// # Errors
+    ///
+    /// If a sum may overflow, or a multiplier makes no sense.
+    ///
+    /// # Panics
+    ///
+    /// If the window is empty or has no stride, `weights` has not `kh * kw * channels` elements, or the epilogue is not
+    /// for `channels`.
+    pub fn new(
+        isa: Isa,
+        weights: &[i8],
+        channels: usize,
+        window: Window,
+        input_zero_point: i8,
+        epilogue: Epilogue,
+    ) -> Result<PackedDepthwise, PackError> {
+        window.check();
+        assert!(channels > 0, "qs8_dwconv: no channels");
+        assert!(
+            window.taps().checked_mul(channels) == Some(weights.len()),
+            "qs8_dwconv: {} weights are not {:?} of {channels} channels",
+            weights.len(),
+            window.kernel
+        );
+        let magnitude = |c: usize| {
+            weights[c..]
+                .iter()
+                .step_by(channels)
+                .map(|w| i64::from(w.unsigned_abs()))
+                .sum()
+        };
+        let requantize = Requantize::new(epilogue, channels, magnitude)?;
+        let weights = match isa {
+            Isa::Scalar => Weights::Scalar(weights.into()),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(proof) => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
+                proof,
+                weights,
+                window.taps(),
+                &requantize,
+            )),
+            #[cfg(target_arch = "aarch64")]
+            Isa::DotProd(proof) => {
+                match qs8_dwconv_16c2x_dotprod::Blocks::pack(proof, weights, &window, &requantize) {
+                    Some(blocks) => Weights::DotProd(blocks),
+                    // Other windows, and fewer channels than a register has.
+                    None => Weights::Neon(qs8_dwconv_16c2x_neon::Blocks::pack(
+                        proof.neon(),
+                        weights,
+                        window.taps(),
+                        &requantize,
+                    )),
+                }
+            }
+        };
+        Ok(PackedDepthwise {
+            channels,
+            window,
+            input_zero_point,
+            requantize,
+            weights,
+        })
+    }
+
+    /// The window that was given.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// The kernel's name, for reports.
+    pub fn name(&self) -> &'static str {
+        match &self.weights {
+            Weights::Scalar(_) => "qs8_dwconv_scalar",
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(_) => "qs8_dwconv_16c2x_neon",
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(_) => "qs8_dwconv_16c2x_dotprod",
+        }
+    }
+
+    /// The bytes that the packed weights and their tables take, for a report.
+    pub fn packed_bytes(&self) -> usize {
+        let weights = match &self.weights {
+            Weights::Scalar(weights) => weights.len(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(blocks) => blocks.bytes(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(blocks) => blocks.bytes(),
+        };
+        weights + 8 * self.channels
+    }
+
+    /// The elements of scratch that a run on an input of `[h, w]` needs, whatever its rows.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs none
+    pub fn scratch_len(&self, size: [usize; 2]) -> usize {
+        let out_width = self.window.output(size).map_or(1, |[_, w]| w);
+        match &self.weights {
+            Weights::Scalar(_) => 0,
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(_) => ring::Shape::new(&self.window, out_width, self.channels).len(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(blocks) => blocks.scratch_len(out_width),
+        }
+    }
+
+    /// Computes the output rows `rows` of an input of `size` `[h, w]`. `input` is `[h, w, channels]`, `out` is
+    /// `[rows.len(), output width, channels]`, `scratch` has [`scratch_len`](Self::scratch_len) elements or more, whose
+    /// contents do not matter.
+    ///
+    /// # Panics
+    ///
+    /// If the window does not fit the input, or a slice has not the length that its shape says.
+    pub fn run(
+        &self,
+        input: &[i8],
+        size: [usize; 2],
+        rows: Range<usize>,
+        out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        let c = self.channels;
+        self.window
+            .check_run(size, &rows, [input.len(), c], [out.len(), c]);
+        assert!(
+            scratch.len() >= self.scratch_len(size),
+            "qs8_dwconv: a scratch of {} is below {}",
+            scratch.len(),
+            self.scratch_len(size)
+        );
+        if out.is_empty() {
+            return;
+        }
+        let image = Image {
+            elements: input,
+            dims: [size[0], size[1], c],
+            zero_point: self.input_zero_point,
+        };
+        match &self.weights {
+            Weights::Scalar(weights) => {
+                qs8_dwconv_scalar::run(weights, &self.window, &self.requantize, image, rows, out)
+            }
+            #[cfg(target_arch = "aarch64")]
+            Weights::DotProd(blocks) => {
+                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
+            }
+            #[cfg(target_arch = "aarch64")]
+            Weights::Neon(blocks) => {
+                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::{Guarded, Place, fills, isas};
+
+    /// Holds every instruction set to the specification: all rows at once, and row by row.
+    fn check(
+        weights: &[i8],
+        input: &[i8],
+        size: [usize; 2],
+        channels: usize,
+        window: Window,
+        points: [i8; 2],
+    ) {
+        let Some([oh, ow]) = window.output(size) else {
+            return;
+        };
+        let input = &input[..size[0] * size[1] * channels];
+        let weights = &weights[..window.taps() * channels];
+        let bias: Vec<i32> = (0..channels as i32).map(|c| c * 100 - 900).collect();
+        let multiplier: Vec<f32> = (0..channels)
+            .map(|c| 0.003 + 0.002 * (c % 3) as f32)
+            .collect();
+        let [input_zero_point, zero_point] = points;
+        let epilogue = Epilogue {
+            bias: &bias,
+            multiplier: &multiplier,
+            zero_point,
+            min: -128,
+            max: 127,
+        };
+        let pack = |isa| {
+            PackedDepthwise::new(isa, weights, channels, window, input_zero_point, epilogue)
+                .unwrap()
+        };
+        let mut expected = vec![0; oh * ow * channels];
+        pack(Isa::Scalar).run(input, size, 0..oh, &mut expected, &mut []);
+        for isa in isas() {
+            let packed = pack(isa);
+            for place in Place::ALL {
+                let input = Guarded::new(input, place);
+                let mut scratch = Guarded::new(&vec![77; packed.scratch_len(size)], place);
+                let mut out = Guarded::new(&vec![99; expected.len()], place);
+                packed.run(&input, size, 0..oh, &mut out, &mut scratch);
+                assert!(
+                    *out == *expected,
+                    "{}: {size:?} {window:?} {channels} {place:?}",
+                    isa.name()
+                );
+                out.fill(99);
+                for y in 0..oh {
+                    let row = &mut out[y * ow * channels..][..ow * channels];
+                    packed.run(&input, size, y..y + 1, row, &mut scratch);
+                }
+                assert!(
+                    *out == *expected,
+                    "{}: row by row {size:?} {window:?} {channels}",
+                    isa.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_specification_counts_padding_as_the_zero_point() {
+        let window = Window {
+            kernel: [1, 2],
+            strides: [1, 1],
+            pads: [0, 1, 0, 0],
+        };
+        let epilogue = Epilogue {
+            bias: &[0, 1],
+            multiplier: &[1.0, 0.5],
+            zero_point: 0,
+            min: -128,
+            max: 127,
+        };
+        let packed =
+            PackedDepthwise::new(Isa::Scalar, &[1, 2, 3, 4], 2, window, -4, epilogue).unwrap();
+        let mut out = [0; 4];
+        packed.run(&[5, 6, 7, 8], [1, 2], 0..1, &mut out, &mut []);
+        // Channel 0: -4 + 3 * 5, 5 + 3 * 7; channel 1: (-8 + 4 * 6 + 1) / 2, (12 + 4 * 8 + 1) / 2, ties to even.
+        assert_eq!(out, [11, 8, 26, 22]);
+    }
+
+    #[test]
+    fn every_size_stride_and_pad_equals_the_specification() {
+        let [.., weights, input] = fills(4096);
+        for kernel in [[3, 3], [5, 5], [1, 1], [2, 4]] {
+            for strides in [[1, 1], [2, 2], [1, 2], [3, 1]] {
+                for pads in [[0; 4], [1; 4], [0, 0, 1, 1], [2, 2, 2, 2], [4, 0, 1, 6]] {
+                    for size in [[1, 1], [3, 4], [5, 5], [8, 7]] {
+                        for channels in [1, 16, 23] {
+                            check(
+                                &weights,
+                                &input,
+                                size,
+                                channels,
+                                Window {
+                                    kernel,
+                                    strides,
+                                    pads,
+                                },
+                                [-128, -3],
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_tail_of_channels_equals_the_specification() {
+        let [.., weights, input] = fills(8192);
+        let small: Vec<i8> = weights.iter().map(|w| w / 4).collect();
+        for channels in 1..=50 {
+            for (kernel, pad) in [(3, 1), (5, 2)] {
+                let window = Window {
+                    kernel: [kernel; 2],
+                    strides: [1, 1],
+                    pads: [pad; 4],
+                };
+                check(&weights, &input, [4, 5], channels, window, [-128, -128]);
+                check(&small, &input, [4, 5], channels, window, [3, 7]);
+            }
+        }
+    }
+
+    #[test]
+    fn wide_images_equal_the_specification() {
+        let [.., weights, input] = fills(3 * 300 * 33);
+        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
+        for strides in [[1, 1], [2, 2]] {
+            let window = Window {
+                kernel: [3, 3],
+                strides,
+                pads: [1; 4],
+            };
+            check(&small, &input, [3, 300], 33, window, [-128, -128]);
+        }
+    }
+
+    #[test]
+    fn extremes_equal_the_specification() {
+        for weights in fills(25 * 18) {
+            for input in fills(6 * 6 * 18) {
+                for (kernel, pad) in [(3, 1), (5, 2)] {
+                    for point in [-128, 0, 127] {
+                        let window = Window {
+                            kernel: [kernel; 2],
+                            strides: [1, 1],
+                            pads: [pad; 4],
+                        };
+                        check(&weights, &input, [6, 6], 18, window, [point, point]);
+                    }
+                }
+            }
+        }
+    }
+}

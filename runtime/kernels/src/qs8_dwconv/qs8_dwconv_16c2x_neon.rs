@@ -1,0 +1,288 @@
+//! Sixteen channels and two neighbouring outputs at a time with SMULL, SMLAL and SADDW.
+//!
+//! Products of two taps share a 16-bit lane before they are widened: an input is at most 128 in magnitude, and two weights
+//! together at most 254, but for two -128. A block of channels that has those widens every product by itself; so do
+//! windows of other sizes. Longer runs hold for too few blocks of sixteen channels to be worth their code.
+
+use super::Image;
+use super::neon_3x3::{sums_3x3_1, sums_3x3_2};
+use super::neon_5x5::{sums_5x5_1, sums_5x5_2};
+use super::ring::{BLOCK, Ring, Shape, block_starts};
+use crate::isa::Neon;
+use crate::requantize::Requantize;
+use crate::requantize_neon::{Finish, is_short};
+use crate::window::Window;
+use alloc::{vec, vec::Vec};
+use core::arch::aarch64::*;
+use core::ops::Range;
+
+/// Bytes of the ring that all blocks of channels pass over before the next columns: they stay in the first-level cache.
+const BAND_BYTES: usize = 12 * 1024;
+
+/// The greatest sum of weights' magnitudes in a lane: `128 * 255` is below 2^15, `128 * 256` is not.
+const LANE_BOUND: u32 = 255;
+
+/// Weights in blocks of sixteen channels, `[block][tap][16]`.
+#[derive(Clone, Debug)]
+pub struct Blocks {
+    proof: Neon,
+    weights: Vec<i8>,
+    /// Whether each block may add two taps in 16 bits.
+    in_pairs: Vec<bool>,
+    bias: Vec<[i32; BLOCK]>,
+    multiplier: Vec<[f32; BLOCK]>,
+}
+
+impl Blocks {
+    pub fn pack(proof: Neon, weights: &[i8], taps: usize, requantize: &Requantize) -> Blocks {
+        let channels = requantize.bias.len();
+        let blocks = block_starts(channels).count();
+        let mut packed = Blocks {
+            proof,
+            weights: Vec::with_capacity(blocks * taps * BLOCK),
+            in_pairs: Vec::with_capacity(blocks),
+            bias: vec![[0; BLOCK]; blocks],
+            multiplier: vec![[0.0; BLOCK]; blocks],
+        };
+        for (block, start) in block_starts(channels).enumerate() {
+            let first = packed.weights.len();
+            let used = BLOCK.min(channels - start);
+            for tap in 0..taps {
+                let weights = &weights[tap * channels + start..][..used];
+                packed.weights.extend_from_slice(weights);
+                packed.weights.extend((used..BLOCK).map(|_| 0));
+            }
+            packed
+                .in_pairs
+                .push(fits_in_pairs(&packed.weights[first..]));
+            packed.bias[block][..used].copy_from_slice(&requantize.bias[start..][..used]);
+            packed.multiplier[block][..used]
+                .copy_from_slice(&requantize.multiplier[start..][..used]);
+        }
+        packed
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.weights.len() + self.in_pairs.len()
+    }
+
+    /// See [`PackedDepthwise::run`](super::PackedDepthwise::run), which checked the shapes.
+    pub fn run(
+        &self,
+        window: &Window,
+        requantize: &Requantize,
+        image: Image,
+        rows: Range<usize>,
+        out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        let _ = self.proof;
+        // SAFETY: the proof says that the CPU has neon.
+        unsafe { self.run_rows(window, requantize, image, rows, out, scratch) }
+    }
+
+    #[target_feature(enable = "neon")]
+    fn run_rows(
+        &self,
+        window: &Window,
+        requantize: &Requantize,
+        image: Image,
+        rows: Range<usize>,
+        out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        let finish = Finish::new(requantize);
+        let short = is_short(requantize);
+        let channels = image.dims[2];
+        let out_width = out.len() / rows.len() / channels;
+        let shape = Shape::new(window, out_width, channels);
+        let band = (BAND_BYTES / (shape.kh * shape.pitch * window.strides[1])).max(8) & !1;
+        let mut ring = Ring::new(shape, *window, scratch);
+        for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
+            ring.advance(image, y);
+            let mut columns = 0..0;
+            while columns.end < out_width {
+                // A last single column joins the band before it.
+                let end = columns.end + band;
+                let end = if end + 1 >= out_width { out_width } else { end };
+                columns = columns.end..end;
+                for (block, start) in block_starts(channels).enumerate() {
+                    let tile = Tile {
+                        ring: &ring,
+                        window,
+                        pitch: shape.pitch,
+                        finish,
+                        weights: &self.weights[block * window.taps() * BLOCK..]
+                            [..window.taps() * BLOCK],
+                        bias: &self.bias[block],
+                        multiplier: &self.multiplier[block],
+                        start,
+                        channels,
+                    };
+                    let kernel = kernel(window, self.in_pairs[block], columns.len(), short);
+                    // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
+                    // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
+                    unsafe { kernel(&tile, columns.clone(), out) }
+                }
+            }
+        }
+    }
+}
+
+/// Whether two neighbouring taps of any channel of a block stay in 16 bits together.
+fn fits_in_pairs(weights: &[i8]) -> bool {
+    let (taps, _) = weights.as_chunks::<BLOCK>();
+    taps.chunks(2).all(|pair| {
+        let sum = |c: usize| {
+            pair.iter()
+                .map(|tap| u32::from(tap[c].unsigned_abs()))
+                .sum::<u32>()
+        };
+        (0..BLOCK).all(|c| sum(c) <= LANE_BOUND)
+    })
+}
+
+type Kernel = unsafe fn(&Tile, Range<usize>, &mut [i8]);
+
+fn kernel(window: &Window, in_pairs: bool, columns: usize, short: bool) -> Kernel {
+    if !in_pairs || columns < 2 {
+        return any_columns;
+    }
+    match (window.kernel, window.strides[1], short) {
+        ([3, 3], 1, true) => columns_3x3_1::<true>,
+        ([3, 3], 1, false) => columns_3x3_1::<false>,
+        ([3, 3], 2, true) => columns_3x3_2::<true>,
+        ([3, 3], 2, false) => columns_3x3_2::<false>,
+        ([5, 5], 1, true) => columns_5x5_1::<true>,
+        ([5, 5], 1, false) => columns_5x5_1::<false>,
+        ([5, 5], 2, true) => columns_5x5_2::<true>,
+        ([5, 5], 2, false) => columns_5x5_2::<false>,
+        _ => any_columns,
+    }
+}
+
+/// A block of channels of one output row.
+struct Tile<'a> {
+    ring: &'a Ring<'a>,
+    window: &'a Window,
+    pitch: usize,
+    finish: Finish,
+    /// `[tap][16]`
+    weights: &'a [i8],
+    bias: &'a [i32; BLOCK],
+    multiplier: &'a [f32; BLOCK],
+    /// The block's first channel.
+    start: usize,
+    channels: usize,
+}
+
+impl Tile<'_> {
+    /// Writes the bytes of output column `x`.
+    ///
+    /// # Safety
+    ///
+    /// `out` is a row of the output that has column `x`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn store(&self, bytes: int8x16_t, x: usize, out: *mut i8) {
+        // SAFETY: a block has sixteen channels of the column, or the image has fewer in all and these are written.
+        unsafe {
+            let out = out.add(x * self.channels + self.start);
+            if self.channels >= BLOCK {
+                return vst1q_s8(out, bytes);
+            }
+            let mut lanes = [0_i8; BLOCK];
+            vst1q_s8(lanes.as_mut_ptr(), bytes);
+            out.copy_from_nonoverlapping(lanes.as_ptr(), self.channels);
+        }
+    }
+}
+
+/// A kernel over columns of an output row, two at a time; of an odd number the last but one is computed twice.
+macro_rules! columns {
+    ($name:ident, $two:path, $k:literal x $taps:literal taps, stride $stride:literal) => {
+        /// # Safety
+        ///
+        /// The CPU has neon; `columns`, two at least, are in `out` and have their windows in the ring, which are of this
+        /// kernel's size; no two neighbouring taps leave 16 bits; sums can be finished the `SHORT` way if that is asked.
+        #[target_feature(enable = "neon")]
+        unsafe fn $name<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+            // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
+            unsafe {
+                let finish = tile.finish;
+                let multiplier =
+                    core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
+                let weights = tile
+                    .weights
+                    .as_ptr()
+                    .cast::<[int8x16_t; $taps]>()
+                    .read_unaligned();
+                let rows: [*const i8; $k] =
+                    core::array::from_fn(|ky| tile.ring.row(ky).as_ptr().add(tile.start));
+                let mut x = columns.start;
+                loop {
+                    let at = rows.map(|row| row.add(x * $stride * tile.pitch));
+                    let [left, right] = $two(tile.bias, &weights, at, tile.pitch);
+                    let left = finish.bytes16::<SHORT>(left, multiplier);
+                    let right = finish.bytes16::<SHORT>(right, multiplier);
+                    tile.store(left, x, out.as_mut_ptr());
+                    tile.store(right, x + 1, out.as_mut_ptr());
+                    if x + 2 == columns.end {
+                        return;
+                    }
+                    x = (x + 2).min(columns.end - 2);
+                }
+            }
+        }
+    };
+}
+
+columns!(columns_3x3_1, sums_3x3_1, 3 x 9 taps, stride 1);
+columns!(columns_3x3_2, sums_3x3_2, 3 x 9 taps, stride 2);
+columns!(columns_5x5_1, sums_5x5_1, 5 x 25 taps, stride 1);
+columns!(columns_5x5_2, sums_5x5_2, 5 x 25 taps, stride 2);
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_wide(sums: [int32x4_t; 4], low: int16x8_t, high: int16x8_t) -> [int32x4_t; 4] {
+    [
+        vaddw_s16(sums[0], vget_low_s16(low)),
+        vaddw_high_s16(sums[1], low),
+        vaddw_s16(sums[2], vget_low_s16(high)),
+        vaddw_high_s16(sums[3], high),
+    ]
+}
+
+/// Windows of any size and weights of any kind: each product is widened by itself.
+///
+/// # Safety
+///
+/// The CPU has neon; `columns` are in `out` and have their windows in the ring.
+#[target_feature(enable = "neon")]
+unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+    let [kh, kw] = tile.window.kernel;
+    // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
+    unsafe {
+        let bias: [int32x4_t; 4] =
+            core::array::from_fn(|q| vld1q_s32(tile.bias.as_ptr().add(4 * q)));
+        let multiplier = core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
+        for x in columns {
+            let mut sums = bias;
+            for ky in 0..kh {
+                let row = tile
+                    .ring
+                    .row(ky)
+                    .as_ptr()
+                    .add(x * tile.window.strides[1] * tile.pitch + tile.start);
+                for kx in 0..kw {
+                    let value = vld1q_s8(row.add(kx * tile.pitch));
+                    let w = vld1q_s8(tile.weights.as_ptr().add((ky * kw + kx) * BLOCK));
+                    let low = vmull_s8(vget_low_s8(value), vget_low_s8(w));
+                    sums = add_wide(sums, low, vmull_high_s8(value, w));
+                }
+            }
+            let bytes = tile.finish.bytes16::<false>(sums, multiplier);
+            tile.store(bytes, x, out.as_mut_ptr());
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Tiles of six rows by sixteen channels, or eight by eight, with SDOT.
+//!
+//! A register of weights holds four channels of four neighbouring `k`; a row's sixteen bytes serve four of them, lane
+//! by lane. A row's end that is not whole sixteens is read by one load that ends where the row ends: its lanes count
+//! from the end, and the weights are zero where a lane looks back at what was counted already. Nothing is read outside
+//! a row. A row shorter than sixteen is copied behind zeros first.
+
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
+use super::Matrix;
+use super::dotprod_6x16_loop;
+use super::rows::{block_rows, tiles};
+use crate::aarch64::sdot_lane;
+use crate::isa::DotProd;
+use crate::requantize::Requantize;
+use crate::requantize_neon::{Finish, is_short};
+use alloc::vec::Vec;
+use core::arch::aarch64::*;
+
+/// Elements of `k` that one load of a row brings.
+const STEP: usize = 16;
+
+/// The quads of sixteen channels; a last panel of at most eight has two.
+const WIDE: usize = 4;
+const NARROW: usize = 2;
+
+/// Weights in panels of channels, `[panel][k quad][channel][4]`, and the epilogue padded to whole panels.
+#[derive(Clone, Debug)]
+pub struct Panels {
+    proof: DotProd,
+    k: usize,
+    n: usize,
+    weights: Vec<i8>,
+    bias: Vec<i32>,
+    multiplier: Vec<f32>,
+}
+
+impl Panels {
+    pub fn pack(proof: DotProd, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
+        let n = requantize.bias.len();
+        let mut packed = Vec::new();
+        for first in (0..n).step_by(4 * WIDE) {
+            let channels = 4 * quads_of(n - first);
+            for quad in k_quads(k) {
+                for c in first..first + channels {
+                    for j in quad {
+                        packed.push(match j {
+                            Some(j) if c < n => weights[c * k + j],
+                            _ => 0,
+                        });
+                    }
+                }
+            }
+        }
+        let mut bias = requantize.bias.clone();
+        let mut multiplier = requantize.multiplier.clone();
+        bias.resize(n.next_multiple_of(4 * WIDE), 0);
+        multiplier.resize(n.next_multiple_of(4 * WIDE), 0.0);
+        Panels {
+            proof,
+            k,
+            n,
+            weights: packed,
+            bias,
+            multiplier,
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: &mut [i8], out_stride: usize) {
+        let _ = self.proof;
+        // SAFETY: the proof says that the CPU has neon and dotprod; the dispatcher checked that `a` holds its rows of
+        // `k` and `out` as many of `n`.
+        unsafe {
+            if is_short(requantize) {
+                self.run_blocks::<true>(requantize, a, out, out_stride)
+            } else {
+                self.run_blocks::<false>(requantize, a, out, out_stride)
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The CPU has neon and dotprod; `a` holds `a.rows` rows of `k`, `out` as many of `n`.
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_blocks<const SHORT: bool>(
+        &self,
+        requantize: &Requantize,
+        a: Matrix,
+        out: &mut [i8],
+        out_stride: usize,
+    ) {
+        let finish = Finish::new(requantize);
+        let block = block_rows(self.k, 24);
+        for start in (0..a.rows).step_by(block) {
+            let rows = block.min(a.rows - start);
+            for first in (0..self.n).step_by(4 * WIDE) {
+                let panel = Panel {
+                    weights: self.weights[first * 4 * k_quads(self.k).len()..].as_ptr(),
+                    bias: self.bias[first..].as_ptr(),
+                    multiplier: self.multiplier[first..].as_ptr(),
+                    k: self.k,
+                    channels: self.n - first,
+                    finish,
+                    a_stride: a.stride,
+                    out_stride,
+                };
+                // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`; the panel's weights,
+                // biases and multipliers were packed for `quads_of(channels)` quads.
+                unsafe {
+                    let a = a.elements.as_ptr().add(start * a.stride);
+                    let out = out.as_mut_ptr().add(start * out_stride + first);
+                    if quads_of(panel.channels) == NARROW {
+                        panel.run_narrow::<SHORT>(a, out, rows);
+                    } else if panel.channels >= 4 * WIDE && self.k >= STEP && rows > 4 {
+                        panel.run_full::<SHORT>(a, out, rows);
+                    } else {
+                        panel.run_wide::<SHORT>(a, out, rows);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The quads of channels in the panel that starts where `channels` are left.
+fn quads_of(channels: usize) -> usize {
+    if channels <= 4 * NARROW { NARROW } else { WIDE }
+}
+
+/// Which elements of `k` each quad multiplies: whole steps from the start, then the rest counted from the end. `None`
+/// is a zero.
+fn k_quads(k: usize) -> impl ExactSizeIterator<Item = [Option<usize>; 4]> {
+    let steps_end = k / STEP * STEP;
+    let tail_quads = (k - steps_end).div_ceil(4);
+    (0..steps_end / 4 + tail_quads).map(move |quad| {
+        core::array::from_fn(|i| {
+            let at = quad * 4 + i;
+            if at < steps_end {
+                return Some(at);
+            }
+            let from_end = steps_end + tail_quads * 4 - at;
+            k.checked_sub(from_end).filter(|&at| at >= steps_end)
+        })
+    })
+}
+
+/// One panel of weights and all that its tiles share.
+struct Panel {
+    weights: *const i8,
+    bias: *const i32,
+    multiplier: *const f32,
+    k: usize,
+    channels: usize,
+    finish: Finish,
+    a_stride: usize,
+    out_stride: usize,
+}
+
+impl Panel {
+    /// Rows of sixteen channels, in the assembly loop.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels; there are five rows, sixteen `k` and
+    /// sixteen channels at least.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_full<const SHORT: bool>(&self, mut a: *const i8, mut out: *mut i8, rows: usize) {
+        let panel = dotprod_6x16_loop::Panel {
+            bias: self.bias,
+            weights: self.weights,
+            k: self.k,
+        };
+        // SAFETY: the panel has sixteen multipliers.
+        let multiplier = unsafe { core::array::from_fn(|q| vld1q_f32(self.multiplier.add(4 * q))) };
+        // Five rows and more are sixes and fives, but for a few numbers below twenty: seven are four and three.
+        for (_, height) in tiles(rows, 6) {
+            let row = |r: usize| a.wrapping_add(r * self.a_stride);
+            // SAFETY: the caller's; the tiles cover the rows in order.
+            unsafe {
+                match height {
+                    6 => self.store_rows::<6, SHORT>(
+                        panel.sums6(core::array::from_fn(row)),
+                        &multiplier,
+                        out,
+                    ),
+                    5 => self.store_rows::<5, SHORT>(
+                        panel.sums5(core::array::from_fn(row)),
+                        &multiplier,
+                        out,
+                    ),
+                    4 => self.tile::<4, WIDE, SHORT>(a, out),
+                    _ => self.tile::<3, WIDE, SHORT>(a, out),
+                }
+            }
+            a = a.wrapping_add(height * self.a_stride);
+            out = out.wrapping_add(height * self.out_stride);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `out` points to `ROWS` rows of sixteen channels.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn store_rows<const ROWS: usize, const SHORT: bool>(
+        &self,
+        sums: [[int32x4_t; WIDE]; ROWS],
+        multiplier: &[float32x4_t; WIDE],
+        out: *mut i8,
+    ) {
+        for (r, sums) in sums.into_iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe {
+                let bytes = self.finish.bytes16::<SHORT>(sums, *multiplier);
+                vst1q_s8(out.add(r * self.out_stride), bytes);
+            }
+        }
+    }
+
+    /// Rows of nine to sixteen channels.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_wide<const SHORT: bool>(&self, a: *const i8, out: *mut i8, rows: usize) {
+        for (row, height) in tiles(rows, 4) {
+            // SAFETY: the caller's.
+            unsafe {
+                let (a, out) = (a.add(row * self.a_stride), out.add(row * self.out_stride));
+                match height {
+                    4 => self.tile::<4, WIDE, SHORT>(a, out),
+                    3 => self.tile::<3, WIDE, SHORT>(a, out),
+                    2 => self.tile::<2, WIDE, SHORT>(a, out),
+                    _ => self.tile::<1, WIDE, SHORT>(a, out),
+                }
+            }
+        }
+    }
+
+    /// Rows of at most eight channels.
+    ///
+    /// # Safety
+    ///
+    /// `a` points to `rows` rows of `k`, `out` to as many of the panel's channels.
+    #[inline(never)]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_narrow<const SHORT: bool>(&self, a: *const i8, out: *mut i8, rows: usize) {
+        for (row, height) in tiles(rows, 8) {
+            // SAFETY: the caller's.
+            unsafe {
+                let (a, out) = (a.add(row * self.a_stride), out.add(row * self.out_stride));
+                match height {
+                    8 => self.tile::<8, NARROW, SHORT>(a, out),
+                    7 => self.tile::<7, NARROW, SHORT>(a, out),
+                    6 => self.tile::<6, NARROW, SHORT>(a, out),
+                    5 => self.tile::<5, NARROW, SHORT>(a, out),
+                    4 => self.tile::<4, NARROW, SHORT>(a, out),
+                    3 => self.tile::<3, NARROW, SHORT>(a, out),
+                    2 => self.tile::<2, NARROW, SHORT>(a, out),
+                    _ => self.tile::<1, NARROW, SHORT>(a, out),
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `a` points to `ROWS` rows of `k`, `out` to as many of the panel's channels.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn tile<const ROWS: usize, const QUADS: usize, const SHORT: bool>(
+        &self,
+        a: *const i8,
+        out: *mut i8,
+    ) {
+        // SAFETY: the panel has bias and multiplier for each of its quads. Loads of a row end within its `k` elements:
+        // whole steps from the start, or one step that ends with the row where it has one step at least; a shorter row
+        // is copied. Each quad of the panel's weights is read once, in the order they were packed.
+        unsafe {
+            let bias: [int32x4_t; QUADS] =
+                core::array::from_fn(|q| vld1q_s32(self.bias.add(4 * q)));
+            let mut sums = [bias; ROWS];
+            let mut weights = self.weights;
+            let steps = self.k / STEP;
+            let mut rows: [*const i8; ROWS] = core::array::from_fn(|r| a.add(r * self.a_stride));
+            for _ in 0..steps {
+                let values = rows.map(|row| vld1q_s8(row));
+                rows = rows.map(|row| row.add(STEP));
+                add_quad::<0, ROWS, QUADS>(&mut sums, values, weights);
+                add_quad::<1, ROWS, QUADS>(&mut sums, values, weights.add(16 * QUADS));
+                add_quad::<2, ROWS, QUADS>(&mut sums, values, weights.add(32 * QUADS));
+                add_quad::<3, ROWS, QUADS>(&mut sums, values, weights.add(48 * QUADS));
+                weights = weights.add(64 * QUADS);
+            }
+            let left = self.k % STEP;
+            if left > 0 {
+                let values: [int8x16_t; ROWS] = if steps > 0 {
+                    rows.map(|row| vld1q_s8(row.add(left).sub(STEP)))
+                } else {
+                    rows.map(|row| {
+                        let mut padded = [0_i8; STEP];
+                        row.copy_to_nonoverlapping(padded[STEP - left..].as_mut_ptr(), left);
+                        vld1q_s8(padded.as_ptr())
+                    })
+                };
+                if left > 12 {
+                    add_quad::<0, ROWS, QUADS>(&mut sums, values, weights);
+                    weights = weights.add(16 * QUADS);
+                }
+                if left > 8 {
+                    add_quad::<1, ROWS, QUADS>(&mut sums, values, weights);
+                    weights = weights.add(16 * QUADS);
+                }
+                if left > 4 {
+                    add_quad::<2, ROWS, QUADS>(&mut sums, values, weights);
+                    weights = weights.add(16 * QUADS);
+                }
+                add_quad::<3, ROWS, QUADS>(&mut sums, values, weights);
+            }
+            let multiplier: [float32x4_t; QUADS] =
+                core::array::from_fn(|q| vld1q_f32(self.multiplier.add(4 * q)));
+            for (r, sums) in sums.iter().enumerate() {
+                self.store_row::<QUADS, SHORT>(sums, &multiplier, out.add(r * self.out_stride));
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `out` points to the panel's channels of a row.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn store_row<const QUADS: usize, const SHORT: bool>(
+        &self,
+        sums: &[int32x4_t; QUADS],
+        multiplier: &[float32x4_t; QUADS],
+        out: *mut i8,
+    ) {
+        let mut bytes = [0_i8; 4 * WIDE];
+        // SAFETY: the whole register is written where the row has its channels, else the bytes that it has.
+        unsafe {
+            if QUADS == WIDE {
+                let sums = [sums[0], sums[1], sums[2], sums[3]];
+                let multiplier = [multiplier[0], multiplier[1], multiplier[2], multiplier[3]];
+                let row = self.finish.bytes16::<SHORT>(sums, multiplier);
+                if self.channels >= 4 * WIDE {
+                    return vst1q_s8(out, row);
+                }
+                vst1q_s8(bytes.as_mut_ptr(), row);
+            } else {
+                let row = self
+                    .finish
+                    .bytes8::<SHORT>([sums[0], sums[1]], [multiplier[0], multiplier[1]]);
+                if self.channels >= 4 * NARROW {
+                    return vst1_s8(out, row);
+                }
+                vst1_s8(bytes.as_mut_ptr(), row);
+            }
+            out.copy_from_nonoverlapping(bytes.as_ptr(), self.channels);
+        }
+    }
+}
+
+/// Adds the products of lane `LANE` of each row with a quad of `k` of every channel.
+///
+/// # Safety
+///
+/// `weights` points to `QUADS` registers.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn add_quad<const LANE: i32, const ROWS: usize, const QUADS: usize>(
+    sums: &mut [[int32x4_t; QUADS]; ROWS],
+    values: [int8x16_t; ROWS],
+    weights: *const i8,
+) {
+    for q in 0..QUADS {
+        // SAFETY: the caller's.
+        let weights = unsafe { vld1q_s8(weights.add(16 * q)) };
+        for r in 0..ROWS {
+            sums[r][q] = sdot_lane::<LANE>(sums[r][q], weights, values[r]);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a product is cut: blocks of rows that stay in the first-level cache, tiles of nearly equal height in a block.
+
+/// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left
+/// to the panel of weights.
+const BLOCK_BYTES: usize = 16 * 1024;
+
+/// The rows of a block: whole tiles of `tile` rows, at least one.
+pub fn block_rows(k: usize, tile: usize) -> usize {
+    (BLOCK_BYTES / k.max(1) / tile).max(1) * tile
+}
+
+/// Cuts `rows` into as few tiles of at most `tile` rows as there can be, each `(first, rows)`, whose heights differ by
+/// one at most: a last tile of a single row would load the weights for hardly any work.
+pub fn tiles(rows: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(tile);
+    let (low, taller) = (rows / count.max(1), rows % count.max(1));
+    (0..count).map(move |i| (i * low + i.min(taller), low + usize::from(i < taller)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_every_row_once() {
+        for tile in 1..=8 {
+            for rows in 0..100 {
+                let mut next = 0;
+                for (first, height) in tiles(rows, tile) {
+                    assert_eq!(first, next);
+                    assert!((1..=tile).contains(&height));
+                    next += height;
+                }
+                assert_eq!(next, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_whole_tiles() {
+        assert_eq!(block_rows(0, 6), 16_380);
+        assert_eq!(block_rows(1152, 6), 12);
+        assert_eq!(block_rows(usize::MAX, 6), 6);
+    }
+}
