@@ -12,8 +12,6 @@ from .observe import Inputs
 from .words import Table, quantized_rows
 
 _LARGEST_BUNDLE = 10 * 1024 * 1024
-_RANGE_STEP = 2  # every second unlisted picture shows the activations' ranges,
-_MOMENT_STEP = 10  # every tenth their moments
 
 
 def export_encoder() -> tuple[onnx.ModelProto, np.ndarray, np.ndarray]:
@@ -21,10 +19,9 @@ def export_encoder() -> tuple[onnx.ModelProto, np.ndarray, np.ndarray]:
     return efficientnet.export(checkpoint.load(efficientnet.checkpoint_path(package)))
 
 
-def calibrated(int8: onnx.ModelProto, classifier: np.ndarray, bias: np.ndarray, macs: list[int], table: Table, unlisted: Inputs):
+def calibrated(int8: onnx.ModelProto, classifier: np.ndarray, bias: np.ndarray, macs: list[int], table: Table, listed: Inputs, unlisted: Inputs):
     """The head, its background by resolution, and the manifest's fitted values."""
     chosen = [photo for photo in photos.listed() if photo.calibrates]
-    listed = Inputs.of(photo.load() for photo in chosen)
     session = runtime.session(int8)
     features, unlisted_features = listed.features(session), unlisted.features(session)
 
@@ -50,11 +47,11 @@ def build(out: Path, tests: Path) -> None:
     """Writes the bundle to `out`, and the end-to-end tests' golden files to `tests/golden`."""
     fp32, classifier, bias = export_encoder()
     macs = [efficientnet.multiply_accumulates(fp32, r) for r in pictures.RESOLUTIONS]
-    unlisted = Inputs.of(photos.unlisted())
-    int8 = quantize.quantize(fp32, [x for r in pictures.RESOLUTIONS for x in unlisted.tensors[r][::_RANGE_STEP]])
-    int8 = rounding.refine(fp32, int8, [x for r in pictures.RESOLUTIONS for x in unlisted.tensors[r][::_MOMENT_STEP]])
+    unlisted, listed = Inputs.of(photos.unlisted()), Inputs.of(photo.load() for photo in photos.listed() if photo.calibrates)
+    shown = [x for r in pictures.RESOLUTIONS for x in unlisted.tensors[r][::2] + listed.tensors[r][::4]]
+    int8 = rounding.refine(fp32, quantize.quantize(fp32, shown), shown[::2])
     table = distill.table()
-    head, background, fitted = calibrated(int8, classifier, bias, macs, table, unlisted)
+    head, background, fitted = calibrated(int8, classifier, bias, macs, table, listed, unlisted)
 
     png = golden.picture_png()
     files = {

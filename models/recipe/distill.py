@@ -3,12 +3,14 @@
 The start is the known one: the pieces' own embeddings, projected by PCA and weighted by smoothed inverse frequency (Arora et al., 2017).
 Then the rows are trained until their sums point where the teacher's embeddings of nouns do. The teacher is centred first: a direction
 that all texts share would only blur cosines. The centre is taken apart for plain nouns and for prompts, so a prompt means its noun.
+A noun's target also leans towards the words for what it is a kind of, which the teacher knows only roughly: that an alpaca and a llama are
+both ungulates, or pliers and a hammer both hand tools, is what lets a picture of one class answer a label that is no class.
 """
 
 import numpy as np
 import scipy.sparse
 
-from . import classes, minilm, wordnet
+from . import classes, classtexts, minilm, wordnet
 from .words import Table, kept, quantized_rows, tokenizer, unit
 
 DIMENSION = 128
@@ -16,6 +18,7 @@ _PROMPT = "a photo of a {}"
 _SIF = 1e-3
 _CLASS_WEIGHT = 6.0  # of a class's words against any other noun: pictures are placed by these
 _PULL = 0.1  # towards the starting rows: what few texts speak of stays where it was
+_BROADER_WEIGHT = 0.15  # of the nearest broader word against the noun itself
 _STEPS, _RATE = 60, 0.01
 
 
@@ -28,6 +31,18 @@ def _class_words() -> list[str]:
 
 def _nouns() -> list[str]:
     return sorted({word for synset in wordnet.nouns().values() for word in synset.words if word.isascii()})
+
+
+def _leaning(directions: np.ndarray, texts: list[str], meanings: list[str]) -> np.ndarray:
+    """Unit `directions`, each leaning towards those of the broader words of the noun that it means."""
+    place, leaning = {text: i for i, text in enumerate(texts)}, directions.copy()
+    synset_of = {word: c.synset for c in classes.imagenet() for word in (*c.synonyms, c.name)}
+    for row, noun in enumerate(meanings):
+        synset = synset_of.get(noun) or next(iter(wordnet.senses().get(noun.lower(), ())), None)
+        for level, word in enumerate(wordnet.broader_words(synset) if synset else ()):
+            if word in place:
+                leaning[row] += _BROADER_WEIGHT * classtexts.DECAY**level * directions[place[word]]
+    return unit(leaning)
 
 
 def _counts(texts: list[str], pieces: list[str]) -> scipy.sparse.csr_matrix:
@@ -81,5 +96,6 @@ def table() -> Table:
 
     counts = _counts(texts, pieces)
     known = np.diff(counts.indptr) > 0
-    rows = _train(start.astype(np.float32), counts[known], unit(taught[known] @ axes), weights[known])
+    targets = _leaning(unit(taught @ axes), nouns, nouns + words + words)
+    rows = _train(start.astype(np.float32), counts[known], targets[known], weights[known])
     return Table(pieces, *quantized_rows(rows))

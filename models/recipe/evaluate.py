@@ -115,12 +115,12 @@ def _policies(bundle: Bundle, answers: policies.Answers, entropy_only: list[floa
     return [{"policy": name, **asdict(outcome)} for name, outcome in played]
 
 
-def _no_match(bundle: Bundle, verdict: Verdict, seen: calibrate.Standings) -> list[dict]:
+def _no_match(bundle: Bundle, verdict: Verdict, asked: calibrate.Asked) -> list[dict]:
     """Precision and recall of "something fits" by resolution, over balanced trials; and accuracy by size of the label set."""
     limit, rows = bundle.manifest["no_match"]["threshold"], []
-    for resolution, standing in zip(pictures.RESOLUTIONS, seen.standing):
+    for resolution, standing in zip(pictures.RESOLUTIONS, asked.standing.T):
         probability = verdict.match_probability(standing)
-        said, fits = probability >= limit, seen.fits
+        said, fits = probability >= limit, asked.fits
         rows.append(
             {
                 "resolution": resolution,
@@ -128,7 +128,7 @@ def _no_match(bundle: Bundle, verdict: Verdict, seen: calibrate.Standings) -> li
                 "precision": float((said & fits).sum() / max(said.sum(), 1)),
                 "recall": float((said & fits).sum() / fits.sum()),
                 "accuracy": float((said == fits).mean()),
-                "accuracy_by_labels": {str(n): float((said == fits)[seen.size == n].mean()) for n in sorted(set(seen.size.tolist()))},
+                "accuracy_by_labels": {str(n): float((said == fits)[asked.size == n].mean()) for n in sorted(set(asked.size.tolist()))},
                 "brier": float(((probability - fits) ** 2).mean()),
             }
         )
@@ -158,15 +158,19 @@ def evaluate(directory: Path, out: Path) -> None:
     verdict = Verdict(facts["text"]["logit_scale"], facts["no_match"]["slope"], facts["no_match"]["intercept"])
     embeddings, macs = seen["int8"].embeddings, facts["image"]["macs"]
     answers = {n: calibrate.answers(t, embeddings, bundle.background, inputs.entropy_bits, macs, bundle.table, verdict) for n, t in tasks.items()}
-    both = answers["natural, calibration half"].joined(answers["cutouts, calibration half"])
-    entropy_only = policies.calibrate_entropy(both)
+    rounds = 4
+    asked = {n: calibrate.ask(listed, t, embeddings, bundle.background, bundle.table, rounds) for n, t in tasks.items()}
+    sets = {n: calibrate.set_answers(asked[n], tasks[n], inputs.entropy_bits, macs, verdict) for n in tasks if n.startswith("natural")}
+    entropy_only = policies.calibrate_entropy(sets["natural, calibration half"])
+    replayed = {f"{n}, all labels of the task": answers[n] for n in answers if "calibration" not in n}
+    replayed |= {f"{n}, sets of 2, 5, 10 and 40 labels": sets[n] for n in sets}
     result = {
         "bundle": {k: facts[k] for k in ("name", "version")} | {"files": {f["name"]: f["bytes"] for f in facts["file"]}},
         "constants": {k: facts[k] for k in ("head", "policy", "no_match")} | {"logit_scale": verdict.logit_scale, "templates": facts["text"]["templates"]},
         "tasks": {name: {"photos": len(t.photos), "labels": len(t.labels)} for name, t in tasks.items()},
         "encoders": _encoders(bundle, tasks, listed, seen),
-        "policies": {name: _policies(bundle, a, entropy_only) for name, a in answers.items() if "calibration" not in name},
-        "no_match": {n: _no_match(bundle, verdict, calibrate.standings(listed, t, embeddings, bundle.background, bundle.table)) for n, t in held.items()},
+        "policies": {name: _policies(bundle, a, entropy_only) for name, a in replayed.items()},
+        "no_match": {n: _no_match(bundle, verdict, asked[n]) for n in held},
         "macs": dict(zip(map(str, pictures.RESOLUTIONS), macs)),
     }
     out.mkdir(parents=True, exist_ok=True)

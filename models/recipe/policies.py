@@ -17,9 +17,11 @@ class Answers:
     entropy_bits: np.ndarray  # [photos]
     macs: np.ndarray  # [resolutions]
 
-    def joined(self, other: "Answers") -> "Answers":
-        rows = [np.concatenate([getattr(self, k), getattr(other, k)]) for k in ("correct", "margin", "entropy_bits")]
-        return Answers(*rows, self.macs)
+
+def together(parts: list[Answers]) -> Answers:
+    """The answers of several askings as one."""
+    rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("correct", "margin", "entropy_bits"))
+    return Answers(*rows, parts[0].macs)
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ def play(answers: Answers, first: np.ndarray, margin: float = 0.0) -> Outcome:
     )
 
 
-_BITS = [round(0.25 * i, 2) for i in range(33)]
+_BITS = [0.5 * i for i in range(17)]
 _MARGINS = [round(0.02 * i, 2) for i in range(1, 36)]
-_TOLERANCE = 0.01
+_TOLERANCE = 0.0025
 
 
 def calibrate(answers: Answers) -> tuple[list[float], float]:
-    """Entropy thresholds and margin: the cheapest entropy-cascade not more than 1 % below the highest resolution's accuracy.
+    """Entropy thresholds and margin: the cheapest entropy-cascade not more than a quarter of a percent below the highest resolution's accuracy.
 
     Among equal costs the more accurate wins, then the one with the lower thresholds.
     """

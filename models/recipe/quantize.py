@@ -3,6 +3,7 @@
 The pool stays in f32: its input is the quantized map, so `features` is the exact mean of `map` and needs no range of its own.
 """
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def quantize(model: onnx.ModelProto, inputs: list[np.ndarray]) -> onnx.ModelProt
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
         onnx.save(model, source)
+        logging.disable(logging.WARNING)  # advice to fold batch norms first: the export has done that
         quantize_static(
             source,
             target,
@@ -36,6 +38,7 @@ def quantize(model: onnx.ModelProto, inputs: list[np.ndarray]) -> onnx.ModelProt
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
+        logging.disable(logging.NOTSET)
         quantized = onnx.load(target)
     # Symbolic intermediate shapes make strict importers fail, and say nothing that shape inference does not.
     del quantized.graph.value_info[:]

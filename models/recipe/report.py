@@ -6,8 +6,8 @@ Made by `cargo xtask models eval` from the files of `models/default/` and the ph
 figures. Inference is onnxruntime's with its graph optimisations off; f32 is the same network before it was quantized, with the same head.
 
 **Split.** A photo belongs to the calibration half when the first byte of SHA-256("package/path") is even. Class texts, temperature, top k,
-logit scale, no-match constants and policy thresholds were chosen on that half and on packages the list does not name; activation ranges and
-rounding saw only the latter. The rows named *held-out half* are the ones no choice has seen. Half a task has fewer labels, so its chance level is higher.
+logit scale, no-match constants, policy thresholds, activation ranges and rounding saw that half and packages the list does not name, nothing
+else. The rows named *held-out half* are the ones no choice has seen. Half a task has fewer labels, so its chance level is higher.
 
 **Figures.** Zero-shot top-1: the photo's own label scores best of all labels of its task. R@1, R@5: a label's query finds one of its photos
 first, or among five. *Lost / gained*: photos that only f32 / only INT8 gets right; p is the exact two-sided McNemar test.

@@ -11,26 +11,16 @@ from functools import cache
 import numpy as np
 
 from . import classes, wordnet
-from .nomatch import Yardstick
 from .photos import Photo
 
 SIZES = (1, 2, 5, 10, 40)
 
 
 @cache
-def _senses() -> dict[str, tuple[str, ...]]:
-    senses: dict[str, list[str]] = {}
-    for offset, synset in wordnet.nouns().items():
-        for word in synset.words:
-            senses.setdefault(word.lower(), []).append(offset)
-    return {word: tuple(offsets) for word, offsets in senses.items()}
-
-
-@cache
 def _kin(label: str) -> frozenset[str]:
     """The words of every sense of `label` and of everything broader."""
     words = {label.lower()}
-    for offset in _senses().get(label.lower(), ()):
+    for offset in wordnet.senses().get(label.lower(), ()):
         for synset in (wordnet.nouns()[offset], *wordnet.hypernyms(offset)):
             words.update(word.lower() for word in synset.words)
     return frozenset(words)
@@ -49,7 +39,7 @@ class Trial:
 
 
 def draw(photos: list[Photo], seed: int) -> list[Trial]:
-    """For each photo and size, one set with the photo's label and one without."""
+    """For each photo and size, one set without the photo's label and one with it in the first place."""
     chance = random.Random(seed)
     names = [c.name for c in classes.imagenet()]
     of_class: dict[str, set[int]] = {}
@@ -66,16 +56,6 @@ def draw(photos: list[Photo], seed: int) -> list[Trial]:
             trials.append(Trial(i, tuple(absent), False))
             trials.append(Trial(i, (photo.label, *chance.sample(others, size - 1)), True))
     return trials
-
-
-def standings(trials: list[Trial], images: np.ndarray, background: np.ndarray, text: dict[str, np.ndarray]) -> np.ndarray:
-    """Each trial's standing; `images` and `background` are embeddings at one resolution, `text` those of all labels."""
-    made = []
-    for trial in trials:
-        labels = np.stack([text[label] for label in trial.labels])
-        yardstick = Yardstick.of(labels, background)
-        made.append(yardstick.standing(images[trial.photo : trial.photo + 1] @ labels.T)[0])
-    return np.array(made)
 
 
 def fit_logistic(x: np.ndarray, fits: np.ndarray) -> tuple[float, float]:

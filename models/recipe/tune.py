@@ -13,7 +13,7 @@ from .words import Table
 # The table was trained on plain nouns and on this prompt alike, so one template is enough.
 TEMPLATES = ["a photo of a {}"]
 
-_HYPERNYM_WEIGHTS = (0.0, 0.15, 0.3, 0.5)
+_HYPERNYM_WEIGHTS = (0.0, 0.15, 0.3)
 _TOP_K = (5, 10, 20)
 _TEMPERATURES = (1.5, 2.0, 2.5, 3.0)
 
