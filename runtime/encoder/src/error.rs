@@ -202,6 +202,21 @@ pub enum Fault {
         node: String,
     },
 
+    /// A node's attribute has a value that cannot be.
+    #[error(
+        "node {node}: attribute {attribute} is {got}, expected {expected}; export the model again"
+    )]
+    Attribute {
+        /// The node's name.
+        node: String,
+        /// The attribute's name.
+        attribute: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+
     /// A quantization scale is not a positive finite number.
     #[error(
         "node {node}: scale {tensor}[{index}] is {got}, expected a positive finite f32; calibrate and quantize the model again"

@@ -599,7 +599,7 @@ fn scales_and_zero_points_that_do_not_fit() {
         &["scales is 2", "3"],
     );
     check(dequantize(scale(2), zeros(2), 7), misfit, &["axis is 7"]);
-    check(dequantize(scale(2), zeros(2), i64::MIN), misfit, &["axis"]);
+    check(dequantize(scale(2), zeros(2), -3), misfit, &["axis"]);
     check(
         dequantize(scale(1), u8s("z", &[1], &[0]), 0),
         misfit,
@@ -638,4 +638,62 @@ fn scales_and_zero_points_that_do_not_fit() {
         |fault| matches!(fault, Fault::Missing { .. }),
         &["node /q", "scale"],
     );
+}
+
+#[test]
+fn attributes() {
+    let wrong = |fault: &Fault| matches!(fault, Fault::Attribute { .. });
+    let with =
+        |op: &str, attribute: Message| relu().node(node(op, &["x"], &["z"]).message(5, attribute));
+    for perm in [
+        &[0, 0][..],
+        &[1, 2],
+        &[-1, 0],
+        &[2, 0, 3],
+        &[i64::MIN, i64::MAX],
+    ] {
+        let message = format!("{perm:?}");
+        check(
+            with("Transpose", ints_attribute("perm", perm)),
+            wrong,
+            &["node /z", "perm", &message],
+        );
+    }
+    for axis in [9, -9, i64::MIN, i64::MAX] {
+        check(
+            with("Softmax", int_attribute("axis", axis)),
+            wrong,
+            &["axis", &axis.to_string()],
+        );
+    }
+    check(
+        with("MaxPool", ints_attribute("kernel_shape", &[2, 0])),
+        wrong,
+        &["kernel_shape", "1 to"],
+    );
+    check(
+        with("MaxPool", ints_attribute("strides", &[1 << 40])),
+        wrong,
+        &["strides"],
+    );
+    check(
+        with("Conv", ints_attribute("pads", &[0, 0, 0, -1])),
+        wrong,
+        &["pads is -1"],
+    );
+    check(
+        with("Conv", int_attribute("group", 0)),
+        wrong,
+        &["group is 0"],
+    );
+    let inner = Graph::new()
+        .node(node("Transpose", &["x"], &["inner"]).message(5, ints_attribute("perm", &[1, 1])))
+        .output(value("inner", F32, &[1]));
+    check(
+        with("If", graph_attribute("then_branch", inner.message())),
+        wrong,
+        &["node /inner"],
+    );
+    let sound = with("Transpose", ints_attribute("perm", &[2, 0, 1])).model();
+    assert!(CheckedModel::scan("good.onnx", &sound, &Limits::default()).is_ok());
 }

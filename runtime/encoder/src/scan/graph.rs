@@ -33,8 +33,8 @@ pub(super) struct Node<'a> {
     /// Tensor names; empty where an optional input is left out.
     pub(super) inputs: Vec<&'a str>,
     pub(super) outputs: Vec<&'a str>,
-    pub(super) axis: Option<i64>,
-    pub(super) block_size: Option<i64>,
+    /// Attributes that are integers or lists of them.
+    pub(super) integers: Vec<(&'a str, Vec<i64>)>,
     /// The value of a Constant.
     pub(super) value: Option<TensorInfo<'a>>,
     pub(super) subgraphs: Vec<Graph<'a>>,
@@ -47,6 +47,17 @@ impl<'a> Node<'a> {
             "" => self.outputs.first().copied().unwrap_or(self.op),
             name => name,
         }
+    }
+
+    /// The integers of an attribute.
+    pub(super) fn integers(&self, name: &str) -> Option<&[i64]> {
+        let found = self.integers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, integers)| integers.as_slice())
+    }
+
+    /// The integer of an attribute.
+    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+        self.integers(name)?.first().copied()
     }
 }
 
@@ -157,8 +168,8 @@ impl<'a> Node<'a> {
 
     fn attribute(&mut self, span: Span<'a>, depth: usize, tally: &mut Tally) -> Result<(), Fault> {
         tally.part()?;
-        let (mut name, mut integer, mut value) = (None, None, None);
-        let (mut float, mut kind, mut graph) = (None, None, None);
+        let (mut name, mut integers, mut value) = (None, Vec::new(), None);
+        let (mut integer, mut float, mut kind, mut graph) = (None, None, None, None);
         let mut reader = Reader::new(span, "AttributeProto");
         while let Some(field) = reader.next()? {
             match field.number {
@@ -173,7 +184,10 @@ impl<'a> Node<'a> {
                     field.each_f32(|_| count += 1)?;
                     tally.parts(count)?;
                 }
-                8 => field.each_varint(|_| tally.part())?,
+                8 => field.each_varint(|value| {
+                    integers.push(value);
+                    tally.part()
+                })?,
                 9 => {
                     field.span()?;
                     tally.part()?;
@@ -196,11 +210,13 @@ impl<'a> Node<'a> {
             }
         }
         self.subgraphs.extend(graph);
-        match name {
-            Some("axis") => self.axis = integer,
-            Some("block_size") => self.block_size = integer,
-            Some("value") => self.value = value,
-            _ => {}
+        integers.extend(integer);
+        let name = name.unwrap_or_default();
+        if !integers.is_empty() {
+            self.integers.push((name, integers));
+        }
+        if name == "value" {
+            self.value = value;
         }
         Ok(())
     }

@@ -3,12 +3,13 @@
 //! The engine trusts its input: it casts dimensions unchecked, allocates what a shape claims, opens files that a tensor
 //! names, and panics on what it has not implemented. So a file is first read by a small reader of our own, which
 //! allocates next to nothing and holds each claim against [`Limits`]: [`wire`] reads fields, [`tensor`] and [`graph`]
-//! read messages, [`references`] checks names, [`quantization`] checks scales. What passes has a type of its own,
+//! read messages, [`references`] checks names, [`attributes`] axes and windows, [`quantization`] scales. What passes has a type of its own,
 //! [`CheckedModel`], and nobody checks again.
 //!
 //! Limits: ONNX only, operator sets 9 to 18, the range that the engine is tested against. Local functions and training
 //! graphs are refused.
 
+mod attributes;
 mod graph;
 mod quantization;
 mod references;
@@ -242,6 +243,7 @@ fn model<'a>(bytes: &'a [u8], tally: &mut Tally<'_>) -> Result<Scanned<'a>, Faul
         return Err(missing("every output"));
     }
     references::check(&graph, None)?;
+    attributes::check(&graph, tally)?;
     quantization::check(&graph)?;
     Ok(Scanned { opset: got, graph })
 }

@@ -63,7 +63,7 @@ fn roles(op: &str) -> &'static [(usize, usize, usize)] {
 
 fn check_node(node: &Node<'_>, constants: &Constants<'_, '_>) -> Result<(), Fault> {
     let roles = roles(node.op);
-    if !roles.is_empty() && node.block_size.is_some_and(|size| size != 0) {
+    if !roles.is_empty() && node.integer("block_size").is_some_and(|size| size != 0) {
         return Err(Fault::Unsupported {
             place: format!("node {}", node.name()),
             what: "quantization in blocks is".to_owned(),
@@ -172,7 +172,7 @@ fn check_fit(
     if scale.count() == 1 {
         return Ok(());
     }
-    let axis = node.axis.unwrap_or(1);
+    let axis = node.integer("axis").unwrap_or(1);
     let rank = value.dims.len();
     let along = if axis < 0 {
         axis.checked_add_unsigned(rank as u64)
