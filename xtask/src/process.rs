@@ -3,24 +3,29 @@
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Prints the command, runs it with its output going to the user, and fails if it does.
 pub fn run(command: &mut Command) -> Result<()> {
-    if succeeds(command)? {
+    let status = shown(command)?;
+    if status.success() {
         return Ok(());
     }
-    bail!("failed: {}", line(command))
+    // The status tells a failure from a death by signal.
+    bail!("failed ({status}): {}", line(command))
 }
 
 /// Prints the command, runs it, and says whether it succeeded; an error means that it could not be started.
 pub fn succeeds(command: &mut Command) -> Result<bool> {
+    Ok(shown(command)?.success())
+}
+
+fn shown(command: &mut Command) -> Result<ExitStatus> {
     eprintln!("$ {}", line(command));
-    let status = command
+    command
         .stdin(Stdio::null())
         .status()
-        .with_context(|| format!("cannot start {}", program(command)))?;
-    Ok(status.success())
+        .with_context(|| format!("cannot start {}", program(command)))
 }
 
 /// Runs a command silently and returns what it printed.
@@ -109,7 +114,9 @@ mod tests {
     #[test]
     fn a_failure_names_the_command() {
         let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
-        assert_eq!(error.to_string(), "failed: sh -c 'exit 3'");
+        assert_eq!(error.to_string(), "failed (exit status: 3): sh -c 'exit 3'");
+        let error = run(Command::new("sh").args(["-c", "kill -9 $$"])).unwrap_err();
+        assert!(error.to_string().contains("signal: 9"), "{error}");
         let error = run(&mut Command::new("no-such-program")).unwrap_err();
         assert!(error.to_string().contains("no-such-program"));
         let error = capture(Command::new("sh").args(["-c", "echo why >&2; exit 1"])).unwrap_err();
