@@ -24,6 +24,10 @@ pub const MAX_RESOLUTION: usize = 4096;
 /// The smallest resolution whose filter finds every pixel it reaches for.
 const SMALLEST_EXACT: f64 = 64.0;
 
+/// Rows that are reduced at a time: what they are made from stays in a cache, and a large frame never
+/// lies in memory as RGB.
+const BAND: usize = 32;
+
 /// Source pixels that the cubic kernel reaches to either side, before it is widened by the
 /// reduction.
 const KERNEL_REACH: f64 = 2.0;
@@ -178,30 +182,82 @@ impl Region {
 
     /// The region's pixels, converted and reduced.
     fn read(&self, frame: &Frame<'_>) -> (Vec<u8>, Extent) {
-        let mut rgb = vec![0; self.size.width * self.size.height * 3];
-        let mut reader = RowReader::new(frame, self.x..self.x + self.size.width);
-        for (row, y) in rgb.chunks_exact_mut(self.size.width * 3).zip(self.y..) {
-            reader.read(y, row);
-        }
         let reduced = Extent {
             width: self.reduced(self.size.width),
             height: self.reduced(self.size.height),
         };
+        let mut rows = Rows::of(frame, self);
         if reduced == self.size {
-            return (rgb, self.size);
+            rows.window(0, self.size.height);
+            return (rows.rgb, self.size);
         }
-        let whole = View {
-            left: 0.0,
-            top: 0.0,
-            width: self.size.width as f64,
-            height: self.size.height as f64,
-        };
-        (resample(&rgb, self.size, &whole, reduced), reduced)
+        let scale = self.size.height as f64 / reduced.height as f64;
+        let reach = (KERNEL_REACH * scale).ceil() as usize + 1;
+        let mut rgb = Vec::with_capacity(reduced.width * reduced.height * 3);
+        for first in (0..reduced.height).step_by(BAND) {
+            let end = (first + BAND).min(reduced.height);
+            let (top, bottom) = (first as f64 * scale, end as f64 * scale);
+            let start = (top as usize).saturating_sub(reach);
+            let height = (bottom as usize + reach).min(self.size.height) - start;
+            let source = Extent {
+                width: self.size.width,
+                height,
+            };
+            let view = View {
+                left: 0.0,
+                top: top - start as f64,
+                width: self.size.width as f64,
+                height: bottom - top,
+            };
+            let target = Extent {
+                width: reduced.width,
+                height: end - first,
+            };
+            rgb.extend(resample(rows.window(start, height), source, &view, target));
+        }
+        (rgb, reduced)
     }
 
     /// Pixels that a side of the region has after the reduction. Rounded down, so that the view's
     /// short side does not pass 512, but for the error of the division.
     fn reduced(&self, side: usize) -> usize {
         ((side as f64 / self.reduction + 1e-6) as usize).max(1)
+    }
+}
+
+/// A window of a region's rows as RGB, which moves down; each row is converted once.
+struct Rows<'f, 'a> {
+    reader: RowReader<'f, 'a>,
+    /// The region's first row in the frame.
+    top: usize,
+    row_bytes: usize,
+    rgb: Vec<u8>,
+    /// The window's first row in the region.
+    start: usize,
+}
+
+impl<'f, 'a> Rows<'f, 'a> {
+    fn of(frame: &'f Frame<'a>, region: &Region) -> Self {
+        Self {
+            reader: RowReader::new(frame, region.x..region.x + region.size.width),
+            top: region.y,
+            row_bytes: 3 * region.size.width,
+            rgb: Vec::new(),
+            start: 0,
+        }
+    }
+
+    /// The rows from `start` on, `height` of them. Windows come in order, and overlap or touch.
+    fn window(&mut self, start: usize, height: usize) -> &[u8] {
+        self.rgb.drain(..(start - self.start) * self.row_bytes);
+        self.start = start;
+        let kept = self.rgb.len();
+        self.rgb.resize(height * self.row_bytes, 0);
+        let first = self.top + start + kept / self.row_bytes;
+        let fresh = self.rgb[kept..].chunks_exact_mut(self.row_bytes);
+        for (row, y) in fresh.zip(first..) {
+            self.reader.read(y, row);
+        }
+        &self.rgb
     }
 }
