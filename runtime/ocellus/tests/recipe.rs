@@ -1,0 +1,113 @@
+//! What the recipe computed with its own preprocessing, this library computes from the same picture files.
+#![allow(missing_docs)]
+
+use ocellus::{
+    Bundle, Engine, detect_isa,
+    vision::{DecodeLimits, Frame, Picture, PixelFormat, Plane, decode},
+};
+use serde_json::Value;
+use std::{fs, path::PathBuf};
+
+fn tests_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests")
+}
+
+fn engine() -> Engine {
+    let bundle = Bundle::embedded(ocellus_models::DEFAULT).expect("the default bundle");
+    Engine::load(bundle, detect_isa()).expect("the default bundle loads")
+}
+
+/// Each photo of the golden file: its name, the picture, and the recipe's embedding by resolution.
+fn photos() -> Vec<(String, Picture, Value)> {
+    let text = fs::read_to_string(tests_folder().join("golden/embeddings.json")).expect("goldens");
+    let golden: Value = serde_json::from_str(&text).expect("JSON");
+    let photos = golden["photos"].as_array().expect("a list");
+    assert!(photos.len() >= 4);
+    let read = |photo: &Value| {
+        let name = photo["file"].as_str().expect("a name").to_owned();
+        let bytes = fs::read(tests_folder().join("data/photos").join(&name)).expect("a photo");
+        let picture = decode(&bytes, &DecodeLimits::default()).expect("a picture");
+        (name, picture, photo["resolutions"].clone())
+    };
+    photos.iter().map(read).collect()
+}
+
+fn cosine(a: &[f32], golden: &Value) -> f64 {
+    let b: Vec<f64> = golden
+        .as_array()
+        .expect("a vector")
+        .iter()
+        .map(|x| x.as_f64().expect("a number"))
+        .collect();
+    assert_eq!(a.len(), b.len());
+    let dot = |x: &mut dyn Iterator<Item = (f64, f64)>| x.map(|(a, b)| a * b).sum::<f64>();
+    let wide = || a.iter().map(|&x| f64::from(x));
+    dot(&mut wide().zip(b.iter().copied()))
+        / (dot(&mut wide().zip(wide())) * dot(&mut b.iter().copied().zip(b.iter().copied()))).sqrt()
+}
+
+/// BT.601, limited range: the planes of luma and of interleaved chroma, each chroma sample the mean of its four pixels.
+fn nv12(picture: &Picture) -> (Vec<u8>, Vec<u8>) {
+    let (width, height) = (picture.width, picture.height);
+    let pixel = |x: usize, y: usize| {
+        let at = (y.min(height - 1) * width + x.min(width - 1)) * 3;
+        [0, 1, 2].map(|c| f64::from(picture.rgb[at + c]))
+    };
+    let mix = |[r, g, b]: [f64; 3], [kr, kg, kb, offset]: [f64; 4]| {
+        (kr * r + kg * g + kb * b + offset).round() as u8
+    };
+    let luma = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (x, y)))
+        .map(|(x, y)| mix(pixel(x, y), [0.256_788, 0.504_129, 0.097_906, 16.0]))
+        .collect();
+    let mut chroma = Vec::new();
+    for y in (0..height).step_by(2) {
+        for x in (0..width).step_by(2) {
+            let four = [
+                pixel(x, y),
+                pixel(x + 1, y),
+                pixel(x, y + 1),
+                pixel(x + 1, y + 1),
+            ];
+            let mean = [0, 1, 2].map(|c| four.iter().map(|pixel| pixel[c]).sum::<f64>() / 4.0);
+            chroma.push(mix(mean, [-0.148_223, -0.290_993, 0.439_216, 128.0]));
+            chroma.push(mix(mean, [0.439_216, -0.367_788, -0.071_427, 128.0]));
+        }
+    }
+    (luma, chroma)
+}
+
+#[test]
+fn embeddings_are_the_recipes_from_files_and_through_nv12() {
+    let engine = engine();
+    for (name, picture, golden) in photos() {
+        let rgb = Frame::rgb(picture.width, picture.height, &picture.rgb).expect("a frame");
+        let (luma, chroma) = nv12(&picture);
+        let planes = [
+            Plane {
+                data: &luma,
+                stride: picture.width,
+            },
+            Plane {
+                data: &chroma,
+                stride: picture.width.div_ceil(2) * 2,
+            },
+        ];
+        let camera =
+            Frame::new(PixelFormat::Nv12, picture.width, picture.height, &planes).expect("a frame");
+        for &side in engine.resolutions() {
+            let want = &golden[side.to_string()]["embedding"];
+            for (kind, frame, least) in [("RGB", &rgb, 0.999), ("NV12", &camera, 0.99)] {
+                let got = engine
+                    .embed_frame(frame, side)
+                    .expect("an embedding")
+                    .embedding;
+                let cosine = cosine(&got, want);
+                assert!(
+                    cosine >= least,
+                    "{name} as {kind} at {side}: cosine {cosine}"
+                );
+            }
+        }
+    }
+}
