@@ -7,6 +7,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::Limit;
+
 /// A [`Fault`] of the model named `model`.
 #[derive(Debug, Error)]
 #[error("{model}: {fault}")]
@@ -323,9 +325,7 @@ pub enum Fault {
     },
 
     /// The engine refuses the model.
-    #[error(
-        "cannot {stage}: {why}; re-export the model with simpler operators, or check it with onnx.checker"
-    )]
+    #[error("cannot {stage}: {why}; {}", stage.remedy())]
     Engine {
         /// What was tried.
         stage: Stage,
@@ -343,49 +343,6 @@ pub enum Fault {
     },
 }
 
-/// Which of the [`Limits`](crate::Limits) was exceeded. Displays as the unit that was counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// `file_bytes`
-    File,
-    /// `nodes`
-    Nodes,
-    /// `rank`
-    Rank,
-    /// `tensor_bytes`
-    Tensor,
-    /// `activation_bytes`
-    Activation,
-    /// `parts`
-    Parts,
-    /// `depth`
-    Depth,
-}
-
-impl Limit {
-    fn remedy(self) -> &'static str {
-        match self {
-            Limit::File | Limit::Nodes | Limit::Parts => "use a smaller model",
-            Limit::Rank => "re-export with tensors of fewer axes",
-            Limit::Tensor => "split the tensor or use a smaller model",
-            Limit::Activation => "make the plan for a smaller input, or use a smaller model",
-            Limit::Depth => "re-export without nested control flow",
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Limit::File | Limit::Tensor | Limit::Activation => "bytes",
-            Limit::Nodes => "nodes",
-            Limit::Rank => "axes",
-            Limit::Parts => "messages, names and list elements",
-            Limit::Depth => "nested graphs",
-        })
-    }
-}
-
 /// A stage of a model's life in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -395,6 +352,20 @@ pub enum Stage {
     Plan,
     /// Plan to result.
     Run,
+}
+
+impl Stage {
+    fn remedy(self) -> &'static str {
+        match self {
+            Stage::Import => {
+                "check the model with onnx.checker, or re-export it with simpler operators"
+            }
+            Stage::Plan => {
+                "check the shape asked for, or re-export the model with simpler operators"
+            }
+            Stage::Run => "check the values that are fed: an index may be out of range",
+        }
+    }
 }
 
 impl fmt::Display for Stage {

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::tract_hir::internal::*;
 
-use crate::error::{Limit, Stage};
-use crate::{Fault, Limits};
+use crate::error::Stage;
+use crate::{Fault, Limit, Limits};
 
 /// Runs `work` in the engine. An error that carries a [`Fault`] is that fault.
 pub(crate) fn engine<T>(stage: Stage, work: impl FnOnce() -> TractResult<T>) -> Result<T, Fault> {

@@ -43,8 +43,8 @@ mod scan;
 mod share;
 
 pub use encoder::Encoder;
-pub use error::{EncoderError, Fault, Limit, Names, Stage};
+pub use error::{EncoderError, Fault, Names, Stage};
 pub use inspect::{Precision, Reason, Step};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use plan::{Input, Plan, Tensor};
 pub use scan::{CheckedModel, Dim, Element, Port};

@@ -3,6 +3,8 @@
 //! A model file is input from outside: its sizes are claims. Every claim is held against one of these bounds before
 //! memory is allocated for it, so that a hostile or broken file costs an error and never the process.
 
+use std::fmt;
+
 /// Upper bounds that [`CheckedModel::scan`](crate::CheckedModel::scan) and the plans made from it enforce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -34,5 +36,48 @@ impl Default for Limits {
             parts: 1_000_000,
             depth: 16,
         }
+    }
+}
+
+/// Which of the [`Limits`] was exceeded. Displays as the unit that was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `file_bytes`
+    File,
+    /// `nodes`
+    Nodes,
+    /// `rank`
+    Rank,
+    /// `tensor_bytes`
+    Tensor,
+    /// `activation_bytes`
+    Activation,
+    /// `parts`
+    Parts,
+    /// `depth`
+    Depth,
+}
+
+impl Limit {
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Limit::File | Limit::Nodes | Limit::Parts => "use a smaller model",
+            Limit::Rank => "re-export with tensors of fewer axes",
+            Limit::Tensor => "split the tensor or use a smaller model",
+            Limit::Activation => "make the plan for a smaller input, or use a smaller model",
+            Limit::Depth => "re-export without nested control flow",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Limit::File | Limit::Tensor | Limit::Activation => "bytes",
+            Limit::Nodes => "nodes",
+            Limit::Rank => "axes",
+            Limit::Parts => "messages, names and list elements",
+            Limit::Depth => "nested graphs",
+        })
     }
 }
