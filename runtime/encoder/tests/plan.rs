@@ -1,32 +1,11 @@
-//! Plans: what they compute, what they refuse, what they say about themselves.
+//! Plans: what they compute, what they refuse.
 
 mod support;
 
-use ocellus_encoder::{
-    CheckedModel, Dim, Encoder, EncoderError, Fault, Input, Limit, Limits, Plan, Precision, Reason,
-    Tensor,
-};
+use ocellus_encoder::{CheckedModel, Dim, Encoder, Fault, Input, Limit, Limits, Plan, Tensor};
 use ocellus_kernels::Isa;
+use support::plans::*;
 use support::*;
-
-fn encoder(bytes: &[u8]) -> Encoder {
-    let model = CheckedModel::scan("test.onnx", bytes, &Limits::default()).expect("a good file");
-    Encoder::new(model, Isa::Scalar).expect("a graph that the engine takes")
-}
-
-fn fixed(sizes: &[usize]) -> Vec<Dim> {
-    sizes.iter().copied().map(Dim::Fixed).collect()
-}
-
-fn plan(graph: Graph, dims: &[usize], outputs: &[&str]) -> Result<Plan, EncoderError> {
-    encoder(&graph.model()).plan("x", &fixed(dims), outputs)
-}
-
-fn fault<T: std::fmt::Debug>(result: Result<T, EncoderError>) -> Fault {
-    let error = result.expect_err("a fault");
-    assert!(error.to_string().starts_with("test.onnx: "), "{error}");
-    error.fault().clone()
-}
 
 #[test]
 fn plans_are_shared_between_threads() {
@@ -551,65 +530,6 @@ fn node_names_may_repeat_and_nodes_may_stand_in_any_order() {
 }
 
 #[test]
-fn steps_tell_shape_precision_reason_and_cost() {
-    let graph = quantized_convolution([1.0; 3])
-        .constant(f32s("w4", &[3, 5], &[0.0; 15]))
-        .node(node("GlobalAveragePool", &["y"], &["pooled"]))
-        .node(node("Flatten", &["pooled"], &["flat"]))
-        .node(node("Gemm", &["flat", "w4"], &["logits"]))
-        .output(value("logits", F32, &[-1, 5]));
-    let plan = plan(graph, &[2, 2, 4, 6], &["logits"]).expect("a plan");
-    let steps: Vec<_> = plan
-        .steps()
-        .iter()
-        .map(|step| {
-            (
-                step.node.as_str(),
-                step.op.as_str(),
-                step.shape.clone(),
-                step.reason,
-                step.macs,
-            )
-        })
-        .collect();
-    let expected = [
-        ("/xq", "QuantizeLinear", fixed(&[2, 2, 4, 6]), None, None),
-        ("/xd", "DequantizeLinear", fixed(&[2, 2, 4, 6]), None, None),
-        (
-            "/c",
-            "Conv",
-            fixed(&[2, 3, 4, 6]),
-            None,
-            Some(2 * 3 * 4 * 6 * 2),
-        ),
-        ("/cq", "QuantizeLinear", fixed(&[2, 3, 4, 6]), None, None),
-        ("/y", "DequantizeLinear", fixed(&[2, 3, 4, 6]), None, None),
-        (
-            "/pooled",
-            "GlobalAveragePool",
-            fixed(&[2, 3, 1, 1]),
-            None,
-            None,
-        ),
-        ("/flat", "Flatten", fixed(&[2, 3]), None, None),
-        (
-            "/logits",
-            "Gemm",
-            fixed(&[2, 5]),
-            Some(Reason::NotQuantized),
-            Some(2 * 3 * 5),
-        ),
-    ];
-    assert_eq!(steps, expected);
-    let precisions = plan.steps().iter().map(|step| step.precision);
-    assert!(precisions.eq([[Precision::I8; 7].as_slice(), &[Precision::F32]].concat()));
-    assert_eq!(
-        Reason::RegionsOff.to_string(),
-        "runs in f32: INT8 regions are switched off"
-    );
-}
-
-#[test]
 fn scales_that_are_computed_at_run_time_are_refused() {
     let graph = relu()
         .node(node("ReduceMax", &["x"], &["s"]).message(5, int_attribute("keepdims", 0)))
@@ -626,34 +546,5 @@ fn scales_that_are_computed_at_run_time_are_refused() {
             }
         ),
         "{refused:?}"
-    );
-}
-
-/// Weights kept in f32, with the conversion to integers and back in the graph, and no zero points.
-#[test]
-fn conversions_of_constants_are_folded() {
-    let graph = relu()
-        .constant(f32s(
-            "w",
-            &[4, 2],
-            &[0.1, 0.9, 1.1, 1.9, 2.1, 300.0, -1.0, 0.0],
-        ))
-        .constant(f32s("s", &[], &[1.0]))
-        .node(node("QuantizeLinear", &["w", "s"], &["wq"]))
-        .node(node("DequantizeLinear", &["wq", "s"], &["wd"]))
-        .node(node("MatMul", &["x", "wd"], &["z"]))
-        .output(value("z", F32, &[1, 2]));
-    let plan = plan(graph, &[1, 4], &["z"]).expect("a plan");
-    let steps: Vec<_> = plan
-        .steps()
-        .iter()
-        .map(|step| (step.op.as_str(), step.reason))
-        .collect();
-    assert_eq!(steps, [("MatMul", Some(Reason::WeightsOnly))]);
-    assert_eq!(
-        plan.run(Input::F32(&[1.0, 10.0, 100.0, 1000.0]))
-            .expect("a result")[0]
-            .data,
-        [210.0, 25_521.0]
     );
 }

@@ -2,14 +2,9 @@
 
 mod support;
 
-use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision, Reason, Tensor};
-use ocellus_kernels::Isa;
+use ocellus_encoder::{Dim, Input, Plan, Precision, Reason, Tensor};
+use support::plans::encoder;
 use support::quantized::*;
-
-fn encoder(bytes: &[u8]) -> Encoder {
-    let model = CheckedModel::scan("test.onnx", bytes, &Limits::default()).expect("a good file");
-    Encoder::new(model, Isa::Scalar).expect("a graph that the engine takes")
-}
 
 fn plans(net: &Net, dims: &[usize]) -> (Plan, Plan) {
     let bytes = net.clone().model();

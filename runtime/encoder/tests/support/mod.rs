@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod faults;
+pub mod plans;
 pub mod quantized;
 
 /// A protobuf message in the making.

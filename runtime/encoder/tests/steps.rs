@@ -1,0 +1,95 @@
+//! Plans: what they say about themselves, step by step.
+
+mod support;
+
+use ocellus_encoder::{Input, Precision, Reason};
+use support::plans::*;
+use support::*;
+
+#[test]
+fn steps_tell_shape_precision_reason_and_cost() {
+    let graph = quantized_convolution([1.0; 3])
+        .constant(f32s("w4", &[3, 5], &[0.0; 15]))
+        .node(node("GlobalAveragePool", &["y"], &["pooled"]))
+        .node(node("Flatten", &["pooled"], &["flat"]))
+        .node(node("Gemm", &["flat", "w4"], &["logits"]))
+        .output(value("logits", F32, &[-1, 5]));
+    let plan = plan(graph, &[2, 2, 4, 6], &["logits"]).expect("a plan");
+    let steps: Vec<_> = plan
+        .steps()
+        .iter()
+        .map(|step| {
+            (
+                step.node.as_str(),
+                step.op.as_str(),
+                step.shape.clone(),
+                step.reason,
+                step.macs,
+            )
+        })
+        .collect();
+    let expected = [
+        ("/xq", "QuantizeLinear", fixed(&[2, 2, 4, 6]), None, None),
+        ("/xd", "DequantizeLinear", fixed(&[2, 2, 4, 6]), None, None),
+        (
+            "/c",
+            "Conv",
+            fixed(&[2, 3, 4, 6]),
+            None,
+            Some(2 * 3 * 4 * 6 * 2),
+        ),
+        ("/cq", "QuantizeLinear", fixed(&[2, 3, 4, 6]), None, None),
+        ("/y", "DequantizeLinear", fixed(&[2, 3, 4, 6]), None, None),
+        (
+            "/pooled",
+            "GlobalAveragePool",
+            fixed(&[2, 3, 1, 1]),
+            None,
+            None,
+        ),
+        ("/flat", "Flatten", fixed(&[2, 3]), None, None),
+        (
+            "/logits",
+            "Gemm",
+            fixed(&[2, 5]),
+            Some(Reason::NotQuantized),
+            Some(2 * 3 * 5),
+        ),
+    ];
+    assert_eq!(steps, expected);
+    let precisions = plan.steps().iter().map(|step| step.precision);
+    assert!(precisions.eq([[Precision::I8; 7].as_slice(), &[Precision::F32]].concat()));
+    assert_eq!(
+        Reason::RegionsOff.to_string(),
+        "runs in f32: INT8 regions are switched off"
+    );
+}
+
+/// Weights kept in f32, with the conversion to integers and back in the graph, and no zero points.
+#[test]
+fn conversions_of_constants_are_folded() {
+    let graph = relu()
+        .constant(f32s(
+            "w",
+            &[4, 2],
+            &[0.1, 0.9, 1.1, 1.9, 2.1, 300.0, -1.0, 0.0],
+        ))
+        .constant(f32s("s", &[], &[1.0]))
+        .node(node("QuantizeLinear", &["w", "s"], &["wq"]))
+        .node(node("DequantizeLinear", &["wq", "s"], &["wd"]))
+        .node(node("MatMul", &["x", "wd"], &["z"]))
+        .output(value("z", F32, &[1, 2]));
+    let plan = plan(graph, &[1, 4], &["z"]).expect("a plan");
+    let steps: Vec<_> = plan
+        .steps()
+        .iter()
+        .map(|step| (step.op.as_str(), step.reason))
+        .collect();
+    assert_eq!(steps, [("MatMul", Some(Reason::WeightsOnly))]);
+    assert_eq!(
+        plan.run(Input::F32(&[1.0, 10.0, 100.0, 1000.0]))
+            .expect("a result")[0]
+            .data,
+        [210.0, 25_521.0]
+    );
+}
