@@ -9,8 +9,9 @@
 use crate::{quantize::ROUNDER, requantize::Requantize};
 use core::arch::aarch64::*;
 
-/// The zero point and clamp of a plain way, or the constant of a short one, in registers.
+/// The constant of a short way, the zero point and clamp of a plain one, in registers; assembly reads them in this order.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Finish {
     rounder: float32x4_t,
     zero_point: int16x8_t,

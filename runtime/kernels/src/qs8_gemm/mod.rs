@@ -8,13 +8,15 @@
 #[cfg(target_arch = "aarch64")]
 mod dotprod_6x16_loop;
 #[cfg(target_arch = "aarch64")]
+mod neon_1x4_loop;
+#[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x4_resident;
 #[cfg(target_arch = "aarch64")]
-mod neon_3x4_steps;
-#[cfg(target_arch = "aarch64")]
 mod neon_rest;
+#[cfg(target_arch = "aarch64")]
+mod neon_steps;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;
 #[cfg(target_arch = "aarch64")]

@@ -1,8 +1,11 @@
-//! The inner loop of the armv8.0 kernel, as one piece of assembly: all 32 registers have a task, and a compiler that
-//! moves one load up spills.
+//! Tiles of three rows by four channels for rows of any length, as one piece of assembly: all 32 registers have a task,
+//! and a compiler that moves one load up spills.
+//!
+//! A panel's first run starts the sums and every later one adds to them, so the loop over runs stands twice.
 
-use super::neon_3x4_steps::{Tail, columns, half_columns, half_step, product, reduce, step, widen};
-use core::arch::{aarch64::int32x4_t, asm};
+use super::neon_steps::*;
+use super::qs8_gemm_3x4_neon::{Group, Tiles};
+use core::arch::asm;
 
 /// Loads 32 bytes of each row.
 macro_rules! load_two_steps {
@@ -15,111 +18,111 @@ macro_rules! load_two_steps {
     };
 }
 
-/// Ends a run, and reads the length of the next.
-macro_rules! end_run {
-    () => {
-        concat!("ldrh {len:w}, [{runs}], #2\n", widen!("sadalp"))
+/// A run of `{len}` steps and the length of the next.
+macro_rules! run {
+    ($pairs:literal, $single:literal, $end:literal, $widen:literal) => {
+        concat!(
+            "tbnz {len:w}, #0, ", $single, "f\n",
+            load_two_steps!(),
+            step!("smull" "smlal2", [24 26 28]),
+            step!("smlal" "smlal2", [25 27 29]),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.eq ", $end, "f\n",
+            $pairs, ":\n",
+            load_two_steps!(),
+            step!("smlal" "smlal2", [24 26 28]),
+            step!("smlal" "smlal2", [25 27 29]),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.ne ", $pairs, "b\n",
+            "b ", $end, "f\n",
+            $single, ":\n",
+            "ldr q24, [{r0}], #16\n",
+            "ldr q26, [{r1}], #16\n",
+            "ldr q28, [{r2}], #16\n",
+            step!("smull" "smlal2", [24 26 28]),
+            "subs {len:w}, {len:w}, #1\n",
+            "b.ne ", $pairs, "b\n",
+            $end, ":\n",
+            "ldrh {len:w}, [{runs}], #2\n",
+            widen!($widen, 3 rows),
+        )
     };
 }
 
-/// A group of panels and what the loop needs to know of it.
-#[derive(Clone, Copy)]
-pub struct Group {
-    /// `[panel][column][4]`
-    pub bias: *const [i32; 16],
-    /// Packed weights, panel after panel.
-    pub weights: *const i8,
-    /// The lengths of the runs, panel after panel, a 0 behind each.
-    pub runs: *const u16,
-    pub panels: usize,
-    /// The length of a row, at least sixteen.
-    pub k: usize,
-}
-
-impl Group {
-    /// The sums, `[panel][row][column]`, for three rows.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has neon. There are one to four panels; `bias`, `weights` and `runs` were packed for them, and no lane
-    /// leaves 16 bits within a run. Each row has `k` bytes.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    pub unsafe fn sums(&self, rows: [*const i8; 3], sums: &mut [[int32x4_t; 3]; 4]) {
-        let (whole, tail) = (self.k / 16 * 16, Tail::of(self.k));
-        // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends.
-        // Three vectors are written for each panel.
-        unsafe {
+/// Computes tiles of rows of at least sixteen elements; `SHORT` is how the epilogue rounds.
+///
+/// # Safety
+///
+/// The CPU has neon; group and tiles are sound, and there is at least one panel and one tile.
+#[target_feature(enable = "neon")]
+pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
+    let whole = group.k / 16 * 16;
+    let tail = Tail::of(group.k);
+    macro_rules! tiles {
+        ($finish:ident) => {
             asm!(
-                "1:",
-                "ldp q0, q3, [{bias}]",
-                "ldp q6, q9, [{bias}, #32]",
-                "ldrh {len:w}, [{runs}], #2",
-                "ldp q1, q4, [{bias}]",
-                "ldp q7, q10, [{bias}, #32]",
-                "ldp q2, q5, [{bias}]",
-                "ldp q8, q11, [{bias}, #32]",
-                "add {bias}, {bias}, #64",
                 "2:",
-                "tbnz {len:w}, #0, 4f",
-                load_two_steps!(),
-                step!("smull" "smlal2", [24 26 28]),
-                step!("smlal" "smlal2", [25 27 29]),
-                "subs {len:w}, {len:w}, #2",
-                "b.eq 6f",
+                "mov {params}, {params0}",
+                "mov {runs}, {runs0}",
+                "mov {w}, {w0}",
+                "mov {panels}, {panels0}",
                 "3:",
-                load_two_steps!(),
-                step!("smlal" "smlal2", [24 26 28]),
-                step!("smlal" "smlal2", [25 27 29]),
-                "subs {len:w}, {len:w}, #2",
-                "b.ne 3b",
-                "6:",
-                end_run!(),
-                "cbnz {len:w}, 2b",
-                "b 7f",
-                "4:",
-                "ldr q24, [{r0}], #16",
-                "ldr q26, [{r1}], #16",
-                "ldr q28, [{r2}], #16",
-                step!("smull" "smlal2", [24 26 28]),
-                "subs {len:w}, {len:w}, #1",
-                "b.ne 3b",
-                end_run!(),
-                "cbnz {len:w}, 2b",
-                "7:",
-                "cbz {tail:w}, 9f",
-                "tbz {tail:w}, #0, 8f",
+                "ldrh {len:w}, [{runs}], #2",
+                run!("5", "6", "7", "saddlp"),
+                "cbz {len:w}, 20f",
+                "8:",
+                run!("12", "13", "14", "sadalp"),
+                "cbnz {len:w}, 8b",
+                "20:",
+                "cbz {tail:w}, 22f",
+                "tbz {tail:w}, #0, 21f",
                 "ldr d24, [{r0}, {back}]",
                 "ldr d26, [{r1}, {back}]",
                 "ldr d28, [{r2}, {back}]",
                 half_step!("smull", [24 26 28]),
-                widen!("sadalp"),
-                "b 9f",
-                "8:",
+                widen!("sadalp", 3 rows),
+                "b 22f",
+                "21:",
                 "ldr q24, [{r0}, {back}]",
                 "ldr q26, [{r1}, {back}]",
                 "ldr q28, [{r2}, {back}]",
                 step!("smull" "smlal2", [24 26 28]),
-                widen!("sadalp"),
-                "9:",
-                reduce!(),
+                widen!("sadalp", 3 rows),
+                "22:",
+                $finish!(3 rows),
                 "sub {r0}, {r0}, {whole}",
                 "sub {r1}, {r1}, {whole}",
                 "sub {r2}, {r2}, {whole}",
                 "subs {panels}, {panels}, #1",
-                "stp q12, q14, [{sums}], #32",
-                "str q16, [{sums}], #16",
-                "b.ne 1b",
-                bias = inout(reg) self.bias => _,
-                runs = inout(reg) self.runs => _,
-                w = inout(reg) self.weights => _,
-                sums = inout(reg) sums.as_mut_ptr() => _,
-                panels = inout(reg) self.panels => _,
-                r0 = inout(reg) rows[0] => _,
-                r1 = inout(reg) rows[1] => _,
-                r2 = inout(reg) rows[2] => _,
+                "b.ne 3b",
+                "add {r0}, {r0}, {a_step}",
+                "add {r1}, {r1}, {a_step}",
+                "add {r2}, {r2}, {a_step}",
+                "add {o0}, {o0}, {out_step}",
+                "add {o1}, {o1}, {out_step}",
+                "add {o2}, {o2}, {out_step}",
+                "subs {tiles}, {tiles}, #1",
+                "b.ne 2b",
+                params0 = in(reg) group.params,
+                params = out(reg) _,
+                runs0 = in(reg) group.runs,
+                runs = out(reg) _,
+                w0 = in(reg) group.weights,
+                w = out(reg) _,
+                panels0 = in(reg) group.panels,
+                panels = out(reg) _,
+                finish = in(reg) group.finish,
+                r0 = inout(reg) tiles.row(0) => _,
+                r1 = inout(reg) tiles.row(1) => _,
+                r2 = inout(reg) tiles.row(2) => _,
+                o0 = inout(reg) tiles.out_row(0) => _,
+                o1 = inout(reg) tiles.out_row(1) => _,
+                o2 = inout(reg) tiles.out_row(2) => _,
+                a_step = in(reg) 3 * tiles.a_stride,
+                out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * group.panels),
+                tiles = inout(reg) tiles.count => _,
                 whole = in(reg) whole,
-                back = in(reg) tail.offset(self.k),
+                back = in(reg) tail.offset(group.k),
                 tail = in(reg) tail as u32,
                 len = out(reg) _,
                 out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
@@ -129,7 +132,16 @@ impl Group {
                 out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
                 out("v30") _, out("v31") _,
                 options(nostack),
-            );
+            )
+        };
+    }
+    // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends. Each
+    // panel writes four bytes of each row.
+    unsafe {
+        if SHORT {
+            tiles!(finish_short)
+        } else {
+            tiles!(finish_plain)
         }
     }
 }

@@ -1,93 +1,96 @@
-//! The inner loop of the armv8.0 kernel for rows of 16 to 32 elements, as one piece of assembly: the rows stay in
-//! registers for all panels of a group, and sums start from products.
+//! Tiles of three rows by four channels for rows of 16 to 32 elements, as one piece of assembly: the rows stay in registers
+//! for all panels of a group.
 
-use super::neon_3x4_steps::{Tail, columns, half_columns, half_step, product, reduce, step, widen};
-use core::arch::{aarch64::int32x4_t, asm};
+use super::neon_steps::*;
+use super::qs8_gemm_3x4_neon::{Group, Tiles};
+use core::arch::asm;
 
-/// A group of panels for short rows.
-#[derive(Clone, Copy)]
-pub struct ShortGroup {
-    /// `[panel][column]`
-    pub bias: *const i32,
-    /// Packed weights, panel after panel.
-    pub weights: *const i8,
-    /// For each panel, whether the second step's products may be added to the first's in 16 bits: 1, else 0.
-    pub together: *const u8,
-    pub panels: usize,
-    /// The length of a row, 16 to 32.
-    pub k: usize,
-}
-
-impl ShortGroup {
-    /// The sums, `[panel][row][column]`, for three rows.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has neon. There are one to four panels; `bias`, `weights` and `together` were packed for them. Each row
-    /// has `k` bytes.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    pub unsafe fn sums(&self, rows: [*const i8; 3], sums: &mut [[int32x4_t; 3]; 4]) {
-        // A second whole step is a tail that looks back by nothing.
-        let (second, offset) = match Tail::of(self.k) {
-            Tail::None if self.k == 32 => (Tail::Whole, 16),
-            tail => (tail, 16 + tail.offset(self.k)),
-        };
-        // SAFETY: the caller's: what is read was packed, or belongs to the rows; a second load ends where its row ends.
-        // Three vectors are written for each panel.
-        unsafe {
+/// Computes tiles of rows of 16 to 32 elements; `SHORT` is how the epilogue rounds.
+///
+/// # Safety
+///
+/// The CPU has neon; group and tiles are sound, and there is at least one panel and one tile.
+#[target_feature(enable = "neon")]
+pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
+    // A second whole step is a tail that looks back by nothing.
+    let (second, offset) = match Tail::of(group.k) {
+        Tail::None if group.k == 32 => (Tail::Whole, 16),
+        tail => (tail, 16 + tail.offset(group.k)),
+    };
+    macro_rules! tiles {
+        ($finish:ident) => {
             asm!(
+                "2:",
                 "ldr q24, [{r0}]",
                 "ldr q26, [{r1}]",
                 "ldr q28, [{r2}]",
-                "cbz {second:w}, 2f",
+                "cbz {second:w}, 4f",
+                "tbz {second:w}, #0, 3f",
                 "ldr d25, [{r0}, {offset}]",
                 "ldr d27, [{r1}, {offset}]",
                 "ldr d29, [{r2}, {offset}]",
-                "tbnz {second:w}, #0, 2f",
+                "b 4f",
+                "3:",
                 "ldr q25, [{r0}, {offset}]",
                 "ldr q27, [{r1}, {offset}]",
                 "ldr q29, [{r2}, {offset}]",
-                "2:",
-                step!("smull" "smlal2", [24 26 28]),
-                "cbz {second:w}, 6f",
-                "ldrb {now:w}, [{together}], #1",
-                "cbz {now:w}, 4f",
-                "tbnz {second:w}, #0, 3f",
-                step!("smlal" "smlal2", [25 27 29]),
-                "b 6f",
-                "3:",
-                half_step!("smlal", [25 27 29]),
-                "6:",
-                widen!("saddlp"),
-                "b 8f",
                 "4:",
-                widen!("saddlp"),
-                "tbnz {second:w}, #0, 5f",
-                step!("smull" "smlal2", [25 27 29]),
-                widen!("sadalp"),
-                "b 8f",
+                "mov {params}, {params0}",
+                "mov {together}, {together0}",
+                "mov {w}, {w0}",
+                "mov {panels}, {panels0}",
                 "5:",
-                half_step!("smull", [25 27 29]),
-                widen!("sadalp"),
+                step!("smull" "smlal2", [24 26 28]),
+                "cbz {second:w}, 7f",
+                "ldrb {now:w}, [{together}], #1",
+                "cbz {now:w}, 8f",
+                "tbnz {second:w}, #0, 6f",
+                step!("smlal" "smlal2", [25 27 29]),
+                "b 7f",
+                "6:",
+                half_step!("smlal", [25 27 29]),
+                "7:",
+                widen!("saddlp", 3 rows),
+                "b 22f",
                 "8:",
-                "ldr q30, [{bias}], #16",
-                reduce!(),
-                "add v12.4s, v12.4s, v30.4s",
-                "add v14.4s, v14.4s, v30.4s",
-                "add v16.4s, v16.4s, v30.4s",
+                widen!("saddlp", 3 rows),
+                "tbnz {second:w}, #0, 20f",
+                step!("smull" "smlal2", [25 27 29]),
+                "b 21f",
+                "20:",
+                half_step!("smull", [25 27 29]),
+                "21:",
+                widen!("sadalp", 3 rows),
+                "22:",
+                $finish!(3 rows),
                 "subs {panels}, {panels}, #1",
-                "stp q12, q14, [{sums}], #32",
-                "str q16, [{sums}], #16",
+                "b.ne 5b",
+                "add {r0}, {r0}, {a_step}",
+                "add {r1}, {r1}, {a_step}",
+                "add {r2}, {r2}, {a_step}",
+                "add {o0}, {o0}, {out_step}",
+                "add {o1}, {o1}, {out_step}",
+                "add {o2}, {o2}, {out_step}",
+                "subs {tiles}, {tiles}, #1",
                 "b.ne 2b",
-                bias = inout(reg) self.bias => _,
-                together = inout(reg) self.together => _,
-                w = inout(reg) self.weights => _,
-                sums = inout(reg) sums.as_mut_ptr() => _,
-                panels = inout(reg) self.panels => _,
-                r0 = in(reg) rows[0],
-                r1 = in(reg) rows[1],
-                r2 = in(reg) rows[2],
+                params0 = in(reg) group.params,
+                params = out(reg) _,
+                together0 = in(reg) group.together,
+                together = out(reg) _,
+                w0 = in(reg) group.weights,
+                w = out(reg) _,
+                panels0 = in(reg) group.panels,
+                panels = out(reg) _,
+                finish = in(reg) group.finish,
+                r0 = inout(reg) tiles.row(0) => _,
+                r1 = inout(reg) tiles.row(1) => _,
+                r2 = inout(reg) tiles.row(2) => _,
+                o0 = inout(reg) tiles.out_row(0) => _,
+                o1 = inout(reg) tiles.out_row(1) => _,
+                o2 = inout(reg) tiles.out_row(2) => _,
+                a_step = in(reg) 3 * tiles.a_stride,
+                out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * group.panels),
+                tiles = inout(reg) tiles.count => _,
                 offset = in(reg) offset,
                 second = in(reg) second as u32,
                 now = out(reg) _,
@@ -98,7 +101,16 @@ impl ShortGroup {
                 out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
                 out("v30") _, out("v31") _,
                 options(nostack),
-            );
+            )
+        };
+    }
+    // SAFETY: the caller's: what is read was packed, or belongs to the rows; a second load ends where its row ends. Each
+    // panel writes four bytes of each row.
+    unsafe {
+        if SHORT {
+            tiles!(finish_short)
+        } else {
+            tiles!(finish_plain)
         }
     }
 }

@@ -1,34 +1,42 @@
 //! Tiles of three rows by four channels with SMULL, SMLAL2 and SADALP, sixteen `k` in lanes.
 //!
 //! Products stay in 16-bit lanes for a whole run, which [`runs`](super::runs) proves safe for the panel's weights; a
-//! panel with two -128 in one lane has no schedule, and each product is widened by itself. Four panels give the sixteen
-//! channels that the epilogue takes at a time.
+//! panel with two -128 in one lane has no schedule, and each product is widened by itself.
 //!
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
-use super::Matrix;
-use super::neon_3x4_loop::Group;
-use super::neon_3x4_resident::ShortGroup;
 use super::rows::block_rows;
-use super::runs::schedule;
+use super::runs::{Step, schedule};
+use super::{Matrix, neon_1x4_loop, neon_3x4_loop, neon_3x4_resident};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
 use alloc::{vec, vec::Vec};
-use core::arch::aarch64::*;
+use core::ops::Range;
 
 /// Elements of `k` that one load of a row brings.
 pub(super) const STEP: usize = 16;
 
-/// Channels of a panel, and of a group of panels.
+/// Channels of a panel.
 pub(super) const CHANNELS: usize = 4;
-pub(super) const GROUP: usize = 16;
 
 /// Rows of a tile.
 const ROWS: usize = 3;
 
-/// Weights in panels of four channels, `[panel][k step][channel][16]`, and the epilogue padded to whole groups.
+/// The bytes of weights that a tile goes over before the next tile does: what the first-level cache has beside a block
+/// of rows.
+const GROUP_BYTES: usize = 16 * 1024;
+
+/// A panel's numbers of the epilogue.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Params {
+    pub bias: [i32; CHANNELS],
+    pub multiplier: [f32; CHANNELS],
+}
+
+/// Weights in panels of four channels, `[panel][k step][channel][16]`.
 #[derive(Clone, Debug)]
 pub struct Panels {
     proof: Neon,
@@ -36,65 +44,95 @@ pub struct Panels {
     pub(super) n: usize,
     /// The steps of a panel: whole ones, and one for what is left.
     pub(super) steps: usize,
-    pub(super) weights: Vec<i8>,
+    pub(super) weights: Vec<Step>,
     /// The runs of every panel, one after the other, each panel's ended by a 0.
     runs: Vec<u16>,
-    /// Where each group's runs start in `runs`; `None` where one of its panels has no schedule.
-    pub(super) schedules: Vec<Option<usize>>,
+    /// Where each panel's runs start in `runs`; `None` where it has no schedule.
+    schedules: Vec<Option<usize>>,
     /// For rows of two steps, whether each panel's products of both stay in 16 bits.
     together: Vec<u8>,
-    bias: Vec<i32>,
-    /// Each panel's biases, in the first of the four partial sums of a channel.
-    pub(super) spread_bias: Vec<[i32; 16]>,
-    pub(super) multiplier: Vec<f32>,
+    pub(super) params: Vec<Params>,
+}
+
+/// Neighbouring panels that have schedules, and what an assembly loop needs to know of them.
+pub struct Group {
+    pub params: *const Params,
+    pub weights: *const Step,
+    /// The lengths of the runs, panel after panel, a 0 behind each.
+    pub runs: *const u16,
+    /// For rows of 16 to 32 elements: for each panel, 1 where the second step's products may be added to the first's in
+    /// 16 bits, else 0.
+    pub together: *const u8,
+    pub panels: usize,
+    /// The length of a row, at least sixteen.
+    pub k: usize,
+    pub finish: *const Finish,
+}
+
+/// Tiles of three rows each, one below the other.
+pub struct Tiles {
+    pub a: *const i8,
+    pub a_stride: usize,
+    pub out: *mut i8,
+    pub out_stride: usize,
+    pub count: usize,
+}
+
+impl Tiles {
+    pub fn row(&self, r: usize) -> *const i8 {
+        self.a.wrapping_add(r * self.a_stride)
+    }
+
+    pub fn out_row(&self, r: usize) -> *mut i8 {
+        self.out.wrapping_add(r * self.out_stride)
+    }
 }
 
 impl Panels {
     pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
         let n = requantize.bias.len();
-        let whole = k / STEP;
-        let left = k % STEP;
+        let (whole, left) = (k / STEP, k % STEP);
         let steps = whole + usize::from(left > 0);
-        let mut packed = Vec::new();
+        let count = n.div_ceil(CHANNELS);
+        let mut packed: Vec<Step> = vec![[0; CHANNELS * STEP]; count * steps];
+        let mut params = vec![
+            Params {
+                bias: [0; CHANNELS],
+                multiplier: [0.0; CHANNELS],
+            };
+            count
+        ];
+        for channel in 0..n {
+            let (panel, column) = (channel / CHANNELS, channel % CHANNELS);
+            params[panel].bias[column] = requantize.bias[channel];
+            params[panel].multiplier[column] = requantize.multiplier[channel];
+            let panel = &mut packed[panel * steps..][..steps];
+            let (bodies, tail) = weights[channel * k..][..k].split_at(whole * STEP);
+            for (step, body) in panel.iter_mut().zip(bodies.chunks_exact(STEP)) {
+                step[column * STEP..][..STEP].copy_from_slice(body);
+            }
+            if left > 0 {
+                // At the end of a half step where that is enough, else of a whole one.
+                let end = if left <= 8 { 8 } else { STEP };
+                panel[whole][column * STEP + end - left..][..left].copy_from_slice(tail);
+            }
+        }
         let (mut runs, mut schedules, mut together) = (Vec::new(), Vec::new(), Vec::new());
-        for first in (0..n).step_by(CHANNELS) {
-            let start = packed.len();
-            for step in 0..steps {
-                for c in first..first + CHANNELS {
-                    for i in 0..STEP {
-                        let j = if step < whole {
-                            Some(step * STEP + i)
-                        } else {
-                            tail_element(k, left, i)
-                        };
-                        packed.push(j.filter(|_| c < n).map_or(0, |j| weights[c * k + j]));
-                    }
-                }
+        for panel in 0..count {
+            let panel = &packed[panel * steps..][..steps];
+            let (bodies, tail) = panel.split_at(whole);
+            if k <= 2 * STEP {
+                let alone = schedule(panel).is_some_and(|runs| runs.len() == 1);
+                together.push(u8::from(alone));
             }
-            let steps: Vec<&[i8]> = packed[start..].chunks_exact(CHANNELS * STEP).collect();
-            together.push(u8::from(
-                schedule(&steps).is_some_and(|runs| runs.len() == 1),
-            ));
-            let (whole_steps, tail) = steps.split_at(whole);
-            if first % GROUP == 0 {
-                schedules.push((k >= STEP).then_some(runs.len()));
-            }
-            match schedule(whole_steps) {
-                Some(panel_runs) if schedule(tail).is_some() => {
-                    runs.extend(panel_runs);
-                    runs.push(0);
-                }
-                _ => schedules[first / GROUP] = None,
+            let start = runs.len();
+            let panel_runs = schedule(bodies).filter(|_| k >= STEP && schedule(tail).is_some());
+            schedules.push(panel_runs.is_some().then_some(start));
+            if let Some(panel_runs) = panel_runs {
+                runs.extend(panel_runs);
+                runs.push(0);
             }
         }
-        let mut spread_bias = vec![[0; 16]; n.div_ceil(CHANNELS)];
-        for (c, &value) in requantize.bias.iter().enumerate() {
-            spread_bias[c / CHANNELS][c % CHANNELS * 4] = value;
-        }
-        let mut bias = requantize.bias.clone();
-        bias.resize(n.next_multiple_of(GROUP), 0);
-        let mut multiplier = requantize.multiplier.clone();
-        multiplier.resize(n.next_multiple_of(GROUP), 0.0);
         Panels {
             proof,
             k,
@@ -104,17 +142,16 @@ impl Panels {
             runs,
             schedules,
             together,
-            bias,
-            spread_bias,
-            multiplier,
+            params,
         }
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len()
-            + 2 * self.runs.len()
+        size_of_val(&*self.weights)
+            + size_of_val(&*self.runs)
             + size_of_val(&*self.schedules)
-            + 65 * self.together.len()
+            + self.together.len()
+            + size_of_val(&*self.params)
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
@@ -146,111 +183,86 @@ impl Panels {
         let block = block_rows(self.k, ROWS);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
-            for first in (0..self.n).step_by(GROUP) {
-                // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`.
+            // In bounds: the block's rows are in `a` and `out`.
+            let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
+            let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
+            let mut next = 0;
+            while next < self.schedules.len() {
+                let panels = next..self.group_end(next);
+                // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
-                    let a = (a.elements.as_ptr().add(start * a.stride), a.stride);
-                    let out = (out.as_mut_ptr().add(start * out_stride + first), out_stride);
-                    let done = if self.n - first >= GROUP {
-                        self.run_tiles::<SHORT, true>(first, &finish, a, out, rows)
+                    if self.is_loopable(next) {
+                        self.run_group::<SHORT>(panels.clone(), &finish, a, out, rows);
                     } else {
-                        self.run_tiles::<SHORT, false>(first, &finish, a, out, rows)
-                    };
-                    self.run_rest::<SHORT>(first, &finish, a, out, done..rows);
+                        self.run_rest::<SHORT>(next, &finish, a, out, rows);
+                    }
                 }
+                next = panels.end;
             }
         }
     }
 
-    /// Whole tiles of the group of channels that starts at `first`, where it has a schedule, in the assembly loops; gives
-    /// the rows that are done. A `FULL` group has sixteen channels.
+    /// Whether an assembly loop can compute a panel: it has a schedule, and each of its channels is one of the output's.
+    fn is_loopable(&self, panel: usize) -> bool {
+        self.schedules[panel].is_some() && (panel + 1) * CHANNELS <= self.n
+    }
+
+    /// The end of the group that starts at `first`: one panel that no loop can compute, or as many that one can as fit the
+    /// cache.
+    fn group_end(&self, first: usize) -> usize {
+        let fitting = (GROUP_BYTES / (self.steps.max(1) * size_of::<Step>())).max(1);
+        let most = (first + fitting).min(self.schedules.len());
+        let loopable = (first..most).take_while(|&panel| self.is_loopable(panel));
+        first + loopable.count().max(1)
+    }
+
+    /// Computes all rows of panels that have schedules.
     ///
     /// # Safety
     ///
-    /// `a` points to `rows` rows of `k`, `out` to as many of the channels from `first` on, at the given strides.
-    #[inline(never)]
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to as many of `n`, at the given strides.
     #[target_feature(enable = "neon")]
-    unsafe fn run_tiles<const SHORT: bool, const FULL: bool>(
+    unsafe fn run_group<const SHORT: bool>(
         &self,
-        first: usize,
+        panels: Range<usize>,
         finish: &Finish,
-        (mut a, a_stride): (*const i8, usize),
-        (mut out, out_stride): (*mut i8, usize),
+        (a, a_stride): (*const i8, usize),
+        (out, out_stride): (*mut i8, usize),
         rows: usize,
-    ) -> usize {
-        let Some(start) = self.schedules[first / GROUP] else {
-            return 0;
-        };
-        let finish = *finish;
-        let panel = first / CHANNELS;
-        let channels = (self.n - first).min(GROUP);
+    ) {
+        let start = self.schedules[panels.start].expect("a panel with a schedule");
         let group = Group {
-            bias: self.spread_bias[panel..].as_ptr(),
-            weights: self.weights[panel * self.steps * CHANNELS * STEP..].as_ptr(),
+            params: self.params[panels.clone()].as_ptr(),
+            weights: self.weights[panels.start * self.steps..].as_ptr(),
             runs: self.runs[start..].as_ptr(),
-            panels: channels.div_ceil(CHANNELS),
+            together: self.together.as_ptr().wrapping_add(panels.start),
+            panels: panels.len(),
             k: self.k,
+            finish,
         };
-        let short = ShortGroup {
-            bias: self.bias[first..].as_ptr(),
-            weights: group.weights,
-            together: self.together[panel..].as_ptr(),
-            panels: group.panels,
-            k: self.k,
-        };
-        let multiplier = &self.multiplier[first..][..GROUP];
-        let mut sums = [[vdupq_n_s32(0); ROWS]; GROUP / CHANNELS];
-        for _ in 0..rows / ROWS {
-            // SAFETY: the caller's; the tiles are the rows in order. Biases, weights and runs were packed for the group,
-            // multipliers are padded to whole groups.
-            unsafe {
-                let row = |r: usize| a.wrapping_add(r * a_stride);
+        let out = out.wrapping_add(panels.start * CHANNELS);
+        let count = rows / ROWS;
+        // SAFETY: the caller's; weights, runs and numbers were packed panel after panel, and a row of `out` has four
+        // channels for each.
+        unsafe {
+            if count > 0 {
+                let tiles = Tiles {
+                    a,
+                    a_stride,
+                    out,
+                    out_stride,
+                    count,
+                };
                 if self.k <= 2 * STEP {
-                    short.sums([row(0), row(1), row(2)], &mut sums);
+                    neon_3x4_resident::run::<SHORT>(&group, tiles);
                 } else {
-                    group.sums([row(0), row(1), row(2)], &mut sums);
-                }
-                let multiplier =
-                    core::array::from_fn(|p| vld1q_f32(multiplier.as_ptr().add(p * CHANNELS)));
-                for r in 0..ROWS {
-                    let sums = [sums[0][r], sums[1][r], sums[2][r], sums[3][r]];
-                    let bytes = finish.bytes16::<SHORT>(sums, multiplier);
-                    let channels = if FULL { GROUP } else { channels };
-                    store(bytes, channels, out.wrapping_add(r * out_stride));
+                    neon_3x4_loop::run::<SHORT>(&group, tiles);
                 }
             }
-            a = a.wrapping_add(ROWS * a_stride);
-            out = out.wrapping_add(ROWS * out_stride);
-        }
-        rows / ROWS * ROWS
-    }
-}
-
-/// Writes the first `channels` bytes, at most sixteen.
-///
-/// # Safety
-///
-/// `out` points to `channels` bytes.
-#[inline]
-#[target_feature(enable = "neon")]
-pub(super) unsafe fn store(bytes: int8x16_t, channels: usize, out: *mut i8) {
-    // SAFETY: the caller's.
-    unsafe {
-        if channels == GROUP {
-            vst1q_s8(out, bytes);
-        } else if channels == GROUP / 2 {
-            vst1_s8(out, vget_low_s8(bytes));
-        } else {
-            let mut lanes = [0_i8; GROUP];
-            vst1q_s8(lanes.as_mut_ptr(), bytes);
-            out.copy_from_nonoverlapping(lanes.as_ptr(), channels);
+            for row in count * ROWS..rows {
+                let (a, out) = (a.add(row * a_stride), out.add(row * out_stride));
+                neon_1x4_loop::run::<SHORT>(&group, a, out);
+            }
         }
     }
-}
-
-/// Which element of `k` the tail's lane `i` multiplies: the last `left` ones, at the end of a half step where that is
-/// enough, else of a whole one.
-fn tail_element(k: usize, left: usize, i: usize) -> Option<usize> {
-    let end = if left <= 8 { 8 } else { STEP };
-    (end - left..end).contains(&i).then(|| k + i - end)
 }

@@ -5,29 +5,32 @@
 //! within 32 640, and an `i16` holds it. A run goes on until some lane of some channel of the panel could pass that bound.
 
 use alloc::vec::Vec;
+use core::array;
 
 /// The greatest sum of weights' magnitudes in a lane: `128 * 255` is below 2^15, `128 * 256` is not.
-const LANE_BOUND: u32 = 255;
+const LANE_BOUND: u16 = 255;
 
 /// Lanes of a register of 16-bit sums.
 const LANES: usize = 8;
 
-/// Appends the lengths of the runs that cover `steps`, in order; a step is what is multiplied between two chances to
-/// widen: registers of sixteen weights, whose halves share lanes. `None` where a single step can leave 16 bits.
-pub fn schedule(steps: &[&[i8]]) -> Option<Vec<u16>> {
+/// The registers of a step, one for each channel of a panel.
+const REGISTERS: usize = 4;
+
+/// What is multiplied between two chances to widen: for each channel sixteen weights, whose halves share lanes.
+pub type Step = [i8; REGISTERS * 2 * LANES];
+
+/// The lengths of the runs that cover `steps`, in order. `None` where a single step can leave 16 bits.
+pub fn schedule(steps: &[Step]) -> Option<Vec<u16>> {
     let mut runs = Vec::new();
-    let (mut sums, mut len) = (Vec::new(), 0_u16);
+    let (mut sums, mut len) = ([0; REGISTERS * LANES], 0_u16);
     for step in steps {
         let alone = lane_sums(step);
-        if alone.iter().any(|&sum| sum > LANE_BOUND) {
+        if greatest(&alone) > LANE_BOUND {
             return None;
         }
-        let together = sums.iter().zip(&alone).all(|(a, b)| a + b <= LANE_BOUND);
-        if len > 0 && together && len < u16::MAX {
-            len += 1;
-            for (sum, more) in sums.iter_mut().zip(&alone) {
-                *sum += more;
-            }
+        let together = array::from_fn(|lane| sums[lane] + alone[lane]);
+        if len > 0 && greatest(&together) <= LANE_BOUND && len < u16::MAX {
+            (sums, len) = (together, len + 1);
         } else {
             runs.extend((len > 0).then_some(len));
             (sums, len) = (alone, 1);
@@ -38,13 +41,15 @@ pub fn schedule(steps: &[&[i8]]) -> Option<Vec<u16>> {
 }
 
 /// The sums of magnitudes in each lane of each register of a step.
-fn lane_sums(step: &[i8]) -> Vec<u32> {
-    let magnitude = |w: &i8| u32::from(w.unsigned_abs());
-    step.chunks_exact(2 * LANES)
-        .flat_map(|register| {
-            (0..LANES).map(|lane| magnitude(&register[lane]) + magnitude(&register[lane + LANES]))
-        })
-        .collect()
+fn lane_sums(step: &Step) -> [u16; REGISTERS * LANES] {
+    array::from_fn(|i| {
+        let at = i / LANES * 2 * LANES + i % LANES;
+        u16::from(step[at].unsigned_abs()) + u16::from(step[at + LANES].unsigned_abs())
+    })
+}
+
+fn greatest(sums: &[u16; REGISTERS * LANES]) -> u16 {
+    sums.iter().fold(0, |most, &sum| most.max(sum))
 }
 
 #[cfg(test)]
@@ -53,25 +58,24 @@ mod tests {
 
     #[test]
     fn a_run_ends_before_any_lane_could_leave_16_bits() {
-        let mut heavy = [1; 32];
+        let mut heavy = [1; 64];
         heavy[16 + 3] = 127;
-        let light = [1; 32];
+        let light = [1; 64];
         // Lane 3 of the second register: 128 + 2 + 2 .. reaches 254 with 63 light steps.
-        let steps: Vec<&[i8]> = core::iter::once(&heavy[..])
-            .chain((0..70).map(|_| &light[..]))
-            .collect();
+        let mut steps = [light; 71];
+        steps[0] = heavy;
         assert_eq!(schedule(&steps), Some(vec![64, 7]));
-        assert_eq!(schedule(&[&heavy, &heavy]), Some(vec![1, 1]));
+        assert_eq!(schedule(&[heavy; 2]), Some(vec![1, 1]));
         assert_eq!(schedule(&[]), Some(vec![]));
     }
 
     #[test]
     fn only_two_least_weights_in_a_lane_have_no_schedule() {
-        let mut step = [0; 16];
+        let mut step = [0; 64];
         step[5] = i8::MIN;
         step[13] = 127;
-        assert_eq!(schedule(&[&step]), Some(vec![1]));
+        assert_eq!(schedule(&[step]), Some(vec![1]));
         step[13] = i8::MIN;
-        assert_eq!(schedule(&[&step]), None);
+        assert_eq!(schedule(&[step]), None);
     }
 }

@@ -1,0 +1,98 @@
+//! One row by four channels, as one piece of assembly: what tiles of three rows leave, and the classifier behind a pool.
+
+use super::neon_steps::*;
+use super::qs8_gemm_3x4_neon::Group;
+use core::arch::asm;
+
+/// A run of `{len}` steps and the length of the next.
+macro_rules! run {
+    ($pairs:literal, $single:literal, $end:literal, $widen:literal) => {
+        concat!(
+            "tbnz {len:w}, #0, ", $single, "f\n",
+            "ldp q24, q25, [{r0}], #32\n",
+            step!("smull" "smlal2", [24]),
+            step!("smlal" "smlal2", [25]),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.eq ", $end, "f\n",
+            $pairs, ":\n",
+            "ldp q24, q25, [{r0}], #32\n",
+            step!("smlal" "smlal2", [24]),
+            step!("smlal" "smlal2", [25]),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.ne ", $pairs, "b\n",
+            "b ", $end, "f\n",
+            $single, ":\n",
+            "ldr q24, [{r0}], #16\n",
+            step!("smull" "smlal2", [24]),
+            "subs {len:w}, {len:w}, #1\n",
+            "b.ne ", $pairs, "b\n",
+            $end, ":\n",
+            "ldrh {len:w}, [{runs}], #2\n",
+            widen!($widen, 1 row),
+        )
+    };
+}
+
+/// Computes one row of at least sixteen elements; `SHORT` is how the epilogue rounds.
+///
+/// # Safety
+///
+/// The CPU has neon; the group is sound and has at least one panel; `row` has its `k` bytes, `out` four for each panel.
+#[target_feature(enable = "neon")]
+pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8) {
+    let whole = group.k / 16 * 16;
+    let tail = Tail::of(group.k);
+    macro_rules! row {
+        ($finish:ident) => {
+            asm!(
+                "3:",
+                "ldrh {len:w}, [{runs}], #2",
+                run!("5", "6", "7", "saddlp"),
+                "cbz {len:w}, 20f",
+                "8:",
+                run!("12", "13", "14", "sadalp"),
+                "cbnz {len:w}, 8b",
+                "20:",
+                "cbz {tail:w}, 22f",
+                "tbz {tail:w}, #0, 21f",
+                "ldr d24, [{r0}, {back}]",
+                half_step!("smull", [24]),
+                widen!("sadalp", 1 row),
+                "b 22f",
+                "21:",
+                "ldr q24, [{r0}, {back}]",
+                step!("smull" "smlal2", [24]),
+                widen!("sadalp", 1 row),
+                "22:",
+                $finish!(1 row),
+                "sub {r0}, {r0}, {whole}",
+                "subs {panels}, {panels}, #1",
+                "b.ne 3b",
+                params = inout(reg) group.params => _,
+                runs = inout(reg) group.runs => _,
+                w = inout(reg) group.weights => _,
+                panels = inout(reg) group.panels => _,
+                finish = in(reg) group.finish,
+                r0 = inout(reg) row => _,
+                o0 = inout(reg) out => _,
+                whole = in(reg) whole,
+                back = in(reg) tail.offset(group.k),
+                tail = in(reg) tail as u32,
+                len = out(reg) _,
+                out("v0") _, out("v3") _, out("v6") _, out("v9") _, out("v12") _, out("v13") _,
+                out("v15") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v24") _,
+                out("v25") _, out("v30") _, out("v31") _,
+                options(nostack),
+            )
+        };
+    }
+    // SAFETY: the caller's: what is read was packed, or belongs to the row; a tail's load ends where the row ends. Each
+    // panel writes four bytes.
+    unsafe {
+        if SHORT {
+            row!(finish_short)
+        } else {
+            row!(finish_plain)
+        }
+    }
+}
