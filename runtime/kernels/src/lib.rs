@@ -29,6 +29,7 @@ mod reals_neon;
 mod requantize;
 #[cfg(target_arch = "aarch64")]
 mod requantize_neon;
+mod weights;
 mod window;
 
 #[cfg(target_arch = "aarch64")]
@@ -45,4 +46,5 @@ pub use qs8_gemm::PackedGemm;
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
+pub use weights::weight_sums;
 pub use window::Window;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ocellus_kernels::{
-    Affine, Epilogue, Isa, PackError, PackedConv, PackedDepthwise, PackedGemm, Window,
+    Affine, Epilogue, Isa, PackError, PackedConv, PackedDepthwise, PackedGemm, Window, weight_sums,
 };
 use tract_core::ops::cnn::{Conv, KernelFormat};
 use tract_onnx::tract_hir::internal::*;
@@ -254,11 +254,7 @@ fn channel(
     zero_point: i8,
 ) -> Result<(i32, f32), Reason> {
     const FRACTION: f64 = 65_536.0;
-    let sum: i64 = weights.iter().map(|&weight| i64::from(weight)).sum();
-    let magnitude: i64 = weights
-        .iter()
-        .map(|&weight| i64::from(weight.unsigned_abs()))
-        .sum();
+    let (sum, magnitude) = weight_sums(weights);
     let bias = count - i64::from(zero_point) * sum;
     if bias.abs() + 128 * magnitude <= i64::from(i32::MAX) {
         return i32::try_from(bias)
@@ -352,15 +348,13 @@ fn same(unit: f32, scale: f32) -> bool {
 
 /// `[filters, channels, taps]` to `[filters, taps, channels]`; a depthwise `[channels, taps]` to `[taps, channels]`.
 fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
-    let filter = |filter: &[i8]| -> Vec<i8> {
-        (0..taps * channels)
-            .map(|at| filter[at % channels * taps + at / channels])
-            .collect()
-    };
-    weights
-        .chunks_exact(channels * taps)
-        .flat_map(filter)
-        .collect()
+    let mut moved = Vec::with_capacity(weights.len());
+    for filter in weights.chunks_exact(channels * taps) {
+        for tap in 0..taps {
+            moved.extend(filter[tap..].iter().step_by(taps));
+        }
+    }
+    moved
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod im2row;
 mod qs8_conv_scalar;
 
 use crate::requantize::{Epilogue, PackError, Requantize};
-use crate::{Isa, PackedGemm, Window};
+use crate::{Isa, PackedGemm, Window, weight_sums};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -66,7 +66,7 @@ impl PackedConv {
         let weights = match isa {
             Isa::Scalar => {
                 let row = |f: usize| &weights[f * k..][..k];
-                let magnitude = |f| row(f).iter().map(|w| i64::from(w.unsigned_abs())).sum();
+                let magnitude = |f| weight_sums(row(f)).1;
                 Weights::Scalar(
                     weights.into(),
                     Requantize::new(epilogue, filters, magnitude)?,

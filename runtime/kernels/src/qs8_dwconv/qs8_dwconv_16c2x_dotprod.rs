@@ -16,6 +16,7 @@ use crate::requantize_neon::{Finish, is_short};
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
+use core::array;
 use core::ops::Range;
 
 /// Weights in blocks of sixteen channels, `[block][output row of a group][part][quad][kx][channel][4]`.
@@ -91,14 +92,14 @@ impl Blocks {
                 for part in (start..start + BLOCK).step_by(cover.part) {
                     for quad in 0..cover.quads {
                         for kx in 0..cover.kw {
-                            for c in part..part + cover.part {
-                                for tap in 4 * quad..4 * quad + 4 {
-                                    let ky = tap.checked_sub(row * cover.stride);
-                                    let ky = ky.filter(|&ky| ky < cover.kw);
-                                    let weight =
-                                        |ky: usize| weights[(ky * cover.kw + kx) * channels + c];
-                                    packed.weights.push(ky.map_or(0, weight));
-                                }
+                            let taps: [Option<&[i8]>; 4] = array::from_fn(|i| {
+                                let ky = (4 * quad + i).checked_sub(row * cover.stride)?;
+                                let start = (ky * cover.kw + kx) * channels + part;
+                                (ky < cover.kw).then(|| &weights[start..][..cover.part])
+                            });
+                            for c in 0..cover.part {
+                                let four = taps.map(|tap| tap.map_or(0, |tap| tap[c]));
+                                packed.weights.extend_from_slice(&four);
                             }
                         }
                     }

@@ -27,8 +27,8 @@ mod rows;
 #[cfg(any(target_arch = "aarch64", test))]
 mod runs;
 
-use crate::Isa;
 use crate::requantize::{Epilogue, PackError, Requantize};
+use crate::{Isa, weight_sums};
 use alloc::vec::Vec;
 
 /// Weights `[n, k]` and their epilogue, packed for one instruction set.
@@ -79,12 +79,7 @@ impl PackedGemm {
             "qs8_gemm: {} weights are not {n} rows of {k}",
             weights.len()
         );
-        let magnitude = |c: usize| {
-            weights[c * k..][..k]
-                .iter()
-                .map(|w| i64::from(w.unsigned_abs()))
-                .sum()
-        };
+        let magnitude = |c: usize| weight_sums(&weights[c * k..][..k]).1;
         let requantize = Requantize::new(epilogue, n, magnitude)?;
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]

@@ -14,7 +14,7 @@ use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 
 /// Elements of `k` that one load of a row brings.
@@ -38,16 +38,20 @@ pub struct Panels {
 impl Panels {
     pub fn pack(proof: DotProd, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
         let n = requantize.bias.len();
-        let mut packed = Vec::new();
+        let quads = k_quads(k).len();
+        let mut packed = vec![0; k.div_ceil(4) * 4 * n.next_multiple_of(8)];
+        let mut panel = &mut packed[..];
         for first in (0..n).step_by(4 * WIDE) {
             let channels = 4 * quads_of(n - first);
-            for quad in k_quads(k) {
-                for c in first..first + channels {
-                    for j in quad {
-                        packed.push(match j {
-                            Some(j) if c < n => weights[c * k + j],
-                            _ => 0,
-                        });
+            let (this, others) = panel.split_at_mut(quads * channels * 4);
+            panel = others;
+            for c in first..n.min(first + channels) {
+                let row = &weights[c * k..][..k];
+                for (i, quad) in k_quads(k).enumerate() {
+                    let to = &mut this[(i * channels + c - first) * 4..][..4];
+                    match quad {
+                        [Some(j), .., Some(_)] => to.copy_from_slice(&row[j..][..4]),
+                        _ => (0..4).for_each(|lane| to[lane] = quad[lane].map_or(0, |j| row[j])),
                     }
                 }
             }
