@@ -23,6 +23,8 @@ mod qs8_dwconv;
 mod qs8_gavgpool;
 mod qs8_gemm;
 mod qs8_gemv;
+mod qs8_maxpool;
+mod qs8_table;
 mod quantize;
 #[cfg(target_arch = "aarch64")]
 mod reals_neon;
@@ -44,6 +46,8 @@ pub use qs8_dwconv::PackedDepthwise;
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
 pub use qs8_gemm::PackedGemm;
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
+pub use qs8_maxpool::MaxPool;
+pub use qs8_table::qs8_table;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
 pub use weights::weight_sums;

@@ -1,0 +1,144 @@
+//! Quantized operators and short chains of them against onnxruntime's ARM build: see `tests/golden/onnxruntime.py`.
+
+use std::fs;
+use std::path::Path;
+
+use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision};
+use ocellus_kernels::{Isa, Tier};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+
+/// Operators that have no INT8 kernel yet and run in f32; everything else of a case is INT8.
+const IN_F32: [&str; 3] = ["max_pool", "gemm", "matmul"];
+
+/// One graph, its input, and what onnxruntime made of it.
+struct Case<'a> {
+    name: &'a str,
+    model: &'a [u8],
+    shape: Vec<usize>,
+    input: Vec<f32>,
+    /// The quantized output.
+    expected: Vec<i32>,
+    scale: f32,
+    zero_point: i32,
+}
+
+impl<'a> Case<'a> {
+    fn read(file: &SafeTensors<'a>, name: &'a str) -> Case<'a> {
+        let tensor = |part: &str| -> TensorView<'a> {
+            let name = format!("{name}.{part}");
+            file.tensor(&name)
+                .unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let (x, y) = (tensor("x"), tensor("y"));
+        let integer = |&byte: &u8| match y.dtype() {
+            Dtype::I8 => i32::from(byte as i8),
+            _ => i32::from(byte),
+        };
+        let scale: Vec<f32> = tensor("scale")
+            .data()
+            .chunks_exact(4)
+            .map(|four| f32::from_le_bytes(four.try_into().expect("four bytes")))
+            .collect();
+        Case {
+            name,
+            model: tensor("model").data(),
+            shape: x.shape().to_vec(),
+            input: x
+                .data()
+                .iter()
+                .map(|&pixel| (f32::from(pixel) - 127.0) / 128.0)
+                .collect(),
+            expected: y.data().iter().map(integer).collect(),
+            scale: scale[0],
+            zero_point: scale[1] as i32,
+        }
+    }
+
+    fn plan(&self, isa: Isa) -> Plan {
+        let model = CheckedModel::scan(self.name, self.model, &Limits::default());
+        let encoder = Encoder::new(model.expect("a good file"), isa).expect("a graph");
+        let dims: Vec<Dim> = self.shape.iter().copied().map(Dim::Fixed).collect();
+        encoder.plan("x_in", &dims, &["y"]).expect("a plan")
+    }
+
+    /// How many integers of the output differ from onnxruntime's, and by how much at the most.
+    fn differences(&self, plan: &Plan) -> (usize, i32) {
+        let result = plan.run(Input::F32(&self.input)).expect("a result");
+        assert_eq!(result[0].data.len(), self.expected.len(), "{}", self.name);
+        let integers = result[0].data.iter().map(|&real| {
+            let steps = real / self.scale;
+            assert!(
+                (steps - steps.round()).abs() < 1e-3,
+                "{}: {real}",
+                self.name
+            );
+            steps.round() as i32 + self.zero_point
+        });
+        let differences: Vec<i32> = integers
+            .zip(&self.expected)
+            .map(|(got, expected)| (got - expected).abs())
+            .filter(|&difference| difference > 0)
+            .collect();
+        (
+            differences.len(),
+            differences.into_iter().max().unwrap_or(0),
+        )
+    }
+}
+
+fn with_cases(check: impl Fn(&Case)) {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/onnxruntime.safetensors");
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let names: Vec<String> = file
+        .names()
+        .iter()
+        .filter_map(|name| name.strip_suffix(".model").map(str::to_owned))
+        .collect();
+    assert_eq!(names.len(), 19);
+    for name in &names {
+        check(&Case::read(&file, name));
+    }
+}
+
+#[test]
+fn operators_are_onnxruntimes_within_a_step_in_one_of_a_thousand() {
+    let detected = ocellus_sys::isa::detect();
+    with_cases(|case| {
+        for tier in Tier::ALL {
+            let (count, most) = case.differences(&case.plan(detected.at_most(tier)));
+            // A chain passes on what its first operator rounded otherwise.
+            let allowed = match case.name.starts_with("chain") {
+                true => case.expected.len() / 100,
+                false => case.expected.len() / 1000,
+            };
+            let name = case.name;
+            assert!(
+                most <= 1 && count <= allowed,
+                "{name} {}: {count} of {} differ, by up to {most}",
+                tier.name(),
+                case.expected.len()
+            );
+        }
+    });
+}
+
+#[test]
+fn what_has_a_kernel_runs_in_int8() {
+    with_cases(|case| {
+        let plan = case.plan(Isa::Scalar);
+        let in_f32: Vec<_> = plan
+            .steps()
+            .iter()
+            .filter(|step| step.precision == Precision::F32)
+            .collect();
+        assert_eq!(
+            in_f32.is_empty(),
+            !IN_F32.contains(&case.name),
+            "{}: {in_f32:?}",
+            case.name
+        );
+    });
+}
