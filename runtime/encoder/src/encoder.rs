@@ -26,8 +26,8 @@ use crate::error::{Names, Stage};
 use crate::plan::{Compiled, Feed, Run, shape_text};
 use crate::share::Shared;
 use crate::{
-    CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, quant,
-    region,
+    CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, observe,
+    quant, region,
 };
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
@@ -120,12 +120,13 @@ impl Encoder {
                 }
                 None => None,
             };
-            let steps = inspect::settle(steps, outcome.as_ref());
+            let settled = inspect::settle(&steps, outcome.as_ref());
             if let Some((program, outputs)) = region::whole(&typed) {
                 return Ok(Compiled {
+                    operations: observe::of_program(program.labels(), &steps),
                     run: Run::Region(program, outputs),
                     packed: Vec::new(),
-                    steps,
+                    steps: settled,
                 });
             }
             quant::fold(&mut typed)?;
@@ -137,10 +138,12 @@ impl Encoder {
                 executor: Some(Executor::SingleThread),
                 ..RunOptions::default()
             };
+            let runnable = SimplePlan::new_with_options(typed, &options)?;
             Ok(Compiled {
-                run: Run::Engine(SimplePlan::new_with_options(typed, &options)?),
+                operations: observe::of_engine(&runnable, &steps),
+                run: Run::Engine(runnable),
                 packed,
-                steps,
+                steps: settled,
             })
         })?;
         Plan::new(&self.model, feed, outputs, compiled)

@@ -125,16 +125,17 @@ pub(crate) fn steps(model: &CheckedModel, graph: &InferenceModel) -> Vec<(String
 }
 
 /// The steps once it is known which of them INT8 regions compute; without an outcome there are no regions.
-pub(crate) fn settle(steps: Vec<(String, Step)>, outcome: Option<&Outcome>) -> Vec<Step> {
-    let settled = |(output, mut step): (String, Step)| {
+pub(crate) fn settle(steps: &[(String, Step)], outcome: Option<&Outcome>) -> Vec<Step> {
+    let settled = |(output, step): &(String, Step)| {
+        let mut step = step.clone();
         match outcome {
-            Some(outcome) if outcome.covered.contains(&output) => {
+            Some(outcome) if outcome.covered.contains(output) => {
                 (step.precision, step.reason) = (Precision::I8, None)
             }
             Some(outcome) => {
                 if let Some(reason) = outcome
                     .left
-                    .get(&output)
+                    .get(output)
                     .filter(|_| step.reason == Some(Reason::NoKernel))
                 {
                     step.reason = Some(*reason);
@@ -145,7 +146,7 @@ pub(crate) fn settle(steps: Vec<(String, Step)>, outcome: Option<&Outcome>) -> V
         }
         step
     };
-    steps.into_iter().map(settled).collect()
+    steps.iter().map(settled).collect()
 }
 
 /// A model's nodes by the tensors that they make, and what analysis found out about those.

@@ -10,15 +10,18 @@ use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::{
     DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact, TypedModel,
-    TypedSimplePlan, bail, tvec,
+    TypedSimplePlan, bail,
 };
 use tract_onnx::tract_hir::internal::{Tensor as EngineTensor, ToDim};
 
 use crate::error::Stage;
 use crate::guard;
+use crate::observe::{self, Unobserved};
 use crate::region::Program;
 use crate::share::Packed;
-use crate::{CheckedModel, Dim, Element, EncoderError, Fault, Limits, Port, Step};
+use crate::{
+    CheckedModel, Dim, Element, EncoderError, Fault, Limits, Observer, Operation, Port, Step,
+};
 
 /// A model made ready for one shape of one input.
 pub struct Plan {
@@ -36,6 +39,7 @@ pub(crate) struct Compiled {
     pub(crate) run: Run,
     pub(crate) packed: Packed,
     pub(crate) steps: Vec<Step>,
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// What computes the outputs.
@@ -106,6 +110,11 @@ impl Plan {
         &self.compiled.steps
     }
 
+    /// What this plan does at each run, in order.
+    pub fn operations(&self) -> &[Operation] {
+        &self.compiled.operations
+    }
+
     /// Computes the outputs, in the order in which they were asked for.
     ///
     /// # Errors
@@ -113,21 +122,38 @@ impl Plan {
     /// [`Fault::ElementType`], [`Fault::Shape`] or [`Fault::InputLength`] where `input` is not what the plan was made
     /// for, [`Fault::Limit`] where an open size makes a tensor too large, [`Fault::Engine`].
     pub fn run(&self, input: Input<'_>) -> Result<Vec<Tensor>, EncoderError> {
-        self.try_run(input)
+        self.run_observed(input, &mut Unobserved)
+    }
+
+    /// The same, watched: `observer` is told when each of [`operations`](Plan::operations) begins and ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::run`].
+    pub fn run_observed<O: Observer>(
+        &self,
+        input: Input<'_>,
+        observer: &mut O,
+    ) -> Result<Vec<Tensor>, EncoderError> {
+        self.try_run(input, observer)
             .map_err(|fault| EncoderError::new(&self.model, fault))
     }
 
-    fn try_run(&self, input: Input<'_>) -> Result<Vec<Tensor>, Fault> {
+    fn try_run<O: Observer>(
+        &self,
+        input: Input<'_>,
+        observer: &mut O,
+    ) -> Result<Vec<Tensor>, Fault> {
         let shape = self.feed.shape(input)?;
         self.check_open_sizes(&shape)?;
         guard::engine(Stage::Run, || match (&self.compiled.run, input) {
             (Run::Region(program, outputs), Input::F32(reals)) => {
-                Ok(run_region(program, outputs, reals))
+                Ok(run_region(program, outputs, reals, observer))
             }
             (Run::Region(..), Input::I64(..)) => bail!("a region is fed integers"),
             (Run::Engine(runnable), _) => {
                 let fed = self.feed.tensor(input, &shape)?;
-                let computed = runnable.run(tvec![fed.into_tvalue()])?;
+                let computed = observe::run_engine(runnable, fed.into_tvalue(), observer)?;
                 computed.iter().map(read).collect()
             }
         })
@@ -167,8 +193,13 @@ impl fmt::Debug for Plan {
 }
 
 /// Runs `program`; the plan's outputs are the program's of the indices `outputs`.
-fn run_region(program: &Program, outputs: &[usize], input: &[f32]) -> Vec<Tensor> {
-    let mut reals = program.run_on_reals(input);
+fn run_region<O: Observer>(
+    program: &Program,
+    outputs: &[usize],
+    input: &[f32],
+    observer: &mut O,
+) -> Vec<Tensor> {
+    let mut reals = program.run_on_reals(input, observer);
     let mut tensors: Vec<Tensor> = Vec::with_capacity(outputs.len());
     for (at, &output) in outputs.iter().enumerate() {
         // The last one that asks for it takes it.

@@ -16,7 +16,7 @@ use super::find::{Member, Nchw, Work};
 use super::group::Group;
 use super::pack::Kernel;
 use super::planes::Images;
-use super::program::{Program, Sizes, Step};
+use super::program::{Label, Program, Sizes, Step};
 use crate::{Limits, guard};
 
 /// A step before its buffers have places.
@@ -99,7 +99,8 @@ pub(super) fn compile(
     };
     let mut steps = Vec::new();
     for draft in drafts {
-        steps.push(match draft {
+        let label = label(model, members, region, &draft);
+        let step = match draft {
             Draft::Enter(input) => {
                 let source = &region.inputs[input];
                 let shape: Nchw = source.border.shape[..]
@@ -205,7 +206,8 @@ pub(super) fn compile(
                     },
                 }
             }
-        });
+        };
+        steps.push((step, label));
     }
     let working = sizes
         .bytes
@@ -227,6 +229,39 @@ pub(super) fn compile(
         .map(|exit| exit.border.clone())
         .collect();
     Ok(Program::new(isa, steps, inputs, outputs, sizes))
+}
+
+/// What `draft` is called in reports.
+fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) -> Label {
+    let (member, border) = match *draft {
+        Draft::Enter(input) => (None, region.inputs[input].outlet),
+        Draft::Run(member) => (Some(&members[member]), members[member].output),
+        Draft::Leave(output) => {
+            let exit = &region.outputs[output];
+            let member = Some(&members[exit.member])
+                .filter(|member| matches!(member.work, Work::PoolToReal { .. }));
+            (member, exit.outlet)
+        }
+    };
+    let (op, kernel) = match (member.map(|member| &member.work), draft) {
+        (Some(Work::Quantize(_)), _) => ("QuantizeLinear", "qs8_cast"),
+        (Some(Work::Conv(packed)), _) => ("Conv", packed.kernel.name()),
+        (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
+        (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
+            ("GlobalAveragePool", "qs8_gavgpool")
+        }
+        (None, Draft::Leave(output)) if region.outputs[*output].affine.is_some() => {
+            ("DequantizeLinear", "qs8_cast")
+        }
+        (None, _) => ("Transpose", "planes"),
+    };
+    // A member's first name is that of the node that computes, before its clamps and conversions.
+    let name = member.and_then(|member| member.names.first());
+    Label {
+        name: name.unwrap_or(&model.node(border.node).name).clone(),
+        op,
+        kernel,
+    }
 }
 
 /// The buffers of a program, by the tensors that they hold.

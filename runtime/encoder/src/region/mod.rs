@@ -39,7 +39,7 @@ use ocellus_kernels::Isa;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::pack::Store;
-pub(crate) use self::program::Program;
+pub(crate) use self::program::{Label, Program};
 use crate::{Limits, Reason};
 
 /// What became of a graph's nodes, by the names that they have in the file: those of their first outputs.
@@ -78,6 +78,11 @@ pub(crate) fn replace(
         model.compact()?;
     }
     Ok(outcome)
+}
+
+/// The program that `node` runs, if it is a region.
+pub(crate) fn program(node: &TypedNode) -> Option<&Program> {
+    Some(node.op_as::<op::Region>()?.program())
 }
 
 /// The program that computes the whole of `model`, and for each output of the model which of the program's it is.

@@ -9,6 +9,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::group::Group;
 use super::program::{Border, Computed, Fed, Kind, Program};
+use crate::observe::Unobserved;
 
 /// Runs a [`Program`].
 #[derive(Clone, Debug)]
@@ -124,7 +125,7 @@ impl EvalOp for Region {
                 Kind::I8 => Computed::I8(view.as_slice_mut::<i8>()?),
             });
         }
-        self.program.run(&fed, &mut computed);
+        self.program.run(&fed, &mut computed, &mut Unobserved);
         drop(computed);
         drop(views);
         Ok(outputs.into_iter().map(IntoTValue::into_tvalue).collect())

@@ -48,6 +48,17 @@ pub(super) enum Kernel {
     Depthwise(PackedDepthwise),
 }
 
+impl Kernel {
+    /// Its name, for reports.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Kernel::Pointwise(gemm) => gemm.name(),
+            Kernel::Dense(conv) => conv.name(),
+            Kernel::Depthwise(conv) => conv.name(),
+        }
+    }
+}
+
 /// All that a packed convolution depends on but the instruction set.
 #[derive(Debug)]
 struct Key {

@@ -18,6 +18,7 @@ use ocellus_kernels::{
 use super::constant::{shifted, unshifted};
 use super::pack::{Kernel, Packed};
 use super::planes::{Images, to_pixels, to_planes};
+use crate::Observer;
 
 /// What is fed, in row-major NCHW.
 #[derive(Clone, Copy)]
@@ -119,6 +120,16 @@ pub(super) enum Step {
     },
 }
 
+/// What a step is called in reports.
+#[derive(Debug)]
+pub(crate) struct Label {
+    /// The name in the file of the node that it stands for: that of its first output.
+    pub(crate) name: String,
+    /// What it does, where that name is not one of the file's.
+    pub(crate) op: &'static str,
+    pub(crate) kernel: &'static str,
+}
+
 /// Working memory of one run.
 struct Arena {
     bytes: Vec<i8>,
@@ -148,6 +159,8 @@ impl Sizes {
 pub(crate) struct Program {
     isa: Isa,
     steps: Vec<Step>,
+    /// One for each step.
+    labels: Vec<Label>,
     inputs: Vec<Border>,
     outputs: Vec<Border>,
     sizes: Sizes,
@@ -157,19 +170,26 @@ pub(crate) struct Program {
 impl Program {
     pub(super) fn new(
         isa: Isa,
-        steps: Vec<Step>,
+        steps: Vec<(Step, Label)>,
         inputs: Vec<Border>,
         outputs: Vec<Border>,
         sizes: Sizes,
     ) -> Program {
+        let (steps, labels) = steps.into_iter().unzip();
         Program {
             isa,
             steps,
+            labels,
             inputs,
             outputs,
             sizes,
             idle: Mutex::new(vec![sizes.arena()]),
         }
+    }
+
+    /// What its steps are called, in the order in which they run.
+    pub(crate) fn labels(&self) -> &[Label] {
+        &self.labels
     }
 
     pub(crate) fn inputs(&self) -> &[Border] {
@@ -193,7 +213,7 @@ impl Program {
     /// # Panics
     ///
     /// If `input` has not the length of the program's one input, or something at the border is not f32.
-    pub(crate) fn run_on_reals(&self, input: &[f32]) -> Reals {
+    pub(crate) fn run_on_reals<O: Observer>(&self, input: &[f32], observer: &mut O) -> Reals {
         let mut reals: Reals = self
             .outputs
             .iter()
@@ -201,7 +221,7 @@ impl Program {
             .collect();
         let mut outputs: Vec<Computed<'_>> =
             reals.iter_mut().map(|reals| Computed::F32(reals)).collect();
-        self.run(&[Fed::F32(input)], &mut outputs);
+        self.run(&[Fed::F32(input)], &mut outputs, observer);
         reals
     }
 
@@ -210,15 +230,22 @@ impl Program {
     /// # Panics
     ///
     /// If what is passed differs from [`inputs`](Self::inputs) or [`outputs`](Self::outputs) in number, type or length.
-    pub(crate) fn run(&self, inputs: &[Fed<'_>], outputs: &mut [Computed<'_>]) {
+    pub(crate) fn run<O: Observer>(
+        &self,
+        inputs: &[Fed<'_>],
+        outputs: &mut [Computed<'_>],
+        observer: &mut O,
+    ) {
         let idle = self
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
         let mut arena = idle.unwrap_or_else(|| self.sizes.arena());
-        for step in &self.steps {
+        for (at, step) in self.steps.iter().enumerate() {
+            observer.begin(at);
             self.step(step, &mut arena, inputs, outputs);
+            observer.end(at);
         }
         self.idle
             .lock()
