@@ -1,4 +1,4 @@
-//! `ocellus doctor`, `ocellus bench` and `ocellus bundle` on this machine.
+//! `ocellus doctor` and `ocellus bundle` on this machine.
 #![allow(missing_docs)]
 
 use ocellus_tests::{ocellus, program, run};
@@ -42,29 +42,6 @@ fn the_text_form_ends_in_a_verdict() {
     let run = ocellus(["doctor"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(run.stdout.lines().last(), Some("healthy"), "{run:?}");
-}
-
-#[test]
-fn bench_measures_every_stage_at_every_resolution() {
-    let report = ocellus(["bench", "--json", "--iterations", "2"]).answer();
-    let rows = report["resolutions"].as_array().expect("a list");
-    assert_eq!(rows.len(), 3);
-    for row in rows {
-        for stage in ["decode", "look", "resize", "encode", "heads", "total"] {
-            let us = |p: &str| {
-                row["stages"][stage][p]
-                    .as_u64()
-                    .unwrap_or_else(|| panic!("no {stage}.{p} in {row}"))
-            };
-            assert!(us("p50_us") <= us("p95_us") && us("p95_us") <= us("p99_us"));
-        }
-        assert!(row["stages"]["encode"]["p50_us"].as_u64() > Some(0));
-    }
-    assert!(
-        report["peak_rss_bytes"].as_u64() > Some(1 << 20),
-        "{report}"
-    );
-    ocellus(["bench", "--resolution", "100"]).fails(2, &["100", "112"]);
 }
 
 #[test]

@@ -130,10 +130,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Encoder`] when the model cannot run at this size, [`Error::Policy`] when the bundle has no such resolution.
     pub fn prepare(&self, resolution: u32) -> Result<(), Error> {
-        self.plan(resolution).map(|_| ())
+        self.image_plan(resolution).map(|_| ())
     }
 
-    fn plan(&self, resolution: u32) -> Result<&Plan, Error> {
+    /// The image encoder's plan at a resolution, from normalised pixels `[1, 3, resolution, resolution]` to the last
+    /// feature map and the pooled one.
+    ///
+    /// # Errors
+    /// As [`Engine::prepare`].
+    pub fn image_plan(&self, resolution: u32) -> Result<&Plan, Error> {
         let slot = &self.plans[self.index(resolution)?];
         if let Some(plan) = slot.get() {
             return Ok(plan);
@@ -154,7 +159,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::prepare`].
     pub fn image_steps(&self, resolution: u32) -> Result<&[Step], Error> {
-        Ok(self.plan(resolution)?.steps())
+        Ok(self.image_plan(resolution)?.steps())
     }
 
     /// The text encoder's steps, as they run.
@@ -167,7 +172,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
     pub fn encode(&self, resolution: u32, pixels: &[f32]) -> Result<(Tensor, Vec<f32>), Error> {
-        let outputs = self.plan(resolution)?.run(Input::F32(pixels))?;
+        let outputs = self.image_plan(resolution)?.run(Input::F32(pixels))?;
         let [map, features]: [Tensor; 2] = outputs
             .try_into()
             .map_err(|_| self.not_finite("set of outputs"))?;
@@ -187,15 +192,18 @@ impl Engine {
         Ok((map, features.data))
     }
 
+    /// Class logits `[classes]` of pooled features, where the head has a classifier.
+    pub fn logits(&self, features: &[f32]) -> Option<Vec<f32>> {
+        let conse = self.conse.as_ref()?;
+        Some(conse.logits(self.isa, features))
+    }
+
     /// Maps pooled features into the text space.
     ///
     /// # Errors
     /// [`Error::NotFinite`] where they have no direction there.
     pub fn embed(&self, map: Tensor, features: Vec<f32>) -> Result<Embedded, Error> {
-        let logits = self
-            .conse
-            .as_ref()
-            .map(|conse| conse.logits(self.isa, &features));
+        let logits = self.logits(&features);
         let embedding = match (&self.conse, &logits) {
             (Some(conse), Some(logits)) => conse.embed(logits),
             _ => unit(features.clone()),

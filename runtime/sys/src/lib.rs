@@ -1,6 +1,6 @@
-//! What touches the machine: instruction sets, cores, pages.
+//! What touches the machine: instruction sets, cores, pages, marks for instruction counters.
 //!
-//! Everything here is a question that has an answer on every machine: what cannot be read is `None` or `unknown`, never
+//! Everything else here is a question that has an answer on every machine: what cannot be read is `None` or `unknown`, never
 //! an error, because no picture should fail to be labelled for want of a file in `/proc`. All functions are safe;
 //! the unsafe code behind them is in this room so that the others can forbid it.
 //!
@@ -9,6 +9,7 @@
 
 mod cpu;
 pub mod isa;
+pub mod mark;
 mod memory;
 
 pub use cpu::{cores, cpu_name};

@@ -1,0 +1,153 @@
+//! One encoder alone: another file's, or the bundle's without its INT8 regions. Pictures are prepared as the bundle says.
+
+use super::{Arguments, Measured, Scene, marks, ops, picture, stage};
+use crate::loading::isa;
+use anyhow::{Context, bail};
+use ocellus::{
+    Bundle,
+    encoder::{CheckedModel, Dim, Element, Encoder, EncoderError, Input, Limits, Plan, Port},
+};
+use serde_json::{Value, json};
+use std::{hint::black_box, time::Instant};
+
+/// An encoder, what it is fed and what it is asked for.
+struct Alone {
+    encoder: Encoder,
+    input: String,
+    outputs: Vec<String>,
+}
+
+/// Measures it.
+pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
+    let start = Instant::now();
+    let (name, bytes) = match &arguments.model {
+        Some(path) => {
+            let name = path.display().to_string();
+            (name.clone(), std::fs::read(path).context(name)?)
+        }
+        None => {
+            let file = &bundle.manifest().image.file;
+            (file.clone(), bundle.file(file)?.to_vec())
+        }
+    };
+    let model = CheckedModel::scan(&name, &bytes, &Limits::default())?;
+    drop(bytes);
+    let mut encoder = Encoder::new(model, isa()?)?;
+    if arguments.without_regions {
+        encoder = encoder.without_regions();
+    }
+    let port = image_port(encoder.model().inputs()).with_context(|| name.clone())?;
+    let resolutions = match (arguments.resolution, fixed_side(port)) {
+        (Some(side), _) | (None, Some(side)) => vec![side],
+        (None, None) => bundle.manifest().image.resolutions.clone(),
+    };
+    let names = |ports: &[Port]| ports.iter().map(|port| port.name.clone()).collect();
+    let alone = Alone {
+        input: port.name.clone(),
+        outputs: names(encoder.model().outputs()),
+        encoder,
+    };
+    let load_us = start.elapsed().as_micros() as u64;
+
+    let scene = Scene::new(&picture(arguments, bundle)?, bundle.manifest())?;
+    let rows = resolutions
+        .into_iter()
+        .map(|side| match arguments.markers {
+            true => alone.mark(side, &scene),
+            false => alone.measure(side, &scene, arguments),
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Measured {
+        isa: alone.encoder.isa(),
+        model: name,
+        load_us,
+        rows,
+    })
+}
+
+/// The one input, if it takes a picture.
+fn image_port(inputs: &[Port]) -> anyhow::Result<&Port> {
+    let [port] = inputs else {
+        bail!("expected one input, got {}", inputs.len());
+    };
+    let fits = |dim: &Dim, size: usize| [Dim::Any, Dim::Fixed(size)].contains(dim);
+    let shape = match port.dims.as_deref() {
+        None => true,
+        Some([batch, channels, _, _]) => fits(batch, 1) && fits(channels, 3),
+        Some(_) => false,
+    };
+    if port.element != Element::F32 || !shape {
+        bail!(
+            "input {}: expected f32 [1, 3, n, n], got {} {:?}",
+            port.name,
+            port.element,
+            port.dims
+        );
+    }
+    Ok(port)
+}
+
+/// The height of the pictures that the input takes, where it is one.
+fn fixed_side(port: &Port) -> Option<u32> {
+    match port.dims.as_deref()?.get(2)? {
+        Dim::Fixed(side) => u32::try_from(*side).ok(),
+        Dim::Any => None,
+    }
+}
+
+impl Alone {
+    fn plan(&self, side: u32) -> Result<Plan, EncoderError> {
+        let dims = [1, 3, side as usize, side as usize].map(Dim::Fixed);
+        let outputs: Vec<&str> = self.outputs.iter().map(String::as_str).collect();
+        self.encoder.plan(&self.input, &dims, &outputs)
+    }
+
+    /// One resolution: preparation, warm-up, then the encoder's p50, p95 and p99 in microseconds.
+    fn measure(
+        &self,
+        side: u32,
+        scene: &Scene<'_>,
+        arguments: &Arguments,
+    ) -> anyhow::Result<Value> {
+        let start = Instant::now();
+        let plan = self.plan(side)?;
+        let prepare_us = start.elapsed().as_micros() as u64;
+        let pixels = scene.normalized(&scene.rgb(side)?, side);
+        for _ in 0..arguments.iterations.div_ceil(10) {
+            plan.run(Input::F32(&pixels))?;
+        }
+        let runs = (0..arguments.iterations)
+            .map(|_| {
+                let start = Instant::now();
+                black_box(plan.run(Input::F32(&pixels))?);
+                Ok(start.elapsed().as_micros() as u64)
+            })
+            .collect::<Result<Vec<_>, EncoderError>>()?;
+        let stages = json!({"encode": stage(runs)});
+        let mut row = json!({"resolution": side, "prepare_us": prepare_us, "stages": stages});
+        if arguments.ops {
+            row["steps"] = ops::measure(&plan, Input::F32(&pixels), arguments.iterations)?;
+        }
+        Ok(row)
+    }
+
+    /// One resolution, marked: the encoder, the same from bytes, the same from a frame in memory, and each step.
+    fn mark(&self, side: u32, scene: &Scene<'_>) -> anyhow::Result<Value> {
+        let plan = self.plan(side)?;
+        let (frame, rgb) = (scene.frame()?, scene.rgb(side)?);
+        let pixels = scene.normalized(&rgb, side);
+        let mut regions = marks::Regions::default();
+        regions.mark("encode", || plan.run(Input::F32(&pixels)))?;
+        regions.mark("from_pixels", || {
+            plan.run(Input::F32(&scene.normalized(&rgb, side)))
+        })?;
+        regions.mark("total", || {
+            let seen = scene.look(&frame);
+            black_box(seen.entropy_bits());
+            let rgb = seen.resize(side as usize);
+            plan.run(Input::F32(&scene.normalized(&rgb, side)))
+        })?;
+        let steps = regions.steps(&plan, Input::F32(&pixels))?;
+        Ok(regions.row(side, &frame, steps))
+    }
+}

@@ -1,0 +1,120 @@
+//! The whole job with a bundle: every stage from a picture's bytes to the report.
+
+use super::{Arguments, Measured, Scene, marks, ops, picture, stage};
+use crate::{Usage, loading::isa};
+use ocellus::{Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs, encoder::Input};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Instant};
+
+/// A stage's name and its time in microseconds.
+pub type Stage = (&'static str, fn(&StagesUs) -> u64);
+
+/// The stages, in the order of the flow.
+pub const STAGES: [Stage; 6] = [
+    ("decode", |us| us.decode),
+    ("look", |us| us.look),
+    ("resize", |us| us.resize),
+    ("encode", |us| us.encode),
+    ("heads", |us| us.heads),
+    ("total", |us| us.total),
+];
+
+/// Measures it.
+pub fn run(arguments: &Arguments, bundle: Bundle) -> anyhow::Result<Measured> {
+    let start = Instant::now();
+    let engine = Arc::new(Engine::load(bundle, isa()?)?);
+    let load_us = start.elapsed().as_micros() as u64;
+    let picture = picture(arguments, engine.bundle())?;
+    let resolutions = match arguments.resolution {
+        None => engine.resolutions().to_vec(),
+        Some(side) if engine.resolutions().contains(&side) => vec![side],
+        Some(side) => {
+            return Err(Usage(format!(
+                "--resolution: expected one of {:?}, got {side}",
+                engine.resolutions()
+            ))
+            .into());
+        }
+    };
+    let rows = resolutions
+        .into_iter()
+        .map(|side| match arguments.markers {
+            true => mark(&engine, side, &picture),
+            false => measure(&engine, side, &picture, arguments),
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Measured {
+        isa: engine.isa(),
+        model: engine.bundle().manifest().image.file.clone(),
+        load_us,
+        rows,
+    })
+}
+
+/// A session at one resolution with the bundle's golden prompts as its labels.
+fn session(engine: &Arc<Engine>, side: u32) -> Result<Session, Error> {
+    let options = SessionOptions {
+        policy: Some(Policy::Fixed(side)),
+        ..SessionOptions::default()
+    };
+    let mut session = Session::new(Arc::clone(engine), options)?;
+    session.set_labels(engine.bundle().manifest().golden.prompts.clone())?;
+    Ok(session)
+}
+
+/// One resolution: preparation, warm-up, then every stage's p50, p95 and p99 in microseconds.
+fn measure(
+    engine: &Arc<Engine>,
+    side: u32,
+    picture: &[u8],
+    arguments: &Arguments,
+) -> anyhow::Result<Value> {
+    let start = Instant::now();
+    engine.prepare(side)?;
+    let prepare_us = start.elapsed().as_micros() as u64;
+    let session = session(engine, side)?;
+    for _ in 0..arguments.iterations.div_ceil(10) {
+        session.infer_picture(picture)?;
+    }
+    let runs = (0..arguments.iterations)
+        .map(|_| Ok(session.infer_picture(picture)?.stages_us))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let stages: serde_json::Map<_, _> = STAGES
+        .iter()
+        .map(|(name, us)| (name.to_string(), stage(runs.iter().map(us).collect())))
+        .collect();
+    let mut row = json!({"resolution": side, "prepare_us": prepare_us, "stages": stages});
+    if arguments.ops {
+        let scene = Scene::new(picture, engine.bundle().manifest())?;
+        let pixels = scene.normalized(&scene.rgb(side)?, side);
+        let plan = engine.image_plan(side)?;
+        row["steps"] = ops::measure(plan, Input::F32(&pixels), arguments.iterations)?;
+    }
+    Ok(row)
+}
+
+/// One resolution, marked: the encoder and the head's classifier, the same from bytes, the whole job of a frame in
+/// memory, and each step.
+fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
+    let scene = Scene::new(picture, engine.bundle().manifest())?;
+    let (session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
+    let pixels = scene.normalized(&rgb, side);
+    let encode = |pixels: &[f32]| {
+        let (map, features) = engine.encode(side, pixels)?;
+        let logits = engine.logits(&features);
+        Ok::<_, Error>((map, features, logits))
+    };
+
+    let mut regions = marks::Regions::default();
+    let (_, features, logits) = regions.mark("encode", || encode(&pixels))?;
+    regions.mark("from_pixels", || encode(&scene.normalized(&rgb, side)))?;
+    regions.mark("total", || session.infer(&frame))?;
+    let plan = engine.image_plan(side)?;
+    let mut steps = regions.steps(plan, Input::F32(&pixels))?;
+    if let Some(logits) = logits {
+        regions.mark("step", || Ok::<_, Error>(engine.logits(&features)))?;
+        let macs = logits.len() * features.len();
+        steps.push(json!({"name": "logits", "op": "Gemm", "kernel": "head", "macs": macs}));
+    }
+    Ok(regions.row(side, &frame, steps))
+}

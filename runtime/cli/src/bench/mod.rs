@@ -1,0 +1,170 @@
+//! `ocellus bench`: how long each stage takes here, by resolution, and each operation of the image encoder.
+//!
+//! Two things can be measured: the whole job with a bundle (`job`), and one encoder alone (`alone`), which is how the
+//! baselines are had: another file's, or the bundle's without its INT8 regions.
+//!
+//! The figures are this machine's and nothing else's: they say which, and under an emulator they say nothing about time.
+//! There `--markers` puts marks around each measured part instead, between which a plugin counts instructions.
+
+mod alone;
+mod job;
+mod marks;
+mod ops;
+mod table;
+
+use crate::loading::BundleOption;
+use anyhow::Context;
+use ocellus::{
+    Bundle, Isa,
+    bundle::Manifest,
+    sys,
+    vision::{CropMode, DecodeLimits, Frame, Intermediate, MAX_RESOLUTION, Picture, View},
+    vision::{decode, normalize, views},
+};
+use serde_json::{Value, json};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Measure each stage on this machine
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The picture to run on; the bundle's golden picture by default
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// One resolution instead of all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_RESOLUTION as i64))]
+    resolution: Option<u32>,
+    /// Runs at each resolution, after one tenth as many to warm up
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    iterations: u32,
+    /// Also each operation of the image encoder: kernel, multiply-accumulates, time, share
+    #[arg(long)]
+    ops: bool,
+    /// An encoder alone, from an ONNX file with one f32 input [1, 3, n, n]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The encoder alone, without INT8 regions: everything in f32
+    #[arg(long)]
+    without_regions: bool,
+    /// Marks for an instruction counter around each measured part instead of times, as one JSON object
+    #[arg(long, hide = true, conflicts_with_all = ["ops", "iterations"])]
+    markers: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    bundle: BundleOption,
+}
+
+/// What was measured.
+struct Measured {
+    isa: Isa,
+    /// The file of the image encoder.
+    model: String,
+    load_us: u64,
+    /// One for each resolution.
+    rows: Vec<Value>,
+}
+
+/// Runs the command.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let bundle = arguments.bundle.load()?;
+    let id = json!({"name": bundle.manifest().name, "sha256": bundle.sha256()});
+    let measured = if arguments.model.is_some() || arguments.without_regions {
+        alone::run(&arguments, &bundle)?
+    } else {
+        job::run(&arguments, bundle)?
+    };
+    let report = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "architecture": std::env::consts::ARCH,
+        "cpu": sys::cpu_name(),
+        "isa": measured.isa.name(),
+        "threads": 1,
+        "bundle": id,
+        "model": measured.model,
+        "int8_regions": !arguments.without_regions,
+        "iterations": arguments.iterations,
+        "load_us": measured.load_us,
+        "peak_rss_bytes": sys::peak_rss_bytes(),
+        "resolutions": measured.rows,
+    });
+    if arguments.json || arguments.markers {
+        println!("{report}");
+    } else {
+        table::print(&report);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The encoded picture to run on.
+fn picture(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
+    match &arguments.image {
+        Some(path) => std::fs::read(path).with_context(|| path.display().to_string()),
+        None => Ok(bundle.file(&bundle.manifest().golden.picture)?.to_vec()),
+    }
+}
+
+/// A decoded picture, and how a bundle prepares it for its image encoder.
+struct Scene<'a> {
+    picture: Picture,
+    manifest: &'a Manifest,
+}
+
+impl<'a> Scene<'a> {
+    fn new(bytes: &[u8], manifest: &'a Manifest) -> anyhow::Result<Self> {
+        let picture = decode(bytes, &DecodeLimits::default())?;
+        Ok(Scene { picture, manifest })
+    }
+
+    fn frame(&self) -> anyhow::Result<Frame<'_>> {
+        let Picture {
+            width, height, rgb, ..
+        } = &self.picture;
+        Ok(Frame::rgb(*width, *height, rgb)?)
+    }
+
+    /// The part of the frame that the encoder sees.
+    fn look(&self, frame: &Frame<'_>) -> Intermediate {
+        let fraction = self.manifest.image.crop_fraction;
+        let view: View = views(CropMode::Centre, frame.width(), frame.height(), fraction)[0];
+        Intermediate::read(frame, &view)
+    }
+
+    /// That at a resolution, `[side, side, 3]`.
+    fn rgb(&self, side: u32) -> anyhow::Result<Vec<u8>> {
+        Ok(self.look(&self.frame()?).resize(side as usize))
+    }
+
+    /// What the encoder is fed, `[3, side, side]`.
+    fn normalized(&self, rgb: &[u8], side: u32) -> Vec<f32> {
+        let image = &self.manifest.image;
+        normalize(rgb, side as usize, image.mean, image.std)
+    }
+}
+
+/// The smallest value that at least `percent` of the sorted values do not exceed (nearest rank).
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted[rank - 1]
+}
+
+/// The percentiles of a stage that took these microseconds.
+fn stage(mut us: Vec<u64>) -> Value {
+    us.sort_unstable();
+    let p = |percent| percentile(&us, percent);
+    json!({"p50_us": p(50), "p95_us": p(95), "p99_us": p(99)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let values: Vec<u64> = (1..=200).collect();
+        assert_eq!(percentile(&values, 50), 100);
+        assert_eq!(percentile(&values, 95), 190);
+        assert_eq!(percentile(&values, 99), 198);
+        assert_eq!(percentile(&[7], 99), 7);
+    }
+}

@@ -1,0 +1,79 @@
+//! The report for people.
+
+use super::job::STAGES;
+use serde_json::Value;
+
+/// Prints it.
+pub fn print(report: &Value) {
+    let text = |key: &str| report[key].as_str().unwrap_or_default();
+    let regions = match report["int8_regions"].as_bool() {
+        Some(false) => ", without INT8 regions",
+        _ => "",
+    };
+    println!(
+        "{} {}, {}, one thread; {} of bundle {}{regions}",
+        text("architecture"),
+        text("cpu"),
+        text("isa"),
+        text("model"),
+        report["bundle"]["name"].as_str().unwrap_or_default(),
+    );
+    println!(
+        "load {} us, peak memory {} bytes, {} runs each",
+        report["load_us"], report["peak_rss_bytes"], report["iterations"]
+    );
+    println!(
+        "{:>10} {:>8} {:>12} {:>12} {:>12}",
+        "resolution", "stage", "p50 us", "p95 us", "p99 us"
+    );
+    let rows = list(&report["resolutions"]);
+    for row in rows {
+        let measured = STAGES
+            .iter()
+            .map(|(stage, _)| (stage, &row["stages"][stage]));
+        for (stage, us) in measured.filter(|(_, us)| us.is_object()) {
+            let us = |p: &str| us[p].as_u64().unwrap_or_default();
+            println!(
+                "{:>10} {stage:>8} {:>12} {:>12} {:>12}",
+                row["resolution"].as_u64().unwrap_or_default(),
+                us("p50_us"),
+                us("p95_us"),
+                us("p99_us")
+            );
+        }
+    }
+    for row in rows.iter().filter(|row| row["steps"].is_array()) {
+        steps(row);
+    }
+}
+
+fn steps(row: &Value) {
+    println!(
+        "\n{:>10} {:>8} {:>12} {:>12}  operation at {}",
+        "p50 us", "share", "M MACs", "MACs/ns", row["resolution"]
+    );
+    let (mut ns_sum, mut macs_sum) = (0, 0);
+    for step in list(&row["steps"]) {
+        let number = |key: &str| step[key].as_u64().unwrap_or_default();
+        let text = |key: &str| step[key].as_str().unwrap_or_default();
+        let (ns, macs) = (number("p50_ns"), number("macs"));
+        let share = step["share"].as_f64().unwrap_or_default();
+        (ns_sum, macs_sum) = (ns_sum + ns, macs_sum + macs);
+        let words = format!("{} [{}] {}", text("op"), text("kernel"), text("name"));
+        line(ns, share, macs, &words);
+    }
+    line(ns_sum, 1.0, macs_sum, "in all");
+}
+
+fn line(ns: u64, share: f64, macs: u64, words: &str) {
+    let (us, millions) = (ns as f64 / 1e3, macs as f64 / 1e6);
+    let rate = macs as f64 / ns.max(1) as f64;
+    println!(
+        "{us:>10.1} {:>6.1} % {millions:>12.3} {rate:>12.2}  {words}",
+        share * 100.0
+    );
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}

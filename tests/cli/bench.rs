@@ -1,0 +1,203 @@
+//! `ocellus bench`: stages, operations, baselines, marks.
+#![allow(missing_docs)]
+
+use ocellus_tests::{ocellus, photo};
+use serde_json::Value;
+use std::path::Path;
+
+/// A file of the default bundle.
+fn bundled(name: &str) -> String {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/default");
+    models.join(name).display().to_string()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key]
+        .as_array()
+        .unwrap_or_else(|| panic!("no list {key} in {value}"))
+}
+
+/// The bundle's multiply-accumulates, by resolution.
+fn stated_macs() -> Vec<u64> {
+    let report = ocellus(["bundle", "inspect", "--json"]).answer();
+    let macs = list(&report, "macs").iter();
+    macs.map(|macs| macs.as_u64().expect("a number")).collect()
+}
+
+/// Asserts that steps are whole; their multiply-accumulates.
+#[track_caller]
+fn check_steps(row: &Value) -> u64 {
+    let steps = list(row, "steps");
+    let mut shares = 0.0;
+    let mut macs = 0;
+    for step in steps {
+        let keys: Vec<&String> = step.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["kernel", "macs", "name", "op", "p50_ns", "share"]);
+        for key in ["kernel", "name", "op"] {
+            assert!(
+                step[key].as_str().is_some_and(|word| !word.is_empty()),
+                "{step}"
+            );
+        }
+        assert!(step["p50_ns"].is_u64(), "{step}");
+        shares += step["share"].as_f64().expect("a share");
+        macs += step["macs"].as_u64().expect("a number");
+    }
+    assert!((shares - 1.0).abs() < 1e-9, "the shares' sum is {shares}");
+    macs
+}
+
+#[test]
+fn bench_measures_every_stage_at_every_resolution() {
+    let report = ocellus(["bench", "--json", "--iterations", "2"]).answer();
+    let rows = report["resolutions"].as_array().expect("a list");
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        for stage in ["decode", "look", "resize", "encode", "heads", "total"] {
+            let us = |p: &str| {
+                row["stages"][stage][p]
+                    .as_u64()
+                    .unwrap_or_else(|| panic!("no {stage}.{p} in {row}"))
+            };
+            assert!(us("p50_us") <= us("p95_us") && us("p95_us") <= us("p99_us"));
+        }
+        assert!(row["stages"]["encode"]["p50_us"].as_u64() > Some(0));
+    }
+    assert!(
+        report["peak_rss_bytes"].as_u64() > Some(1 << 20),
+        "{report}"
+    );
+}
+
+#[test]
+fn operations_add_up_to_the_encoder() {
+    let report = ocellus(["bench", "--json", "--ops", "--iterations", "2"]).answer();
+    let isa = report["isa"].as_str().expect("a name");
+    let rows = list(&report, "resolutions");
+    let macs: Vec<u64> = rows.iter().map(check_steps).collect();
+    assert_eq!(macs, stated_macs());
+    for row in rows {
+        assert!(row["stages"]["total"].is_object(), "{row}");
+        let steps = list(row, "steps");
+        assert_eq!(steps[0]["op"], "QuantizeLinear");
+        let convolutions: Vec<&Value> = steps.iter().filter(|step| step["op"] == "Conv").collect();
+        assert_eq!(convolutions.len(), 49);
+        for step in convolutions {
+            let kernel = step["kernel"].as_str().expect("a name");
+            assert!(
+                kernel.starts_with("qs8_") && kernel.ends_with(isa),
+                "{step}"
+            );
+            assert!(step["macs"].as_u64() > Some(0), "{step}");
+        }
+    }
+}
+
+#[test]
+fn operations_have_a_table() {
+    let run = ocellus(["bench", "--ops", "--iterations", "1", "--resolution", "112"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for words in ["operation at 112", "Conv [qs8_", "in all"] {
+        assert!(run.stdout.contains(words), "no {words:?} in {run:?}");
+    }
+}
+
+#[test]
+fn a_model_alone_is_the_bundles_encoder() {
+    let model = bundled("image.onnx");
+    let words = [
+        "bench",
+        "--json",
+        "--ops",
+        "--iterations",
+        "1",
+        "--resolution",
+        "112",
+    ];
+    let report = ocellus(words.into_iter().chain(["--model", &model])).answer();
+    assert_eq!(
+        (&report["model"], &report["int8_regions"]),
+        (&model.into(), &true.into())
+    );
+    let rows = list(&report, "resolutions");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(check_steps(&rows[0]), stated_macs()[0]);
+    let stages: Vec<&String> = rows[0]["stages"]
+        .as_object()
+        .expect("stages")
+        .keys()
+        .collect();
+    assert_eq!(stages, ["encode"]);
+}
+
+#[test]
+fn the_baseline_runs_in_the_engine_alone() {
+    let words = [
+        "bench",
+        "--json",
+        "--ops",
+        "--iterations",
+        "1",
+        "--resolution",
+        "112",
+    ];
+    let report = ocellus(words.into_iter().chain(["--without-regions"])).answer();
+    assert_eq!(
+        (&report["model"], &report["int8_regions"]),
+        (&"image.onnx".into(), &false.into())
+    );
+    let row = &list(&report, "resolutions")[0];
+    assert_eq!(check_steps(row), stated_macs()[0]);
+    assert!(
+        list(row, "steps")
+            .iter()
+            .all(|step| step["kernel"] == "tract")
+    );
+}
+
+#[test]
+fn marked_regions_are_named() {
+    let report = ocellus(["bench", "--markers", "--resolution", "112"]).answer();
+    let row = &list(&report, "resolutions")[0];
+    let (regions, steps) = (list(row, "regions"), list(row, "steps"));
+    assert_eq!(regions[..3], ["encode", "from_pixels", "total"]);
+    assert!(regions[3..].iter().all(|region| region == "step"));
+    assert_eq!(regions.len() - 3, steps.len());
+    let head = steps.last().expect("steps");
+    assert_eq!(
+        (&head["op"], &head["macs"]),
+        (&"Gemm".into(), &1_280_000.into())
+    );
+    let frame = list(row, "frame_px");
+    assert!(frame.iter().all(|side| side.as_u64() > Some(0)), "{row}");
+}
+
+#[test]
+fn what_is_no_model_is_said() {
+    let alone = |model: &str| ocellus(["bench", "--iterations", "1", "--model", model]);
+    alone("no/such/file.onnx").fails(1, &["no/such/file.onnx"]);
+    alone(&photo("chelsea.jpg")).fails(1, &["chelsea.jpg"]);
+    alone(&bundled("text.onnx")).fails(1, &["text.onnx", "expected f32 [1, 3, n, n]", "i64"]);
+    let image = bundled("image.onnx");
+    let words = [
+        "bench",
+        "--iterations",
+        "1",
+        "--image",
+        "no/such.png",
+        "--model",
+        &image,
+    ];
+    ocellus(words).fails(1, &["no/such.png"]);
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    let usage = |words: &str| ocellus(std::iter::once("bench").chain(words.split(' ')));
+    usage("--resolution 100").fails(2, &["100", "112"]);
+    usage("--resolution 0").fails(2, &["--resolution"]);
+    usage("--resolution 9999999").fails(2, &["--resolution"]);
+    usage("--iterations 0").fails(2, &["--iterations"]);
+    usage("--markers --ops").fails(2, &["--markers", "--ops"]);
+    usage("--without-regions --resolution x").fails(2, &["--resolution"]);
+}
