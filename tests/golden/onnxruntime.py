@@ -52,17 +52,18 @@ class Net:
         self.node("DequantizeLinear", [f"{name}_q", *meaning], name)
         self.scale = (scale, zero_point)
 
-    def weights(self, name: str, shape: tuple[int, ...], source: str, *, per_channel=True, unsigned=False, bias="i32") -> list[str]:
-        """The dequantized weights of `name`, and its bias, if any."""
+    def weights(self, name: str, shape: tuple[int, ...], source: str, *, per_channel=True, unsigned=False, columns=False, bias="i32") -> list[str]:
+        """The dequantized weights of `name`, one filter after the other, or one beside the other in `columns`, and its bias, if any."""
         real = self.random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
         axes = tuple(range(1, len(shape))) if per_channel else None
         scale = (np.abs(real).max(axes) / 127).astype(np.float32)
         integers = np.round(real / scale.reshape(-1, *[1] * (len(shape) - 1))).clip(-127, 127)
         kind = np.uint8 if unsigned else np.int8
         stored = (integers + 128 if unsigned else integers).astype(kind)
+        stored = np.ascontiguousarray(stored.T) if columns else stored
         zero_points = np.full(scale.shape, 128 if unsigned else 0, kind)
         meaning = [self.constant(f"{name}_w_scale", scale), self.constant(f"{name}_w_zero", zero_points)]
-        axis = {"axis": 0} if per_channel else {}
+        axis = {"axis": int(columns)} if per_channel else {}
         made = [self.node("DequantizeLinear", [self.constant(f"{name}_w_q", stored), *meaning], f"{name}_w", **axis)]
         if bias == "none":
             return made
@@ -72,7 +73,7 @@ class Net:
         unit = np.float32(self.scales[source]) * scale
         bias_q = self.constant(f"{name}_b_q", np.broadcast_to(np.round(bias_real / unit), shape[:1]).astype(np.int32))
         meaning = [self.constant(f"{name}_b_scale", np.broadcast_to(unit, shape[:1]) if per_channel else unit)]
-        return [*made, self.node("DequantizeLinear", [bias_q, *meaning], f"{name}_b", **axis)]
+        return [*made, self.node("DequantizeLinear", [bias_q, *meaning], f"{name}_b", **({"axis": 0} if per_channel else {}))]
 
     @property
     def scales(self) -> dict[str, float]:
@@ -115,17 +116,26 @@ class Net:
         self.channels[name] = self.channels[source]
         return name
 
-    def gemm(self, name, source, filters):
-        flat = self.node("Flatten", [source], f"{name}_flat")
-        inputs = [flat, *self.weights(name, (filters, self.channels[source]), source)]
-        self.quantize(name, self.node("Gemm", inputs, f"{name}_sum", transB=1), 4 / 255, 128)
+    def gemm(self, name, source, filters, *, transposed=False):
+        inputs = [source, *self.weights(name, (filters, self.channels[source]), source, columns=transposed)]
+        self.quantize(name, self.node("Gemm", inputs, f"{name}_sum", transB=0 if transposed else 1), 4 / 255, 128)
         self.channels[name] = filters
         return name
 
+    def flatten(self, name, source):
+        """Flattened, and quantized again as it was: so exporters write it."""
+        self.quantize(name, self.node("Flatten", [source], f"{name}_flat"), *self.scale)
+        self.channels[name] = self.channels[source]
+        return name
+
+    def unary(self, name, op, source, scale, zero_point):
+        self.quantize(name, self.node(op, [source], f"{name}_real"), scale, zero_point)
+        self.channels[name] = self.channels[source]
+        return name
+
     def matmul(self, name, source, filters):
-        flat = self.node("Flatten", [source], f"{name}_flat")
         weights = self.weights(name, (self.channels[source], filters), source, per_channel=False, bias="none")
-        self.quantize(name, self.node("MatMul", [flat, *weights], f"{name}_sum"), 9 / 255, 128)
+        self.quantize(name, self.node("MatMul", [source, *weights], f"{name}_sum"), 9 / 255, 128)
         self.channels[name] = filters
         return name
 
@@ -165,10 +175,18 @@ def cases():
     yield "global_average_pool", net, net.pool("y", "x", 0.0031, 140)
     net = Net(81, (1, 16, 15, 13))
     yield "max_pool", net, net.max_pool("y", "x")
-    net = Net(82, (4, 40, 1, 1))
+    net = Net(82, (5, 40))
     yield "gemm", net, net.gemm("y", "x", 30)
-    net = Net(83, (4, 40, 1, 1))
+    net = Net(83, (4, 40))
+    yield "gemm_columns", net, net.gemm("y", "x", 21, transposed=True)
+    net = Net(84, (4, 40))
     yield "matmul", net, net.matmul("y", "x", 30)
+    net = Net(85, (1, 6, 9, 8))
+    yield "sigmoid", net, net.unary("y", "Sigmoid", "x", 1 / 256, 0)
+    net = Net(86, (1, 6, 9, 8), np.int8)
+    yield "hard_swish", net, net.unary("y", "HardSwish", "x", 0.0051, -90)
+    net = Net(87, (1, 20, 1, 1))
+    yield "flatten", net, net.flatten("y", "x")
     net = Net(90, (1, 24, 10, 10))
     wide = net.conv("wide", "x", 96, 1, clamp="relu6")
     deep = net.conv("deep", wide, 0, 3, depthwise=True, clamp="relu6", scale=4 / 255)
@@ -176,6 +194,8 @@ def cases():
     yield "chain_inverted_bottleneck", net, net.add("y", "x", narrow, 0.024, 120)
     net = Net(91, (1, 24, 14, 14))
     yield "chain_add", net, net.add("y", "x", net.conv("a", "x", 24, 1), 0.029, 131)
+    net = Net(93, (4, 24, 6, 5))
+    yield "chain_classifier", net, net.gemm("y", net.flatten("flat", net.pool("mean", "x", 0.0031, 140)), 33)
     net = Net(92, (4, 3, 30, 23))
     a = net.conv("a", "x", 16, 3, clamp="relu6", **stem)
     b = net.conv("b", a, 0, 5, stride=2, depthwise=True, clamp="relu6", scale=4 / 255)

@@ -63,6 +63,8 @@ pub enum Reason {
     OpenShape,
     /// What it computes is not quantized again, or is read in f32 as well.
     OutputNotQuantized,
+    /// What it computes has another scale or zero point than what it is fed.
+    OutputScale,
     /// What it is fed has a scale for each channel.
     ActivationScale,
     /// The model quantizes what it is fed and not its weights.
@@ -95,6 +97,7 @@ impl fmt::Display for Reason {
             Reason::Attribute => "runs in f32: no INT8 kernel for its groups, dilations or shape",
             Reason::OpenShape => "runs in f32: its sizes are open; make a plan for fixed sizes",
             Reason::OutputNotQuantized => "runs in f32: its output is not quantized, or is read in f32 too",
+            Reason::OutputScale => "runs in f32: its output has not the scale of its input; quantize both alike",
             Reason::ActivationScale => "runs in f32: its input has a scale per channel; quantize it per tensor",
             Reason::WeightsNotQuantized => "runs in f32: its weights are not quantized; quantize them too",
             Reason::WeightScale => "runs in f32: scales of its weights lie along another axis; quantize per output channel",

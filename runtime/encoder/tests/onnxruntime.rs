@@ -8,9 +8,6 @@ use ocellus_kernels::{Isa, Tier};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// Operators that have no INT8 kernel yet and run in f32; everything else of a case is INT8.
-const IN_F32: [&str; 3] = ["max_pool", "gemm", "matmul"];
-
 /// One graph, its input, and what onnxruntime made of it.
 struct Case<'a> {
     name: &'a str,
@@ -97,7 +94,7 @@ fn with_cases(check: impl Fn(&Case)) {
         .iter()
         .filter_map(|name| name.strip_suffix(".model").map(str::to_owned))
         .collect();
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 24);
     for name in &names {
         check(&Case::read(&file, name));
     }
@@ -126,19 +123,15 @@ fn operators_are_onnxruntimes_within_a_step_in_one_of_a_thousand() {
 }
 
 #[test]
-fn what_has_a_kernel_runs_in_int8() {
+fn every_step_runs_in_int8() {
     with_cases(|case| {
-        let plan = case.plan(Isa::Scalar);
-        let in_f32: Vec<_> = plan
-            .steps()
-            .iter()
-            .filter(|step| step.precision == Precision::F32)
-            .collect();
-        assert_eq!(
-            in_f32.is_empty(),
-            !IN_F32.contains(&case.name),
-            "{}: {in_f32:?}",
-            case.name
-        );
+        for step in case.plan(Isa::Scalar).steps() {
+            assert_eq!(
+                (step.precision, step.reason),
+                (Precision::I8, None),
+                "{}: {step:?}",
+                case.name
+            );
+        }
     });
 }

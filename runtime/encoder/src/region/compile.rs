@@ -51,9 +51,7 @@ pub(super) fn compile(
         for (input, source) in region.inputs.iter().enumerate() {
             let reads = member.work.computes() && sources(member).contains(&source.outlet);
             if reads && !buffers.at.contains_key(&source.outlet) {
-                let shape: Nchw = source.border.shape[..]
-                    .try_into()
-                    .context("bytes of four axes")?;
+                let shape = shape_of(model, source.outlet)?;
                 buffers.write(source.outlet, shape, drafts.len())?;
                 drafts.push(Draft::Enter(input));
             }
@@ -168,6 +166,19 @@ pub(super) fn compile(
                             to,
                         }
                     }
+                    Work::MaxPool(pool) => Step::MaxPool {
+                        pool: *pool,
+                        images: shape[0],
+                        size: [shape[2], shape[3]],
+                        rows: member.shape[2],
+                        from: place(&from[0]),
+                        to,
+                    },
+                    Work::Table(table) => Step::Table {
+                        table: table.clone(),
+                        from: place(&from[0]),
+                        to,
+                    },
                     Work::PoolToReal { .. } => bail!("a pool to f32 is an exit"),
                 }
             }
@@ -247,6 +258,8 @@ fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) 
         (Some(Work::Quantize(_)), _) => ("QuantizeLinear", "qs8_cast"),
         (Some(Work::Conv(packed)), _) => ("Conv", packed.kernel.name()),
         (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
+        (Some(Work::MaxPool(_)), _) => ("MaxPool", "qs8_maxpool"),
+        (Some(Work::Table(_)), _) => ("Requantize", "qs8_table"),
         (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
             ("GlobalAveragePool", "qs8_gavgpool")
         }

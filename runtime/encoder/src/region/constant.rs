@@ -1,8 +1,10 @@
 //! Reads constants of a typed graph: what a value is made of, through the glue that the engine puts before it.
 //!
-//! Limits: the glue is conversions that change nothing and axes of size one that come and go.
+//! Limits: the glue is conversions that change nothing, factors of 1, and axes of size one that come and go.
 
+use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cast::Cast;
+use tract_core::ops::math::Mul;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::quant::{Dequantize, Scale};
@@ -23,25 +25,34 @@ pub(super) fn constant(model: &TypedModel, mut outlet: OutletId) -> Option<Const
             return Some(Constant::F32(reals(tensor)?));
         }
         let node = model.node(outlet.node);
-        let &[input] = &node.inputs[..] else {
-            return None;
-        };
-        if let Some(dequantize) = node.op_as::<Dequantize>() {
+        if let (Some(dequantize), &[input]) = (node.op_as::<Dequantize>(), &node.inputs[..]) {
             let integers = model.outlet_fact(input).ok()?.konst.clone()?;
             return Some(Constant::Quantized(integers, dequantize.scale()));
         }
-        let glue = match (node.op_as::<Cast>(), node.op_as::<AxisOp>()) {
-            (Some(cast), _) => {
-                cast.to == DatumType::F32
-                    && model.outlet_fact(input).ok()?.datum_type == DatumType::F32
-            }
-            (_, Some(AxisOp::Add(_) | AxisOp::Rm(_))) => true,
-            _ => false,
-        };
-        if !glue {
-            return None;
+        outlet = behind_glue(model, node)?;
+    }
+}
+
+/// Where the values come from that `node` hands on as they are, if it does.
+fn behind_glue(model: &TypedModel, node: &TypedNode) -> Option<OutletId> {
+    match node.inputs[..] {
+        [input] => {
+            let same_type = node.op_as::<Cast>().is_some_and(|cast| {
+                let fact = model.outlet_fact(input);
+                cast.to == DatumType::F32 && fact.is_ok_and(|fact| fact.datum_type == cast.to)
+            });
+            let axis = matches!(node.op_as(), Some(AxisOp::Add(_) | AxisOp::Rm(_)));
+            (same_type || axis).then_some(input)
         }
-        outlet = input;
+        // The factor of a Gemm's bias, of as many axes as that.
+        [a, b] if node.op_as::<TypedBinOp>()?.0.is::<Mul>() => {
+            let one = |outlet| uniform(model, outlet) == Some(1.0);
+            [(a, b), (b, a)]
+                .into_iter()
+                .find(|&(factor, _)| one(factor))
+                .map(|(_, other)| other)
+        }
+        _ => None,
     }
 }
 

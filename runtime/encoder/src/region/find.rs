@@ -8,15 +8,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ocellus_kernels::{AddScales, Affine, Isa, MAX_POOL_PIXELS};
+use ocellus_kernels::{AddScales, Affine, Isa, MAX_POOL_PIXELS, MaxPool};
 use tract_core::ops::binary::TypedBinOp;
-use tract_core::ops::cnn::Conv;
+use tract_core::ops::cnn::{self, Conv};
+use tract_core::ops::einsum::EinSum;
+use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::math::{Add, Div};
 use tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_hir::internal::*;
 
 use super::chain::{Chain, chain, read_once};
 use super::constant::{shifted, uniform};
+use super::function::function;
+use super::layer::{Candidate, PRODUCT, layer};
 use super::pack::{self, Packed, Store};
 use crate::Reason;
 use crate::quant::{Dequantize, Quantize, Scale};
@@ -51,7 +55,7 @@ pub(super) struct Member {
 pub(super) enum Work {
     /// f32 to bytes.
     Quantize(Affine),
-    /// A convolution with its clamps.
+    /// A convolution or a matrix product with its clamps.
     Conv(Arc<Packed>),
     /// A sum with its clamps.
     Add(AddScales),
@@ -63,6 +67,10 @@ pub(super) enum Work {
     },
     /// The same, to f32.
     PoolToReal { zero_point: i8, multiplier: f32 },
+    /// The greatest under a window, with its clamps.
+    MaxPool(MaxPool),
+    /// A function of each byte, by its entry.
+    Table(Box<[i8; 256]>),
 }
 
 impl Work {
@@ -99,10 +107,11 @@ pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<F
             let node = model.node(id);
             let reason = match node.outputs[0].fact.shape.as_concrete() {
                 None => Reason::OpenShape,
-                Some(shape) if shape.len() != 4 => Reason::Attribute,
+                Some(shape) if !matches!(shape.len(), 2 | 4) => Reason::Attribute,
                 Some(_) => Reason::OutputNotQuantized,
             };
-            finder.left.entry(node.name.clone()).or_insert(reason);
+            let name = onnx_name(&node.name, &[PRODUCT]);
+            finder.left.entry(name).or_insert(reason);
         }
     }
     let position: HashMap<usize, usize> =
@@ -164,9 +173,20 @@ impl Finder<'_> {
 
     /// What computes the values at the head of `chain`.
     fn work(&mut self, chain: &Chain, out: Affine, shape: Nchw) -> Option<Computed> {
-        let node = self.model.node(chain.head.node);
-        if let Some(conv) = node.op_as::<Conv>() {
-            return match self.conv(node, conv, chain, out, shape) {
+        let model = self.model;
+        let node = model.node(chain.head.node);
+        if let Some(layer) = layer(model, node, shape) {
+            return match self.layer(&layer, chain, out) {
+                Ok(work) => work.map(|(work, input)| (work, tvec![input], layer.stands_for)),
+                Err(reason) => {
+                    self.left
+                        .extend(layer.stands_for.1.into_iter().map(|name| (name, reason)));
+                    None
+                }
+            };
+        }
+        if let Some(pool) = node.op_as::<cnn::MaxPool>() {
+            return match self.max_pool(node, pool, chain, out, shape) {
                 Ok(computed) => computed,
                 Err(reason) => {
                     self.left.insert(node.name.clone(), reason);
@@ -176,6 +196,11 @@ impl Finder<'_> {
         }
         if let Some(computed) = self.add(node, chain, out, shape) {
             return Some(computed);
+        }
+        if let Some(function) = function(model, chain.head, shape) {
+            let (input, from) = self.integers(function.of)?;
+            let table = function.table(from, out, chain.bounds)?;
+            return Some((Work::Table(table), tvec![input], function.stands_for));
         }
         if !chain.nodes.is_empty() {
             return None;
@@ -192,41 +217,56 @@ impl Finder<'_> {
             .then(|| (work, tvec![pool.input], (pool.nodes, vec![pool.name])))
     }
 
-    fn conv(
+    /// Packs `found`; nothing where it is not fed integers.
+    fn layer(
+        &self,
+        found: &Candidate,
+        chain: &Chain,
+        out: Affine,
+    ) -> Result<Option<(Work, InletId)>, Reason> {
+        if !self.is_dequantize(found.x) {
+            return Ok(None);
+        }
+        let (input, from) = self.integers(found.x).ok_or(Reason::ActivationScale)?;
+        let values = pack::Requantization {
+            from,
+            out,
+            bounds: chain.bounds,
+        };
+        let layer = found.layer.as_ref().ok_or(Reason::Attribute)?;
+        let packed = pack::pack(self.model, layer, values, self.isa, self.store)?;
+        Ok(Some((Work::Conv(packed), input)))
+    }
+
+    fn max_pool(
         &self,
         node: &TypedNode,
-        conv: &Conv,
+        pool: &cnn::MaxPool,
         chain: &Chain,
         out: Affine,
         shape: Nchw,
     ) -> Result<Option<Computed>, Reason> {
-        let &[x, weights, bias] = &node.inputs[..] else {
-            return Ok(None);
-        };
+        let x = node.inputs[0];
         if !self.is_dequantize(x) {
             return Ok(None);
         }
         let (input, from) = self.integers(x).ok_or(Reason::ActivationScale)?;
         let source = nchw(self.model, x).ok_or(Reason::OpenShape)?;
-        let epilogue = pack::Requantization {
-            from,
-            out,
-            bounds: chain.bounds,
-        };
-        let packed = pack::conv(
-            self.model,
-            conv,
-            [weights, bias],
-            [source, shape],
-            epilogue,
-            self.isa,
-            self.store,
-        )?;
-        Ok(Some((
-            Work::Conv(packed),
-            tvec![input],
-            (vec![node.id], vec![node.name.clone()]),
-        )))
+        let window = pack::window(&pool.pool_spec, [source, shape]).ok_or(Reason::Attribute)?;
+        if pool.with_index_outputs.is_some() || source[1] != shape[1] {
+            return Err(Reason::Attribute);
+        }
+        if from != out {
+            return Err(Reason::OutputScale);
+        }
+        let work = Work::MaxPool(MaxPool {
+            window,
+            channels: shape[1],
+            min: chain.bounds.0,
+            max: chain.bounds.1,
+        });
+        let stands_for = (vec![node.id], vec![node.name.clone()]);
+        Ok(Some((work, tvec![input], stands_for)))
     }
 
     fn add(&self, node: &TypedNode, chain: &Chain, out: Affine, shape: Nchw) -> Option<Computed> {
@@ -328,7 +368,11 @@ impl Finder<'_> {
         let add = node
             .op_as::<TypedBinOp>()
             .is_some_and(|op| op.0.is::<Add>());
-        match node.op_is::<Conv>() {
+        let first = node.op_is::<Conv>()
+            || node.op_is::<EinSum>()
+            || node.op_is::<cnn::MaxPool>()
+            || node.op_is::<ElementWiseOp>();
+        match first {
             true => node
                 .inputs
                 .first()
@@ -338,8 +382,11 @@ impl Finder<'_> {
     }
 }
 
-/// Work, where it reads, and the nodes and names that it stands for.
-type Computed = (Work, TVec<InletId>, (Vec<usize>, Vec<String>));
+/// The nodes that work stands for, and their names in the file.
+pub(super) type StandsFor = (Vec<usize>, Vec<String>);
+
+/// Work, where it reads, and what it stands for.
+type Computed = (Work, TVec<InletId>, StandsFor);
 
 struct Pool {
     input: InletId,
@@ -363,15 +410,13 @@ pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
     Some(Affine { scale, zero_point })
 }
 
-/// The shape of `outlet`, if it is a batch of maps of known size.
+/// The shape of `outlet`, if it is a batch of maps of known size, or of rows, which are maps of one pixel.
 pub(super) fn nchw(model: &TypedModel, outlet: OutletId) -> Option<Nchw> {
-    let shape: Nchw = model
-        .outlet_fact(outlet)
-        .ok()?
-        .shape
-        .as_concrete()?
-        .try_into()
-        .ok()?;
+    let shape = match *model.outlet_fact(outlet).ok()?.shape.as_concrete()? {
+        [n, c] => [n, c, 1, 1],
+        [n, c, h, w] => [n, c, h, w],
+        _ => return None,
+    };
     shape.iter().all(|&size| size > 0).then_some(shape)
 }
 
@@ -379,4 +424,13 @@ pub(super) fn nchw(model: &TypedModel, outlet: OutletId) -> Option<Nchw> {
 pub(super) fn onnx_name(name: &str, suffixes: &[&str]) -> String {
     let stem = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
     stem.unwrap_or(name).to_owned()
+}
+
+/// The name in the file of the node called `name`, one of several that the engine made and numbered.
+pub(super) fn without_number(name: &str) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match name.rsplit_once('.') {
+        Some((stem, number)) if is_number(number) => stem.to_owned(),
+        _ => name.to_owned(),
+    }
 }

@@ -13,7 +13,7 @@ use ocellus_kernels::Affine;
 use tract_onnx::tract_hir::internal::*;
 
 use super::chain::read_once;
-use super::find::{Found, Member, Work, affine, onnx_name};
+use super::find::{Found, Member, Work, affine, without_number};
 use super::program::{Border, Kind};
 use crate::quant::Dequantize;
 
@@ -292,14 +292,7 @@ impl Borders<'_> {
             if reader.outputs[0].fact.shape.as_concrete().is_none() {
                 break;
             }
-            let number = reader.name.rfind('.').map_or("", |dot| &reader.name[dot..]);
-            let number_only = [number];
-            let numbered =
-                number.len() > 1 && number[1..].bytes().all(|byte| byte.is_ascii_digit());
-            names.push(onnx_name(
-                &reader.name,
-                if numbered { &number_only } else { &[] },
-            ));
+            names.push(without_number(&reader.name));
             outlet = OutletId::new(reader.id, 0);
         }
         Ok(Exit {

@@ -1,4 +1,4 @@
-//! A convolution's weights, packed for the kernel that suits its shape, once for all plans.
+//! A layer's weights, packed for the kernel that suits its shape, once for all plans.
 //!
 //! In real numbers the sum of a channel is `sx * sw[c] * acc`, where `acc` counts `(x - zx) * w + bias` in integers. The
 //! part `-zx * sum(w)` is the same for every pixel, so it goes into the bias; the rest is one multiplier per channel,
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use ocellus_kernels::{
     Affine, Epilogue, Isa, PackError, PackedConv, PackedDepthwise, PackedGemm, Window, weight_sums,
 };
-use tract_core::ops::cnn::{Conv, KernelFormat};
+use tract_core::ops::cnn::{Conv, KernelFormat, PoolSpec};
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::nn::DataFormat;
 
@@ -64,6 +64,7 @@ impl Kernel {
 struct Key {
     /// Compared by identity: plans of one model have their constants in common.
     weights: Arc<Tensor>,
+    transposed: bool,
     shape: Shape,
     window: Window,
     input_zero_point: i8,
@@ -76,7 +77,8 @@ struct Key {
 impl Key {
     fn is(&self, other: &Key) -> bool {
         Arc::ptr_eq(&self.weights, &other.weights)
-            && (self.shape, self.window, self.bounds) == (other.shape, other.window, other.bounds)
+            && (self.transposed, self.shape) == (other.transposed, other.shape)
+            && (self.window, self.bounds) == (other.window, other.bounds)
             && (self.input_zero_point, self.zero_point)
                 == (other.input_zero_point, other.zero_point)
             && (&self.bias, &self.multiplier) == (&other.bias, &other.multiplier)
@@ -173,54 +175,121 @@ impl Store {
     }
 }
 
-/// Packs `conv`, whose second and third inputs are `[weights, bias]`, for an input and an output of shapes
-/// `[source, target]`.
-pub(super) fn conv(
+/// A matrix product or a convolution in a graph.
+pub(super) struct Layer {
+    shape: Shape,
+    window: Window,
+    weights: OutletId,
+    /// Whether the weights are `[in, out]`.
+    transposed: bool,
+    bias: Option<OutletId>,
+}
+
+impl Layer {
+    /// `conv`, whose second and third inputs are `[weights, bias]`, for an input and an output of shapes
+    /// `[source, target]`; nothing where no kernel is for such a one.
+    pub(super) fn conv(
+        conv: &Conv,
+        [weights, bias]: [OutletId; 2],
+        [source, target]: [Nchw; 2],
+    ) -> Option<Layer> {
+        if conv.q_params.is_some() || conv.kernel_fmt != KernelFormat::OIHW {
+            return None;
+        }
+        let shape = match (source[1], target[1], conv.group) {
+            (channels, filters, 1) => Shape::Dense { filters, channels },
+            (channels, filters, groups) if channels == groups && filters == groups => {
+                Shape::Depthwise { channels }
+            }
+            _ => return None,
+        };
+        Some(Layer {
+            shape,
+            window: window(&conv.pool_spec, [source, target])?,
+            weights,
+            transposed: false,
+            bias: Some(bias),
+        })
+    }
+
+    /// The product of rows of `k` elements with weights of `[n, k]`, or `[k, n]` where they are `transposed`.
+    pub(super) fn product(
+        [n, k]: [usize; 2],
+        weights: OutletId,
+        transposed: bool,
+        bias: Option<OutletId>,
+    ) -> Layer {
+        Layer {
+            shape: Shape::Dense {
+                filters: n,
+                channels: k,
+            },
+            window: Window {
+                kernel: [1, 1],
+                strides: [1, 1],
+                pads: [0; 4],
+            },
+            weights,
+            transposed,
+            bias,
+        }
+    }
+
+    fn filters(&self) -> usize {
+        match self.shape {
+            Shape::Dense { filters, .. } => filters,
+            Shape::Depthwise { channels } => channels,
+        }
+    }
+
+    /// Whether weights of `shape` are this layer's.
+    fn takes(&self, shape: &[usize]) -> bool {
+        let [kh, kw] = self.window.kernel;
+        match self.shape {
+            Shape::Dense { filters, channels } if self.transposed => shape == [channels, filters],
+            Shape::Dense { filters, channels } => {
+                shape == [filters, channels, kh, kw] || shape == [filters, channels]
+            }
+            Shape::Depthwise { channels } => shape == [channels, 1, kh, kw],
+        }
+    }
+}
+
+/// Packs the weights of `layer`.
+pub(super) fn pack(
     model: &TypedModel,
-    conv: &Conv,
-    [weights, bias]: [OutletId; 2],
-    [source, target]: [Nchw; 2],
+    layer: &Layer,
     values: Requantization,
     isa: Isa,
     store: &Store,
 ) -> Result<Arc<Packed>, Reason> {
-    let window = window(conv, [source, target]).ok_or(Reason::Attribute)?;
-    let shape = match (source[1], target[1], conv.group) {
-        (channels, filters, 1) => Shape::Dense { filters, channels },
-        (channels, filters, groups) if channels == groups && filters == groups => {
-            Shape::Depthwise { channels }
-        }
-        _ => return Err(Reason::Attribute),
-    };
-    let Some(Constant::Quantized(tensor, scale)) = constant::constant(model, weights) else {
+    let Some(Constant::Quantized(tensor, scale)) = constant::constant(model, layer.weights) else {
         return Err(Reason::WeightsNotQuantized);
     };
-    let filters = target[1];
-    if tensor.shape()
-        != [
-            filters,
-            source[1] / conv.group,
-            window.kernel[0],
-            window.kernel[1],
-        ]
-    {
+    let filters = layer.filters();
+    if !layer.takes(tensor.shape()) {
         return Err(Reason::Attribute);
     }
     let scales = match scale.pairs() {
         [(scale, _)] => vec![*scale; filters],
-        pairs if scale.axis() == 0 && pairs.len() == filters => {
+        pairs if scale.axis() == usize::from(layer.transposed) && pairs.len() == filters => {
             pairs.iter().map(|pair| pair.0).collect()
         }
         _ => return Err(Reason::WeightScale),
     };
-    let integers =
+    let mut integers =
         constant::weights(&tensor, scale.zero_points()).ok_or(Reason::WeightZeroPoint)?;
+    if layer.transposed {
+        integers = transpose(&integers, filters);
+    }
     let units: Vec<f32> = scales
         .iter()
         .map(|scale| values.from.scale * scale)
         .collect();
-    let counts = counts(model, bias, &units)?;
-    let mut integers = integers;
+    let counts = match layer.bias {
+        Some(bias) => counts(model, bias, &units)?,
+        None => vec![0; filters],
+    };
     let mut channels = Vec::with_capacity(filters);
     let each = integers.len() / filters;
     for ((&count, &unit), weights) in counts
@@ -237,8 +306,9 @@ pub(super) fn conv(
     }
     let key = Key {
         weights: tensor,
-        shape,
-        window,
+        transposed: layer.transposed,
+        shape: layer.shape,
+        window: layer.window,
         input_zero_point: values.from.zero_point,
         bias: channels.iter().map(|channel| channel.0).collect(),
         multiplier: channels.iter().map(|channel| channel.1).collect(),
@@ -284,17 +354,14 @@ fn channel(
     ))
 }
 
-/// Where the window of `conv` stands; nothing where no kernel has such a one.
-fn window(conv: &Conv, [source, target]: [Nchw; 2]) -> Option<Window> {
-    let spec = &conv.pool_spec;
+/// Where the window of a convolution or a pool stands; nothing where no kernel has such a one.
+pub(super) fn window(spec: &PoolSpec, [source, target]: [Nchw; 2]) -> Option<Window> {
     let kernel: [usize; 2] = spec.kernel_shape[..].try_into().ok()?;
     let strides: [usize; 2] = spec.strides()[..].try_into().ok()?;
-    let plain = conv.q_params.is_none()
-        && conv.kernel_fmt == KernelFormat::OIHW
-        && spec.data_format == DataFormat::NCHW
+    let plain = spec.data_format == DataFormat::NCHW
         && spec.dilations().iter().all(|&dilation| dilation == 1)
         && kernel.iter().chain(&strides).all(|&size| size > 0);
-    if !plain || conv.group == 0 || source[0] != target[0] {
+    if !plain || source[0] != target[0] {
         return None;
     }
     let pads = spec.computed_padding(&source[2..]);
@@ -355,6 +422,12 @@ fn counts(model: &TypedModel, outlet: OutletId, units: &[f32]) -> Result<Vec<i64
 fn same(unit: f32, scale: f32) -> bool {
     const ROUNDINGS: f32 = 4.0;
     (unit - scale).abs() <= ROUNDINGS * f32::EPSILON * scale
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+fn transpose(weights: &[i8], columns: usize) -> Vec<i8> {
+    let column = |at: usize| weights[at..].iter().step_by(columns).copied();
+    (0..columns).flat_map(column).collect()
 }
 
 /// `[filters, channels, taps]` to `[filters, taps, channels]`; a depthwise `[channels, taps]` to `[taps, channels]`.

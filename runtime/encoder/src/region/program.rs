@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
-    AddScales, Affine, Isa, dequantize_planes, pool_to_f32, pool_to_s8, qs8_add, qs8_channel_sums,
-    quantize_planes,
+    AddScales, Affine, Isa, MaxPool, dequantize_planes, pool_to_f32, pool_to_s8, qs8_add,
+    qs8_channel_sums, qs8_table, quantize_planes,
 };
 
 use super::constant::{shifted, unshifted};
@@ -95,6 +95,19 @@ pub(super) enum Step {
         multiplier: f32,
         out_zero_point: i8,
         dims: Images,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    MaxPool {
+        pool: MaxPool,
+        images: usize,
+        size: [usize; 2],
+        rows: usize,
+        from: Range<usize>,
+        to: Range<usize>,
+    },
+    Table {
+        table: Box<[i8; 256]>,
         from: Range<usize>,
         to: Range<usize>,
     },
@@ -326,6 +339,24 @@ impl Program {
                     qs8_channel_sums(isa, from, *zero_point, sums);
                     pool_to_s8(sums, *multiplier, *out_zero_point, to);
                 }
+            }
+            Step::MaxPool {
+                pool,
+                images,
+                size,
+                rows,
+                from,
+                to,
+            } => {
+                let (from, to) = from_to(bytes, from, to);
+                let each = from
+                    .chunks_exact(from.len() / images)
+                    .zip(to.chunks_exact_mut(to.len() / images));
+                each.for_each(|(from, to)| pool.run(isa, from, *size, 0..*rows, to));
+            }
+            Step::Table { table, from, to } => {
+                let (from, to) = from_to(bytes, from, to);
+                qs8_table(isa, table, from, to);
             }
             Step::PoolToReal {
                 zero_point,
