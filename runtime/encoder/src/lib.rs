@@ -48,5 +48,5 @@ pub use error::{EncoderError, Fault, Names, Stage};
 pub use inspect::{Precision, Reason, Step};
 pub use limits::{Limit, Limits};
 pub use observe::{Observer, Operation};
-pub use plan::{Input, Plan, Tensor};
+pub use plan::{Input, Pixels, Plan, Tensor};
 pub use scan::{CheckedModel, Dim, Element, Port};

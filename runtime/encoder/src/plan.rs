@@ -5,19 +5,20 @@
 //!
 //! Limits: one input, outputs in f32, one thread. Sizes that a plan leaves open are checked at each run.
 
+use std::array;
 use std::fmt;
 use std::sync::Arc;
 
 use tract_onnx::tract_hir::internal::{
-    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TractResult, TypedFact, TypedModel,
-    TypedSimplePlan, bail,
+    DatumType, IntoTValue, Symbol, SymbolValues, TDim, TValue, TVec, TractResult, TypedFact,
+    TypedModel, TypedSimplePlan, bail, ensure, tvec,
 };
 use tract_onnx::tract_hir::internal::{Tensor as EngineTensor, ToDim};
 
 use crate::error::Stage;
 use crate::guard;
 use crate::observe::{self, Unobserved};
-use crate::region::Program;
+use crate::region::{Computed, Fed, Program};
 use crate::share::Packed;
 use crate::{
     CheckedModel, Dim, Element, EncoderError, Fault, Limits, Observer, Operation, Port, Step,
@@ -57,15 +58,61 @@ pub enum Input<'a> {
     F32(&'a [f32]),
     /// Elements in row-major order, and their shape.
     I64(&'a [i64], &'a [usize]),
+    /// A picture as a camera gives it, for a plan that is fed `[1, 3, h, w]` of f32.
+    Pixels(Pixels<'a>),
+}
+
+/// RGB bytes and what they mean: the elements that a plan is fed are `(byte - mean[c]) / std[c]` in f32, channels apart.
+///
+/// An INT8 region takes the bytes as they are: one table for each channel does both steps, with the same result.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixels<'a> {
+    /// `[h, w, 3]`, in row-major order.
+    pub rgb: &'a [u8],
+    /// In R, G, B order and in units of bytes.
+    pub mean: [f32; 3],
+    /// The same; not 0.
+    pub std: [f32; 3],
+}
+
+impl Pixels<'_> {
+    /// What each byte of a channel means.
+    pub(crate) fn values(&self, channel: usize) -> [f32; 256] {
+        array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.std[channel])
+    }
+
+    /// The elements, `[3, h, w]`.
+    fn planes(&self) -> Vec<f32> {
+        let (pixels, _) = self.rgb.as_chunks::<3>();
+        let mut planes = Vec::with_capacity(self.rgb.len());
+        for channel in 0..3 {
+            let values = self.values(channel);
+            planes.extend(
+                pixels
+                    .iter()
+                    .map(|pixel| values[usize::from(pixel[channel])]),
+            );
+        }
+        planes
+    }
 }
 
 /// What a plan computes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensor {
     /// The size of each axis.
     pub shape: Vec<usize>,
     /// The elements in row-major order.
     pub data: Vec<f32>,
+}
+
+impl Tensor {
+    /// Takes a shape, keeping the memory.
+    fn shape_as(&mut self, shape: &[usize]) {
+        self.shape.clear();
+        self.shape.extend_from_slice(shape);
+        self.data.resize(shape.iter().product(), 0.0);
+    }
 }
 
 impl Plan {
@@ -125,6 +172,21 @@ impl Plan {
         self.run_observed(input, &mut Unobserved)
     }
 
+    /// The same into `outputs`, which become as many as the plan has and keep their memory: what is run again and again
+    /// allocates nothing where one INT8 region computes everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::run`]; what `outputs` hold then says nothing.
+    pub fn run_into(
+        &self,
+        input: Input<'_>,
+        outputs: &mut Vec<Tensor>,
+    ) -> Result<(), EncoderError> {
+        self.try_run(input, outputs, &mut Unobserved)
+            .map_err(|fault| EncoderError::new(&self.model, fault))
+    }
+
     /// The same, watched: `observer` is told when each of [`operations`](Plan::operations) begins and ends.
     ///
     /// # Errors
@@ -135,26 +197,36 @@ impl Plan {
         input: Input<'_>,
         observer: &mut O,
     ) -> Result<Vec<Tensor>, EncoderError> {
-        self.try_run(input, observer)
-            .map_err(|fault| EncoderError::new(&self.model, fault))
+        let mut outputs = Vec::new();
+        self.try_run(input, &mut outputs, observer)
+            .map_err(|fault| EncoderError::new(&self.model, fault))?;
+        Ok(outputs)
     }
 
     fn try_run<O: Observer>(
         &self,
         input: Input<'_>,
+        outputs: &mut Vec<Tensor>,
         observer: &mut O,
-    ) -> Result<Vec<Tensor>, Fault> {
+    ) -> Result<(), Fault> {
         let shape = self.feed.shape(input)?;
         self.check_open_sizes(&shape)?;
         guard::engine(Stage::Run, || match (&self.compiled.run, input) {
-            (Run::Region(program, outputs), Input::F32(reals)) => {
-                Ok(run_region(program, outputs, reals, observer))
+            (Run::Region(program, indices), Input::F32(reals)) => {
+                run_region(program, indices, Fed::F32(reals), outputs, observer)
+            }
+            (Run::Region(program, indices), Input::Pixels(pixels)) => {
+                run_region(program, indices, Fed::Pixels(pixels), outputs, observer)
             }
             (Run::Region(..), Input::I64(..)) => bail!("a region is fed integers"),
             (Run::Engine(runnable), _) => {
                 let fed = self.feed.tensor(input, &shape)?;
                 let computed = observe::run_engine(runnable, fed.into_tvalue(), observer)?;
-                computed.iter().map(read).collect()
+                outputs.clear();
+                for value in &computed {
+                    outputs.push(read(value)?);
+                }
+                Ok(())
             }
         })
     }
@@ -192,27 +264,38 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// Runs `program`; the plan's outputs are the program's of the indices `outputs`.
+/// Runs `program`; the plan's outputs are the program's of the indices `indices`.
 fn run_region<O: Observer>(
     program: &Program,
-    outputs: &[usize],
-    input: &[f32],
+    indices: &[usize],
+    fed: Fed<'_>,
+    outputs: &mut Vec<Tensor>,
     observer: &mut O,
-) -> Vec<Tensor> {
-    let mut reals = program.run_on_reals(input, observer);
-    let mut tensors: Vec<Tensor> = Vec::with_capacity(outputs.len());
-    for (at, &output) in outputs.iter().enumerate() {
-        // The last one that asks for it takes it.
-        let data = match outputs[at + 1..].contains(&output) {
-            true => reals[output].clone(),
-            false => std::mem::take(&mut reals[output]),
-        };
-        tensors.push(Tensor {
-            shape: program.outputs()[output].shape.clone(),
-            data,
-        });
+) -> TractResult<()> {
+    outputs.resize_with(indices.len(), Tensor::default);
+    // In the program's order; what is asked for twice is computed once and copied.
+    let mut places: TVec<(usize, &mut Tensor)> =
+        indices.iter().copied().zip(&mut *outputs).collect();
+    places.sort_by_key(|place| place.0);
+    places.dedup_by_key(|place| place.0);
+    ensure!(
+        places.len() == program.outputs().len(),
+        "an output that nobody asked for"
+    );
+    let mut computed: TVec<Computed<'_>> = tvec![];
+    for ((_, tensor), border) in places.into_iter().zip(program.outputs()) {
+        tensor.shape_as(&border.shape);
+        computed.push(Computed::F32(&mut tensor.data));
     }
-    tensors
+    program.run(&[fed], &mut computed, observer);
+    drop(computed);
+    for at in 1..indices.len() {
+        if let Some(first) = indices[..at].iter().position(|index| *index == indices[at]) {
+            let (done, twice) = outputs.split_at_mut(at);
+            twice[0].clone_from(&done[first]);
+        }
+    }
+    Ok(())
 }
 
 fn check_outputs(graph: &TypedModel, outputs: &[&str]) -> Result<(), Fault> {
@@ -310,9 +393,9 @@ impl Feed {
     }
 
     /// The concrete shape of `input`, if it fits.
-    fn shape(&self, input: Input<'_>) -> Result<Vec<usize>, Fault> {
+    fn shape(&self, input: Input<'_>) -> Result<TVec<usize>, Fault> {
         let passed = match input {
-            Input::F32(_) => "f32",
+            Input::F32(_) | Input::Pixels(_) => "f32",
             Input::I64(..) => "i64",
         };
         if (passed == "f32") != (self.element == Element::F32) {
@@ -325,6 +408,13 @@ impl Feed {
         }
         match input {
             Input::F32(data) => self.settle(data.len()),
+            Input::Pixels(pixels) => {
+                let shape = self.settle(pixels.rgb.len())?;
+                match shape[..] {
+                    [1, 3, _, _] => Ok(shape),
+                    _ => Err(self.misfit("pixels, which are [1, 3, h, w]".to_owned())),
+                }
+            }
             Input::I64(data, shape) => {
                 let fit = |(dim, size): (&Dim, &usize)| {
                     *size > 0 && (*dim == Dim::Any || *dim == Dim::Fixed(*size))
@@ -337,7 +427,7 @@ impl Feed {
                     .iter()
                     .try_fold(1usize, |product, size| product.checked_mul(*size));
                 match expected {
-                    Some(expected) if expected == data.len() => Ok(shape.to_vec()),
+                    Some(expected) if expected == data.len() => Ok(shape.into()),
                     _ => Err(self.wrong_length(expected.unwrap_or(usize::MAX), data.len())),
                 }
             }
@@ -345,7 +435,7 @@ impl Feed {
     }
 
     /// The shape of `length` elements: at most one size may be open.
-    fn settle(&self, length: usize) -> Result<Vec<usize>, Fault> {
+    fn settle(&self, length: usize) -> Result<TVec<usize>, Fault> {
         let fixed = |dim: &Dim| match dim {
             Dim::Fixed(size) => *size,
             Dim::Any => 1,
@@ -372,6 +462,7 @@ impl Feed {
     fn tensor(&self, input: Input<'_>, shape: &[usize]) -> TractResult<EngineTensor> {
         match (input, self.element) {
             (Input::F32(data), _) => EngineTensor::from_shape(shape, data),
+            (Input::Pixels(pixels), _) => EngineTensor::from_shape(shape, &pixels.planes()),
             (Input::I64(data, _), Element::I32) => {
                 let narrow: Vec<i32> = data
                     .iter()

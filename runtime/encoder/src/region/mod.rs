@@ -44,7 +44,7 @@ use ocellus_kernels::Isa;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::pack::Store;
-pub(crate) use self::program::{Label, Program};
+pub(crate) use self::program::{Computed, Fed, Label, Program};
 use crate::{Limits, Reason};
 
 /// What became of a graph's nodes, by the names that they have in the file: those of their first outputs.

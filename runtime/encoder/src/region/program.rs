@@ -12,18 +12,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
     AddScales, Affine, Isa, MaxPool, dequantize_planes, pool_to_f32, pool_to_s8, qs8_add,
-    qs8_channel_sums, qs8_table, quantize_planes,
+    qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
 };
 
 use super::constant::{shifted, unshifted};
 use super::pack::{Kernel, Packed};
 use super::planes::{Images, to_pixels, to_planes};
-use crate::Observer;
+use crate::{Observer, Pixels};
 
 /// What is fed, in row-major NCHW.
 #[derive(Clone, Copy)]
 pub(crate) enum Fed<'a> {
     F32(&'a [f32]),
+    /// For an f32 input of `[1, 3, h, w]`.
+    Pixels(Pixels<'a>),
     U8(&'a [u8]),
     I8(&'a [i8]),
 }
@@ -42,12 +44,6 @@ pub(crate) struct Border {
     pub(crate) shape: Vec<usize>,
 }
 
-impl Border {
-    pub(crate) fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-}
-
 /// The type of a tensor at the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -55,9 +51,6 @@ pub(crate) enum Kind {
     U8,
     I8,
 }
-
-/// The reals that a program computes, in vectors that the caller keeps.
-type Reals = Vec<Vec<f32>>;
 
 /// One operator on places of the arena.
 #[derive(Debug)]
@@ -221,23 +214,6 @@ impl Program {
             .all(|border| border.kind == Kind::F32)
     }
 
-    /// Runs on one f32 input, to f32 outputs.
-    ///
-    /// # Panics
-    ///
-    /// If `input` has not the length of the program's one input, or something at the border is not f32.
-    pub(crate) fn run_on_reals<O: Observer>(&self, input: &[f32], observer: &mut O) -> Reals {
-        let mut reals: Reals = self
-            .outputs
-            .iter()
-            .map(|output| vec![0.0; output.len()])
-            .collect();
-        let mut outputs: Vec<Computed<'_>> =
-            reals.iter_mut().map(|reals| Computed::F32(reals)).collect();
-        self.run(&[Fed::F32(input)], &mut outputs, observer);
-        reals
-    }
-
     /// Runs.
     ///
     /// # Panics
@@ -286,21 +262,26 @@ impl Program {
                 dims: [_, pixels, channels],
                 to,
             } => {
-                let Fed::F32(reals) = inputs[*input] else {
-                    panic!("input {input} is not f32");
-                };
                 let image = pixels * channels;
-                for (reals, to) in reals
-                    .chunks_exact(image)
-                    .zip(bytes[to.clone()].chunks_exact_mut(image))
-                {
-                    quantize_planes(isa, *affine, reals, *channels, to);
+                let to = &mut bytes[to.clone()];
+                match inputs[*input] {
+                    Fed::F32(reals) => {
+                        let images = reals.chunks_exact(image).zip(to.chunks_exact_mut(image));
+                        for (reals, to) in images {
+                            quantize_planes(isa, *affine, reals, *channels, to);
+                        }
+                    }
+                    Fed::Pixels(pixels) => {
+                        let table = |channel| pixels.values(channel).map(|x| affine.quantize(x));
+                        quantize_pixels(&[0, 1, 2].map(table), pixels.rgb, to);
+                    }
+                    Fed::U8(_) | Fed::I8(_) => panic!("input {input} is not f32"),
                 }
             }
             Step::Enter { input, dims, to } => match inputs[*input] {
                 Fed::U8(from) => to_pixels(from, *dims, &mut bytes[to.clone()], shifted),
                 Fed::I8(from) => to_pixels(from, *dims, &mut bytes[to.clone()], |byte| byte),
-                Fed::F32(_) => panic!("input {input} is not bytes"),
+                Fed::F32(_) | Fed::Pixels(_) => panic!("input {input} is not bytes"),
             },
             Step::Conv {
                 packed,
