@@ -6,7 +6,7 @@ use crate::{
     heads::{Background, Conse, unit},
     report::BundleId,
 };
-use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Step, Tensor};
+use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
 use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
 use std::sync::OnceLock;
@@ -167,12 +167,32 @@ impl Engine {
         self.text.steps()
     }
 
-    /// Encodes normalised pixels `[3, resolution, resolution]` into map and pooled features.
+    /// Encodes a picture of RGB bytes, `[resolution, resolution, 3]`, into map and pooled features.
     ///
     /// # Errors
     /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
-    pub fn encode(&self, resolution: u32, pixels: &[f32]) -> Result<(Tensor, Vec<f32>), Error> {
-        let outputs = self.image_plan(resolution)?.run(Input::F32(pixels))?;
+    pub fn encode(&self, resolution: u32, rgb: &[u8]) -> Result<(Tensor, Vec<f32>), Error> {
+        let image = &self.bundle.manifest().image;
+        self.encode_input(
+            resolution,
+            Input::Pixels(Pixels {
+                rgb,
+                mean: image.mean,
+                std: image.std,
+            }),
+        )
+    }
+
+    /// Encodes whatever the image encoder's plan takes: bytes, or normalised pixels `[3, resolution, resolution]`.
+    ///
+    /// # Errors
+    /// As [`Engine::encode`].
+    pub fn encode_input(
+        &self,
+        resolution: u32,
+        input: Input<'_>,
+    ) -> Result<(Tensor, Vec<f32>), Error> {
+        let outputs = self.image_plan(resolution)?.run(input)?;
         let [map, features]: [Tensor; 2] = outputs
             .try_into()
             .map_err(|_| self.not_finite("set of outputs"))?;

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     heads::cosine,
 };
-use ocellus_vision::{CropMode, DecodeLimits, Frame, Intermediate, decode, normalize, views};
+use ocellus_vision::{CropMode, DecodeLimits, Frame, Intermediate, decode, views};
 
 /// One golden vector, computed again.
 #[derive(Clone, Debug)]
@@ -57,10 +57,8 @@ impl Engine {
             frame.height(),
             image.crop_fraction,
         )[0];
-        let side = resolution as usize;
-        let rgb = Intermediate::read(frame, &view).resize(side);
-        let (map, features) =
-            self.encode(resolution, &normalize(&rgb, side, image.mean, image.std))?;
+        let rgb = Intermediate::read(frame, &view).resize(resolution as usize);
+        let (map, features) = self.encode(resolution, &rgb)?;
         self.embed(map, features)
     }
 

@@ -9,7 +9,7 @@ use crate::{
     report::{Hit, Report, StagesUs},
     words::Words,
 };
-use ocellus_vision::{CropMode, Frame, Intermediate, normalize, views};
+use ocellus_vision::{CropMode, Frame, Intermediate, views};
 use std::time::{Duration, Instant};
 
 /// Time spent in each stage so far.
@@ -129,16 +129,8 @@ fn answer(
     })?;
     let mut scores = vec![f32::NEG_INFINITY; words.embeddings.len()];
     for picture in pictures {
-        let pixels = timed(&mut watch.resize, || {
-            let side = resolution as usize;
-            normalize(
-                &picture.resize(side),
-                side,
-                manifest.image.mean,
-                manifest.image.std,
-            )
-        });
-        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &pixels))?;
+        let rgb = timed(&mut watch.resize, || picture.resize(resolution as usize));
+        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &rgb))?;
         timed(&mut watch.heads, || -> Result<(), Error> {
             let embedding = engine.embed(map, features)?.embedding;
             for (score, label) in scores.iter_mut().zip(&words.embeddings) {

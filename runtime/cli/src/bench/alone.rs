@@ -131,23 +131,24 @@ impl Alone {
         Ok(row)
     }
 
-    /// One resolution, marked: the encoder, the same from bytes, the same from a frame in memory, and each step.
+    /// One resolution, marked: each step, the job of a frame in memory without heads, the encoder from bytes, and from
+    /// f32. A counter that keeps one region has the last.
     fn mark(&self, side: u32, scene: &Scene<'_>) -> anyhow::Result<Value> {
         let plan = self.plan(side)?;
         let (frame, rgb) = (scene.frame()?, scene.rgb(side)?);
         let pixels = scene.normalized(&rgb, side);
         let mut regions = marks::Regions::default();
-        regions.mark("encode", || plan.run(Input::F32(&pixels)))?;
-        regions.mark("from_pixels", || {
-            plan.run(Input::F32(&scene.normalized(&rgb, side)))
-        })?;
+        let steps = regions.steps(&plan, Input::F32(&pixels))?;
         regions.mark("total", || {
             let seen = scene.look(&frame);
             black_box(seen.entropy_bits());
             let rgb = seen.resize(side as usize);
             plan.run(Input::F32(&scene.normalized(&rgb, side)))
         })?;
-        let steps = regions.steps(&plan, Input::F32(&pixels))?;
+        regions.mark("from_pixels", || {
+            plan.run(Input::F32(&scene.normalized(&rgb, side)))
+        })?;
+        regions.mark("encode", || plan.run(Input::F32(&pixels)))?;
         Ok(regions.row(side, &frame, steps))
     }
 }

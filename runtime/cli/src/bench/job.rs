@@ -2,7 +2,10 @@
 
 use super::{Arguments, Measured, Scene, marks, ops, picture, stage};
 use crate::{Usage, loading::isa};
-use ocellus::{Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs, encoder::Input};
+use ocellus::{
+    Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs,
+    encoder::{Input, Tensor},
+};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Instant};
 
@@ -93,28 +96,30 @@ fn measure(
     Ok(row)
 }
 
-/// One resolution, marked: the encoder and the head's classifier, the same from bytes, the whole job of a frame in
-/// memory, and each step.
+/// One resolution, marked: each step, the whole job of a frame in memory, the encoder and the head's classifier from
+/// bytes, and from f32. A counter that keeps one region has the last.
 fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
     let scene = Scene::new(picture, engine.bundle().manifest())?;
     let (session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
     let pixels = scene.normalized(&rgb, side);
-    let encode = |pixels: &[f32]| {
-        let (map, features) = engine.encode(side, pixels)?;
+    let with_logits = |(map, features): (Tensor, Vec<f32>)| {
         let logits = engine.logits(&features);
-        Ok::<_, Error>((map, features, logits))
+        (map, features, logits)
     };
 
     let mut regions = marks::Regions::default();
-    let (_, features, logits) = regions.mark("encode", || encode(&pixels))?;
-    regions.mark("from_pixels", || encode(&scene.normalized(&rgb, side)))?;
-    regions.mark("total", || session.infer(&frame))?;
-    let plan = engine.image_plan(side)?;
-    let mut steps = regions.steps(plan, Input::F32(&pixels))?;
-    if let Some(logits) = logits {
+    let mut steps = regions.steps(engine.image_plan(side)?, Input::F32(&pixels))?;
+    let (_, features) = engine.encode(side, &rgb)?;
+    if let Some(logits) = engine.logits(&features) {
         regions.mark("step", || Ok::<_, Error>(engine.logits(&features)))?;
         let macs = logits.len() * features.len();
         steps.push(json!({"name": "logits", "op": "Gemm", "kernel": "head", "macs": macs}));
     }
+    regions.mark("total", || session.infer(&frame))?;
+    regions.mark("from_pixels", || engine.encode(side, &rgb).map(with_logits))?;
+    let input = Input::F32(&pixels);
+    regions.mark("encode", || {
+        engine.encode_input(side, input).map(with_logits)
+    })?;
     Ok(regions.row(side, &frame, steps))
 }
