@@ -39,10 +39,11 @@ def test_quantized_rows_are_within_half_a_step():
     assert np.abs(stored * scales[:, None] - rows).max() <= scales.max() / 2 + 1e-6
 
 
-def test_conse_mixes_the_likeliest_and_prefers_the_lower_class_among_equals():
-    texts = np.eye(4, dtype=np.float32)
-    mixed = conse(np.array([[1.0, 2.0, 2.0, 2.0]]), texts, 1.0, 2)
-    np.testing.assert_allclose(mixed, [[0, 0.5**0.5, 0.5**0.5, 0]], atol=1e-6)
+def test_conse_mixes_the_likeliest_by_what_they_have_over_the_rest():
+    texts = np.eye(3, dtype=np.float32)
+    logits = np.log([[0.5, 0.3, 0.2]])
+    np.testing.assert_allclose(conse(logits, texts, 1.0, 2), words.unit(np.array([[0.3, 0.1, 0]])), atol=1e-6)
+    np.testing.assert_allclose(conse(logits, texts, 1.0, 3), words.unit(np.array([[0.5, 0.3, 0.2]])), atol=1e-6)
 
 
 def test_metrics():
