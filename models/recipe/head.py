@@ -39,11 +39,15 @@ class Head:
 
 
 def conse(logits: np.ndarray, texts: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
-    """Unit embeddings of `logits` `[pictures, classes]`; among equals the lower class wins."""
+    """Unit embeddings of `logits` `[pictures, classes]`.
+
+    A class weighs what its probability has over the largest that is not among the `top_k`. So it enters and leaves the mix with no weight,
+    and the embedding does not jump when noise swaps two classes.
+    """
     probability = softmax(logits / temperature)
-    order = np.argsort(-probability, axis=1, kind="stable")[:, :top_k]
-    chosen = np.take_along_axis(probability, order, 1)
-    return unit(np.einsum("pk,pkd->pd", chosen, texts[order]))
+    falling = -np.sort(-probability, axis=1)
+    cut = falling[:, top_k : top_k + 1] if top_k < falling.shape[1] else 0.0
+    return unit(np.maximum(probability - cut, 0) @ texts)
 
 
 def softmax(x: np.ndarray) -> np.ndarray:

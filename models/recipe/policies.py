@@ -61,11 +61,11 @@ def play(answers: Answers, first: np.ndarray, margin: float = 0.0) -> Outcome:
 
 _BITS = [0.5 * i for i in range(17)]
 _MARGINS = [round(0.02 * i, 2) for i in range(1, 36)]
-_TOLERANCE = 0.0025
+_TOLERANCE = 0.005
 
 
 def calibrate(answers: Answers) -> tuple[list[float], float]:
-    """Entropy thresholds and margin: the cheapest entropy-cascade not more than a quarter of a percent below the highest resolution's accuracy.
+    """Entropy thresholds and margin: the cheapest entropy-cascade not more than half a percent below the highest resolution's accuracy.
 
     Among equal costs the more accurate wins, then the one with the lower thresholds.
     """

@@ -2,7 +2,8 @@
 
 Rounding to nearest treats weights as if their inputs were independent. Here each weight's rounding error is pushed onto the weights not
 yet rounded, along the second moments of the layer's real inputs (GPTQ, Frantar et al., 2023, on the centred moments), and what is left of
-the mean output error goes into the bias (Nagel et al., 2019). The int8 graph stays the same: only values of weights and biases change.
+the mean output error goes into the bias (Nagel et al., 2019). The int8 graph stays the same: only values of weights, biases and their scales
+change.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from onnx import helper, numpy_helper
 from . import runtime
 
 _DAMPING = 0.01
+_LARGEST_BIAS = 2**24  # f32 holds every integer up to here; a dead channel's own weight scale would send its bias to the end of i32
 _POSITIONS = 1024  # positions of one picture's map that are looked at, at most
 
 
@@ -98,16 +100,19 @@ def refine(fp32: onnx.ModelProto, int8: onnx.ModelProto, inputs: list[np.ndarray
         quantized_weight, weight_scale = dequantizers[node.input[1]].input[:2]
         quantized_bias, bias_scale = dequantizers[node.input[2]].input[:2]
         weight, bias = floats[original.input[1]], floats[original.input[2]]
-        scale = numpy_helper.to_array(stored[weight_scale]).astype(np.float64)
+        input_scale = numpy_helper.to_array(stored[dequantizers[node.input[0]].input[1]]).astype(np.float64)
+        stored_scale = np.maximum(numpy_helper.to_array(stored[weight_scale]), np.abs(bias) / (input_scale * _LARGEST_BIAS)).astype(np.float32)
+        scale = stored_scale.astype(np.float64)
+        grid = (input_scale * scale).astype(np.float32)
         mean, covariance = moments[original.name].centred()
         flat = weight.reshape(len(weight), -1)
         groups = np.array_split(np.arange(len(weight)), len(mean))
         rounded = np.concatenate([_round_rows(flat[rows], scale[rows], covariance[g]) for g, rows in enumerate(groups)])
         lost = flat - rounded * scale[:, None]
         shift = np.concatenate([lost[rows] @ mean[g] for g, rows in enumerate(groups)])
-        grid = numpy_helper.to_array(stored[bias_scale]).astype(np.float64)
-        new_bias = np.round((bias + shift) / grid).clip(-(2**31), 2**31 - 1).astype(np.int32)
-        stored[quantized_weight].CopyFrom(numpy_helper.from_array(rounded.reshape(weight.shape), quantized_weight))
-        stored[quantized_bias].CopyFrom(numpy_helper.from_array(new_bias, quantized_bias))
+        new_bias = np.round((bias + shift) / grid.astype(np.float64)).astype(np.int32)
+        values = {quantized_weight: rounded.reshape(weight.shape), weight_scale: stored_scale, quantized_bias: new_bias, bias_scale: grid}
+        for name, value in values.items():
+            stored[name].CopyFrom(numpy_helper.from_array(value, name))
     onnx.checker.check_model(refined)
     return refined

@@ -14,8 +14,8 @@ from .words import Table
 TEMPLATES = ["a photo of a {}"]
 
 _HYPERNYM_WEIGHTS = (0.0, 0.15, 0.3)
-_TOP_K = (5, 10, 20)
-_TEMPERATURES = (1.5, 2.0, 2.5, 3.0)
+_TOP_K = (10, 20, 30, 50)
+_TEMPERATURES = (2.0, 2.5, 3.0)
 
 
 def choose_head(photos: list[Photo], logits: dict[int, np.ndarray], classes: list[Class], table: Table) -> tuple[float, int, float]:

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from recipe import goldentokens, metrics, nomatch, pictures, policies, rcc, rounding, runtime, tensors, textmodel, trials, words
+from recipe import equalize, goldentokens, metrics, nomatch, pictures, policies, quantize, ranges, rcc, rounding, runtime, tensors, textmodel, trials
+from recipe import twins, words
 from recipe.head import conse
 
 
@@ -38,10 +39,11 @@ def test_quantized_rows_are_within_half_a_step():
     assert np.abs(stored * scales[:, None] - rows).max() <= scales.max() / 2 + 1e-6
 
 
-def test_conse_mixes_the_likeliest_and_prefers_the_lower_class_among_equals():
-    texts = np.eye(4, dtype=np.float32)
-    mixed = conse(np.array([[1.0, 2.0, 2.0, 2.0]]), texts, 1.0, 2)
-    np.testing.assert_allclose(mixed, [[0, 0.5**0.5, 0.5**0.5, 0]], atol=1e-6)
+def test_conse_mixes_the_likeliest_by_what_they_have_over_the_rest():
+    texts = np.eye(3, dtype=np.float32)
+    logits = np.log([[0.5, 0.3, 0.2]])
+    np.testing.assert_allclose(conse(logits, texts, 1.0, 2), words.unit(np.array([[0.3, 0.1, 0]])), atol=1e-6)
+    np.testing.assert_allclose(conse(logits, texts, 1.0, 3), words.unit(np.array([[0.5, 0.3, 0.2]])), atol=1e-6)
 
 
 def test_metrics():
@@ -129,3 +131,77 @@ def test_patches_pad_like_the_convolution():
     expected = runtime.session(model).run(None, {"x": x})[0].reshape(3, -1)
     patches = rounding._patches(x[0], node).reshape(18, -1)
     np.testing.assert_allclose(weight.reshape(3, -1) @ patches, expected, atol=1e-5)
+
+
+def small_network() -> onnx.ModelProto:
+    """A stem with a dead and a loud channel, a depthwise layer, a bottleneck with an addition, and what reads it."""
+    chance = np.random.default_rng(5)
+    shapes = {"stem": (8, 3, 3, 3), "block0_depthwise": (8, 1, 3, 3), "block0_project": (4, 8, 1, 1), "branch": (4, 4, 1, 1), "features": (6, 4, 1, 1)}
+    values = {f"{name}_w": chance.normal(size=shape) for name, shape in shapes.items()} | {f"{n}_b": chance.normal(size=s[0]) for n, s in shapes.items()}
+    values["stem_w"][5], values["stem_b"][5] = 0, -1
+    values["block0_depthwise_w"][2] *= 20
+    values["block0_project_w"][1] *= 30
+    constants = [numpy_helper.from_array(np.asarray(v, np.float32), n) for n, v in (values | {"zero": 0, "six": 6}).items()]
+    nodes = []
+
+    def node(operator: str, inputs: list[str], name: str, **attributes) -> None:
+        nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
+
+    for name, source in (("stem", "image"), ("block0_depthwise", "stem_relu6"), ("block0_project", "block0_depthwise_relu6"), ("branch", "block0_project"), ("features", "sum")):
+        size, group = shapes[name][2], 8 if "depthwise" in name else 1
+        if name == "features":
+            node("Add", ["block0_project", "branch"], "sum")
+        node("Conv", [source, f"{name}_w", f"{name}_b"], name, kernel_shape=[size] * 2, strides=[1, 1], group=group, auto_pad="SAME_UPPER")
+        if name in ("stem", "block0_depthwise"):
+            node("Clip", [name, "zero", "six"], f"{name}_relu6")
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, c, 16, 16]) for n, c in (("image", 3), ("features", 6))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def constant(model: onnx.ModelProto, name: str) -> np.ndarray:
+    return numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == name))
+
+
+def pictures_of_noise(count: int) -> list[np.ndarray]:
+    chance = np.random.default_rng(6)
+    return [chance.uniform(-1, 1, size=(1, 3, 16, 16)).astype(np.float32) for _ in range(count)]
+
+
+def test_a_dead_channel_becomes_half_of_the_loudest():
+    network = small_network()
+    filled, [image] = twins.fill(network), pictures_of_noise(1)
+    np.testing.assert_array_equal(constant(filled, "stem_w")[5], constant(network, "stem_w")[2])
+    assert constant(filled, "stem_b")[5] - constant(filled, "stem_b")[2] == pytest.approx(3 / 255)
+    np.testing.assert_allclose(constant(filled, "block0_project_w")[:, [2, 5]], constant(network, "block0_project_w")[:, [2, 2]] / 2)
+    before, after = (runtime.session(m).run(["features"], {"image": image})[0].reshape(1, -1) for m in (network, filled))
+    assert metrics.row_cosines(after, before)[0] > 0.999
+
+
+def test_equal_channels_compute_the_same():
+    network, inputs = small_network(), pictures_of_noise(4)
+    equal = equalize.equalize(network, inputs)
+    before, after = (runtime.session(m).run(["features"], {"image": inputs[0]})[0] for m in (network, equal))
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-3)
+    spread = [np.ptp(np.log(equalize._sizes(m, ["sum"], inputs)["sum"])) for m in (network, equal)]
+    assert spread[1] < 0.5 * spread[0]
+
+
+def test_rare_extremes_do_not_set_the_range():
+    shares = np.exp(-0.5 * np.linspace(-20, 20, ranges._BINS) ** 2)
+    low, high = ranges._narrowest(shares, -20, 20)
+    assert -8 < low < -3 and 3 < high < 8
+    assert ranges._narrowest(np.ones(ranges._BINS), 0, 6) == (0, 6)
+
+
+def test_no_bias_comes_near_the_end_of_i32():
+    network, inputs = small_network(), pictures_of_noise(4)
+    stem = next(t for t in network.graph.initializer if t.name == "stem_w")
+    weight = numpy_helper.to_array(stem).copy()
+    weight[5] = 1e-9
+    stem.CopyFrom(numpy_helper.from_array(weight, "stem_w"))
+    int8 = rounding.refine(network, ranges.narrow(network, quantize.quantize(network, inputs), inputs), inputs)
+    biases = [numpy_helper.to_array(t) for t in int8.graph.initializer if t.data_type == TensorProto.INT32]
+    assert biases and max(np.abs(b.astype(np.int64)).max() for b in biases) <= 2**24
+    exact, got = (runtime.session(m).run(["features"], {"image": inputs[0]})[0] for m in (network, int8))
+    assert metrics.row_cosines(exact.reshape(1, -1), got.reshape(1, -1))[0] > 0.99

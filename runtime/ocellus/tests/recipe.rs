@@ -17,28 +17,33 @@ fn engine() -> Engine {
     Engine::load(bundle, detect_isa()).expect("the default bundle loads")
 }
 
-/// Photos on which the head is not torn between classes. Where many classes are about equally likely, which of them are
-/// among the `top_k` that are mixed changes with one grey level of the input, and the embedding jumps with it.
-const DECIDED: [&str; 2] = ["chelsea.jpg", "coffee.jpg"];
+/// The least cosine from a file. JPEG decoders differ by a grey level in every fifth sample after the resize, and that
+/// turns the features of an INT8 encoder, which rounds thousands of times, by cosines down to .998; in f32 they stay within
+/// .9997. Where no class fits well (an orange suit, a dark sky) the embedding turns further than the features, and at small
+/// resolutions few cells are averaged.
+fn least_from_file(name: &str, side: u32) -> f64 {
+    match (name, side) {
+        ("astronaut.jpg" | "rocket.jpg", ..=160) => 0.99,
+        _ => 0.999,
+    }
+}
 
-/// Each decided photo of the golden file: its name, the picture, and the recipe's embedding by resolution.
+/// The least cosine through NV12, which halves the colours' resolution.
+const LEAST_FROM_NV12: f64 = 0.99;
+
+/// Each photo of the golden file: its name, the picture, and the recipe's embedding by resolution.
 fn photos() -> Vec<(String, Picture, Value)> {
     let text = fs::read_to_string(tests_folder().join("golden/embeddings.json")).expect("goldens");
     let golden: Value = serde_json::from_str(&text).expect("JSON");
-    let photos = golden["photos"].as_array().expect("a list");
     let read = |photo: &Value| {
         let name = photo["file"].as_str().expect("a name").to_owned();
         let bytes = fs::read(tests_folder().join("data/photos").join(&name)).expect("a photo");
         let picture = decode(&bytes, &DecodeLimits::default()).expect("a picture");
         (name, picture, photo["resolutions"].clone())
     };
-    let photos: Vec<_> = photos
-        .iter()
-        .map(read)
-        .filter(|(name, ..)| DECIDED.contains(&name.as_str()))
-        .collect();
-    assert_eq!(photos.len(), DECIDED.len());
-    photos
+    let photos = golden["photos"].as_array().expect("a list");
+    assert_eq!(photos.len(), 4);
+    photos.iter().map(read).collect()
 }
 
 fn cosine(a: &[f32], golden: &Value) -> f64 {
@@ -89,6 +94,7 @@ fn nv12(picture: &Picture) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn embeddings_are_the_recipes_from_files_and_through_nv12() {
     let engine = engine();
+    let mut below = Vec::new();
     for (name, picture, golden) in photos() {
         let rgb = Frame::rgb(picture.width, picture.height, &picture.rgb).expect("a frame");
         let (luma, chroma) = nv12(&picture);
@@ -106,17 +112,22 @@ fn embeddings_are_the_recipes_from_files_and_through_nv12() {
             Frame::new(PixelFormat::Nv12, picture.width, picture.height, &planes).expect("a frame");
         for &side in engine.resolutions() {
             let want = &golden[side.to_string()]["embedding"];
-            for (kind, frame, least) in [("RGB", &rgb, 0.999), ("NV12", &camera, 0.99)] {
+            for (kind, frame, least) in [
+                ("RGB", &rgb, least_from_file(&name, side)),
+                ("NV12", &camera, LEAST_FROM_NV12),
+            ] {
                 let got = engine
                     .embed_frame(frame, side)
                     .expect("an embedding")
                     .embedding;
                 let cosine = cosine(&got, want);
-                assert!(
-                    cosine >= least,
-                    "{name} as {kind} at {side}: cosine {cosine}"
-                );
+                let line = format!("{name} as {kind} at {side}: cosine {cosine:.5}");
+                println!("{line}");
+                if cosine < least {
+                    below.push(line);
+                }
             }
         }
     }
+    assert!(below.is_empty(), "{below:#?}");
 }

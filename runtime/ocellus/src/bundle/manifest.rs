@@ -108,7 +108,7 @@ pub enum Head {
         classes: String,
         /// `softmax(logits / temperature)`.
         temperature: f32,
-        /// How many classes are mixed.
+        /// How many classes are mixed, at most.
         top_k: usize,
     },
     /// The pooled features are the embedding.

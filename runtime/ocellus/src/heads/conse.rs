@@ -1,9 +1,12 @@
 //! ConSE: a classifier's best guesses, mixed in the text space (Norouzi et al., "Zero-Shot Learning by Convex Combination
 //! of Semantic Embeddings", ICLR 2014).
 //!
-//! `p = softmax((W f + b) / temperature)`; the `top_k` largest are kept, and the embedding is the unit vector along
-//! `sum(p[c] * text[c])`. It needs no training on pairs: the classes' names are the bridge. The limit is the same: what
-//! no class comes near has no place in the space.
+//! `p = softmax((W f + b) / temperature)`, and the embedding is the unit vector along `sum(max(p[c] - cut, 0) * text[c])`,
+//! where `cut` is the largest `p` that is not among the `top_k`. Measured from there, a class enters and leaves the mix
+//! with no weight: a hard choice of `top_k` makes the embedding jump when noise swaps two of nearly equal classes.
+//!
+//! It needs no training on pairs: the classes' names are the bridge. The limit is the same: what no class comes near has
+//! no place in the space.
 //!
 //! `W` is i8 by rows. The features are quantized to i8 for the product, so the sums are integers and the same on every CPU.
 
@@ -75,13 +78,16 @@ impl Conse {
     /// The embedding `[dimension]` of class logits; `None` where the mix has no direction.
     pub fn embed(&self, logits: &[f32]) -> Option<Vec<f32>> {
         let probabilities = softmax(logits, 1.0 / self.temperature);
+        let cut = largest_beyond(&probabilities, self.top_k);
         let mut sum = vec![0f32; self.texts.k];
-        for class in best(&probabilities, self.top_k) {
-            let weight = probabilities[class] * self.texts.scales[class];
-            let row = &self.texts.values[class * self.texts.k..][..self.texts.k];
-            sum.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += weight * f32::from(value));
+        let rows = self.texts.values.chunks_exact(self.texts.k);
+        for ((row, scale), probability) in rows.zip(&self.texts.scales).zip(probabilities) {
+            let weight = (probability - cut).max(0.0) * scale;
+            if weight > 0.0 {
+                sum.iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, &value)| *sum += weight * f32::from(value));
+            }
         }
         unit(sum)
     }
@@ -92,16 +98,13 @@ impl Conse {
     }
 }
 
-/// The `k` largest, ties by the lower index.
-fn best(values: &[f32], k: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    let first = |a: &usize, b: &usize| values[*b].total_cmp(&values[*a]).then(a.cmp(b));
-    if k < order.len() {
-        order.select_nth_unstable_by(k, first);
-        order.truncate(k);
+/// The largest of `values` that is not among the `k` largest; 0 where there is none.
+fn largest_beyond(values: &[f32], k: usize) -> f32 {
+    if k >= values.len() {
+        return 0.0;
     }
-    order.sort_unstable_by(first);
-    order
+    let mut values = values.to_vec();
+    *values.select_nth_unstable_by(k, |a, b| b.total_cmp(a)).1
 }
 
 #[cfg(test)]
@@ -138,20 +141,34 @@ mod tests {
         );
     }
 
-    #[test]
-    fn only_the_best_classes_are_mixed() {
-        let embedding = head().embed(&[1.0, 1.0, 0.9]).expect("a direction");
-        let half = std::f32::consts::FRAC_1_SQRT_2;
-        assert!(
-            (embedding[0] - half).abs() < 1e-6
-                && (embedding[1] - half).abs() < 1e-6
-                && embedding[2] == 0.0,
-            "{embedding:?}"
-        );
+    fn cosine(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
     }
 
     #[test]
-    fn ties_take_the_lower_index() {
-        assert_eq!(best(&[0.2, 0.4, 0.4, 0.4], 2), [1, 2]);
+    fn the_best_classes_are_mixed_by_what_they_have_over_the_rest() {
+        let [a, b, c] = [0.5f32, 0.3, 0.2];
+        let embedding = head()
+            .embed(&[a.ln(), b.ln(), c.ln()])
+            .expect("a direction");
+        let want = unit(vec![a - c, b - c, 0.0]).expect("a direction");
+        assert!(cosine(&embedding, &want) > 0.999_999, "{embedding:?}");
+    }
+
+    #[test]
+    fn all_classes_are_mixed_by_their_probabilities() {
+        let mut head = head();
+        head.top_k = 3;
+        let embedding = head.embed(&[1.0, 1.0, 1.0]).expect("a direction");
+        let want = [1f32 / 3.0; 3].map(f32::sqrt);
+        assert!(cosine(&embedding, &want) > 0.999_999, "{embedding:?}");
+    }
+
+    #[test]
+    fn classes_that_swap_places_do_not_move_the_embedding() {
+        let head = head();
+        let one = head.embed(&[2.0, 1.001, 1.0]).expect("a direction");
+        let other = head.embed(&[2.0, 1.0, 1.001]).expect("a direction");
+        assert!(cosine(&one, &other) > 0.999_99, "{one:?} {other:?}");
     }
 }
