@@ -2,7 +2,7 @@
 //!
 //! The observer is a type parameter: where nobody watches, [`Unobserved`]'s empty calls vanish when the run is compiled.
 //!
-//! Limits: a region among the engine's operators is one operation; only a plan that is one region shows what is in it.
+//! Limits: what the engine does around a region, such as making its outputs, belongs to no operation.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::Step;
-use crate::region::{self, Label};
+use crate::region::{Label, Region};
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
 pub trait Observer {
@@ -37,7 +37,7 @@ pub struct Operation {
     pub name: String,
     /// The ONNX operator of that node; where the engine runs it, the engine's operator.
     pub op: String,
-    /// What computes it: a kernel's name, `int8 region`, or `tract`.
+    /// What computes it: a kernel's name, or `tract`.
     pub kernel: &'static str,
     /// Multiply-accumulates of convolutions and matrix products; 0 for everything else.
     pub macs: u64,
@@ -57,28 +57,25 @@ pub(crate) fn of_program(labels: &[Label], steps: &[(String, Step)]) -> Vec<Oper
     labels.iter().map(operation).collect()
 }
 
-/// The operations of an engine's plan.
+/// The operations of an engine's plan: those of a region in its place.
 pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec<Operation> {
     let graph = plan.model();
-    let operation = |&id: &usize| {
+    let mut operations = Vec::new();
+    for &id in plan.order_without_consts() {
         let node = graph.node(id);
-        let op = node.op().name().into_owned();
-        let (kernel, macs) = match region::program(node) {
-            Some(program) => {
-                let inside = of_program(program.labels(), steps);
-                ("int8 region", inside.iter().map(|inner| inner.macs).sum())
-            }
-            None if multiplies(&op) => ("tract", macs(graph, id)),
-            None => ("tract", 0),
-        };
-        Operation {
-            name: node.name.clone(),
-            op,
-            kernel,
-            macs,
+        if let Some(region) = node.op_as::<Region>() {
+            operations.extend(of_program(region.program().labels(), steps));
+            continue;
         }
-    };
-    plan.order_without_consts().iter().map(operation).collect()
+        let op = node.op().name().into_owned();
+        operations.push(Operation {
+            name: node.name.clone(),
+            macs: if multiplies(&op) { macs(graph, id) } else { 0 },
+            kernel: "tract",
+            op,
+        });
+    }
+    operations
 }
 
 /// Whether an operator of the engine is a convolution or a matrix product. Others have costs in the engine's eyes too,
@@ -113,15 +110,36 @@ pub(crate) fn run_engine<O: Observer>(
     fed: TValue,
     observer: &mut O,
 ) -> TractResult<TVec<TValue>> {
-    let mut operation = 0;
+    let mut next = 0;
     plan.spawn()?
         .run_plan_with_eval(tvec![fed], |context, state, node, inputs| {
-            observer.begin(operation);
+            let first = next;
+            if let Some(region) = node.op_as::<Region>() {
+                next += region.program().labels().len();
+                return region.run(&inputs, &mut Inside { observer, first });
+            }
+            next += 1;
+            observer.begin(first);
             let computed = eval(context, state, node, inputs);
-            observer.end(operation);
-            operation += 1;
+            observer.end(first);
             computed
         })
+}
+
+/// Hears of a region's operations, of which the plan's `first` is the first.
+struct Inside<'a, O> {
+    observer: &'a mut O,
+    first: usize,
+}
+
+impl<O: Observer> Observer for Inside<'_, O> {
+    fn begin(&mut self, operation: usize) {
+        self.observer.begin(self.first + operation);
+    }
+
+    fn end(&mut self, operation: usize) {
+        self.observer.end(self.first + operation);
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,59 @@
 
 mod support;
 
-use ocellus_encoder::{Input, Precision, Reason};
+use ocellus_encoder::{Input, Observer, Precision, Reason};
 use support::plans::*;
 use support::*;
+
+/// What an observer was told, in order.
+#[derive(Default)]
+struct Log(Vec<(bool, usize)>);
+
+impl Observer for Log {
+    fn begin(&mut self, operation: usize) {
+        self.0.push((true, operation));
+    }
+
+    fn end(&mut self, operation: usize) {
+        self.0.push((false, operation));
+    }
+}
+
+#[test]
+fn a_region_among_the_engines_operators_is_watched_too() {
+    let graph = quantized_convolution([1.0; 3])
+        .constant(f32s("w4", &[3, 5], &[0.5; 15]))
+        .node(node("GlobalAveragePool", &["y"], &["pooled"]))
+        .node(node("Flatten", &["pooled"], &["flat"]))
+        .node(node("Gemm", &["flat", "w4"], &["logits"]))
+        .output(value("logits", F32, &[-1, 5]));
+    let plan = plan(graph, &[2, 2, 4, 6], &["logits"]).expect("a plan");
+    let operations = plan.operations();
+    let at = |name: &str| {
+        operations
+            .iter()
+            .position(|operation| operation.name == name)
+    };
+    let (convolution, pool) = (at("/c").expect("the convolution"), at("/pooled"));
+    assert_eq!(operations[convolution].macs, 2 * 3 * 4 * 6 * 2);
+    assert!(operations[convolution].kernel.starts_with("qs8_"));
+    assert!(pool > Some(convolution), "{operations:?}");
+    assert!(
+        operations
+            .iter()
+            .any(|o| o.kernel == "tract" && o.macs == 2 * 3 * 5)
+    );
+
+    let input = [0.5; 96];
+    let mut log = Log::default();
+    let watched = plan.run_observed(Input::F32(&input), &mut log);
+    assert_eq!(
+        watched.expect("a run"),
+        plan.run(Input::F32(&input)).expect("a run")
+    );
+    let each = (0..operations.len()).flat_map(|at| [(true, at), (false, at)]);
+    assert_eq!(log.0, each.collect::<Vec<_>>());
+}
 
 #[test]
 fn steps_tell_shape_precision_reason_and_cost() {

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use ocellus_kernels::Isa;
 use tract_onnx::tract_hir::internal::*;
 
+pub(crate) use self::op::Region;
 pub(crate) use self::pack::Store;
 pub(crate) use self::program::{Computed, Fed, Label, Program};
 use crate::{Limits, Reason};
@@ -83,11 +84,6 @@ pub(crate) fn replace(
         model.compact()?;
     }
     Ok(outcome)
-}
-
-/// The program that `node` runs, if it is a region.
-pub(crate) fn program(node: &TypedNode) -> Option<&Program> {
-    Some(node.op_as::<op::Region>()?.program())
 }
 
 /// The program that computes the whole of `model`, and for each output of the model which of the program's it is.

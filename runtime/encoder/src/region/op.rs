@@ -9,17 +9,63 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::group::Group;
 use super::program::{Border, Computed, Fed, Kind, Program};
+use crate::Observer;
 use crate::observe::Unobserved;
 
 /// Runs a [`Program`].
 #[derive(Clone, Debug)]
-pub(super) struct Region {
+pub(crate) struct Region {
     program: Arc<Program>,
 }
 
 impl Region {
-    pub(super) fn program(&self) -> &Arc<Program> {
+    pub(crate) fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// Runs the program, watched.
+    pub(crate) fn run<O: Observer>(
+        &self,
+        inputs: &[TValue],
+        observer: &mut O,
+    ) -> TractResult<TVec<TValue>> {
+        let borders = self.program.inputs();
+        let fits = |(border, input): (&Border, &TValue)| {
+            is_border(border, input.shape(), input.datum_type())
+        };
+        ensure!(
+            inputs.len() == borders.len() && borders.iter().zip(inputs).all(fits),
+            "a region is fed other shapes"
+        );
+        let mut fed: TVec<Fed<'_>> = tvec![];
+        for (border, input) in borders.iter().zip(inputs) {
+            let plain = input.try_as_plain_ram()?;
+            fed.push(match border.kind {
+                Kind::F32 => Fed::F32(plain.as_slice::<f32>()?),
+                Kind::U8 => Fed::U8(plain.as_slice::<u8>()?),
+                Kind::I8 => Fed::I8(plain.as_slice::<i8>()?),
+            });
+        }
+        let mut outputs: TVec<Tensor> = tvec![];
+        for border in self.program.outputs() {
+            outputs.push(Tensor::zero_dt(datum_type(border.kind), &border.shape)?);
+        }
+        let mut views = outputs
+            .iter_mut()
+            .map(|output| output.try_as_plain_ram_mut())
+            .collect::<TractResult<TVec<_>>>()?;
+        let mut computed: TVec<Computed<'_>> = tvec![];
+        for (border, view) in self.program.outputs().iter().zip(&mut views) {
+            computed.push(match border.kind {
+                Kind::F32 => Computed::F32(view.as_slice_mut::<f32>()?),
+                Kind::U8 => Computed::U8(view.as_slice_mut::<u8>()?),
+                Kind::I8 => Computed::I8(view.as_slice_mut::<i8>()?),
+            });
+        }
+        self.program.run(&fed, &mut computed, observer);
+        drop(computed);
+        drop(views);
+        Ok(outputs.into_iter().map(IntoTValue::into_tvalue).collect())
     }
 }
 
@@ -92,43 +138,7 @@ impl EvalOp for Region {
     not_out_of_plan!();
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let borders = self.program.inputs();
-        let fits = |(border, input): (&Border, &TValue)| {
-            is_border(border, input.shape(), input.datum_type())
-        };
-        ensure!(
-            inputs.len() == borders.len() && borders.iter().zip(&inputs).all(fits),
-            "a region is fed other shapes"
-        );
-        let mut fed: TVec<Fed<'_>> = tvec![];
-        for (border, input) in borders.iter().zip(&inputs) {
-            let plain = input.try_as_plain_ram()?;
-            fed.push(match border.kind {
-                Kind::F32 => Fed::F32(plain.as_slice::<f32>()?),
-                Kind::U8 => Fed::U8(plain.as_slice::<u8>()?),
-                Kind::I8 => Fed::I8(plain.as_slice::<i8>()?),
-            });
-        }
-        let mut outputs: TVec<Tensor> = tvec![];
-        for border in self.program.outputs() {
-            outputs.push(Tensor::zero_dt(datum_type(border.kind), &border.shape)?);
-        }
-        let mut views = outputs
-            .iter_mut()
-            .map(|output| output.try_as_plain_ram_mut())
-            .collect::<TractResult<TVec<_>>>()?;
-        let mut computed: TVec<Computed<'_>> = tvec![];
-        for (border, view) in self.program.outputs().iter().zip(&mut views) {
-            computed.push(match border.kind {
-                Kind::F32 => Computed::F32(view.as_slice_mut::<f32>()?),
-                Kind::U8 => Computed::U8(view.as_slice_mut::<u8>()?),
-                Kind::I8 => Computed::I8(view.as_slice_mut::<i8>()?),
-            });
-        }
-        self.program.run(&fed, &mut computed, &mut Unobserved);
-        drop(computed);
-        drop(views);
-        Ok(outputs.into_iter().map(IntoTValue::into_tvalue).collect())
+        self.run(&inputs, &mut Unobserved)
     }
 }
 
