@@ -17,6 +17,7 @@ mod test;
 mod tidy;
 
 mod armstd;
+mod counter;
 mod cross;
 mod debian;
 mod process;

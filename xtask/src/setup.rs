@@ -7,7 +7,7 @@
 //! Limits: installs on Debian and its relatives only; elsewhere it says what is missing.
 
 use crate::armstd::{ArmStd, Toolchain};
-use crate::{cross, debian, process};
+use crate::{counter, cross, debian, process};
 use anyhow::{Result, bail};
 use std::path::Path;
 
@@ -28,6 +28,8 @@ pub enum For {
     HostTest,
     /// Build for ARM.
     ArmBuild,
+    /// Count the instructions of ARM programs.
+    ArmCount,
     /// Test on emulated ARM cores.
     ArmTest,
 }
@@ -94,7 +96,7 @@ pub fn ensure(purpose: For) -> Result<()> {
             need.why
         );
     }
-    if matches!(purpose, For::ArmBuild | For::ArmTest) {
+    if matches!(purpose, For::ArmBuild | For::ArmCount | For::ArmTest) {
         toolchain.provide()?;
     }
     Ok(())
@@ -140,6 +142,10 @@ fn report(toolchain: &Toolchain) -> Result<bool> {
         toolchain.release,
         cross::TARGET
     );
+    // Only `bench --emulated` needs them, and says what to do about it.
+    let plugins = process::find("qemu-aarch64").is_some() && counter::takes_plugins()?;
+    let state = if plugins { "ok     " } else { "without" };
+    println!("{state}  plugins of qemu-aarch64 (count instructions)");
     Ok(std.is_some())
 }
 
@@ -147,7 +153,7 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
     let mut needs = vec![Need::program(
         "cc",
         "gcc",
-        "links programs, assembles tract's kernels",
+        "links programs, assembles tract's kernels, builds the instruction counter",
     )];
     needs.push(Need::file(
         "/usr/include/stdio.h".into(),
@@ -162,7 +168,10 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "shows that nothing talks to a network",
         ));
     }
+    let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");
     if host_is_arm || matches!(purpose, For::HostBuild | For::HostTest) {
+        // Even on ARM: instructions are counted by the emulator.
+        needs.extend((purpose == For::ArmCount).then_some(emulator));
         return needs;
     }
     let tool = "aarch64-linux-gnu-gcc";
@@ -177,12 +186,8 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
         "libc6-dev-arm64-cross",
         "the C library of ARM programs",
     ));
-    if test {
-        needs.push(Need::program(
-            "qemu-aarch64",
-            "qemu-user",
-            "runs ARM programs",
-        ));
+    if purpose != For::ArmBuild {
+        needs.push(emulator);
     }
     needs
 }
@@ -212,6 +217,9 @@ mod tests {
         assert!(packages(For::HostTest, false).contains(&"strace"));
         assert!(!packages(For::ArmBuild, false).contains(&"qemu-user"));
         assert!(packages(For::ArmTest, false).contains(&"qemu-user"));
+        assert!(packages(For::ArmCount, false).contains(&"qemu-user"));
+        assert!(packages(For::ArmCount, true).contains(&"qemu-user"));
+        assert!(!packages(For::ArmCount, false).contains(&"strace"));
         assert_eq!(packages(For::ArmTest, true), packages(For::HostTest, true));
     }
 

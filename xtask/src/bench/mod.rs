@@ -1,0 +1,146 @@
+//! `cargo xtask bench`: times this machine, or counts instructions on an emulated core.
+//!
+//! Without an option it is the release build's own `ocellus bench`. With `--emulated` the same program runs under QEMU,
+//! marks what it measures, and a plugin counts:
+//!
+//! | figure | one warm run of |
+//! |---|---|
+//! | `instructions_encode` | the image encoder, f32 NCHW image in, f32 features and logits out; the default bundle's encoder gives its last map besides, and the head's classifier makes the logits |
+//! | `instructions_from_pixels` | the same from u8 RGB pixels at the resolution |
+//! | `instructions_total` | the whole label job of a frame in memory, the bundle's golden picture and prompts: look, resize, encode, heads. With `--model` there are no heads |
+//! | `steps` | each step of the encoder, counted in a run of its own with a few dozen instructions of marks each; `share` is of `instructions_encode` |
+//!
+//! Limits: times are true of the machine they were taken on, and an emulated core's say nothing about silicon. Counts are
+//! true of the core, and are not time: cores differ in how many instructions of a kind they retire in a cycle.
+
+mod emulated;
+mod peers;
+mod report;
+mod table;
+
+use crate::{build, cross, process, repo};
+use anyhow::{Result, ensure};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Time the runtime on this machine, or count its instructions on an emulated core
+#[derive(clap::Args)]
+pub struct Args {
+    /// Count instructions on this core instead of taking times
+    #[arg(long, value_name = "CPU", value_parser = cross::CPUS)]
+    emulated: Option<String>,
+    /// Count on every core and write tests/reports/instructions.json and .md
+    #[arg(long, conflicts_with_all = ["emulated", "args"])]
+    report: bool,
+    /// One resolution instead of all
+    #[arg(long, value_name = "N", requires = "emulated")]
+    resolution: Option<u32>,
+    /// An encoder alone, from an ONNX file
+    #[arg(long, value_name = "FILE", requires = "emulated")]
+    model: Option<PathBuf>,
+    /// The encoder alone, in f32: the baseline
+    #[arg(long, requires = "emulated")]
+    without_regions: bool,
+    /// One JSON object a resolution, a line each
+    #[arg(long, requires = "emulated")]
+    json: bool,
+    /// Cargo profile of the program
+    #[arg(long, default_value = "release")]
+    profile: String,
+    /// What `ocellus bench` takes
+    #[arg(last = true, conflicts_with = "emulated")]
+    args: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<()> {
+    if args.report {
+        return report::write(&args.profile);
+    }
+    let Some(cpu) = &args.emulated else {
+        return time(args);
+    };
+    if let Some(model) = &args.model {
+        // Before minutes of building.
+        ensure!(model.is_file(), "no file {}", model.display());
+    }
+    let subject = emulated::Subject {
+        resolution: args.resolution,
+        model: args.model.as_deref(),
+        without_regions: args.without_regions,
+    };
+    let rows = emulated::Bench::ready(&args.profile)?.count(cpu, &subject)?;
+    for row in &rows {
+        match args.json {
+            true => println!("{}", serde_json::to_string(row)?),
+            false => println!("{}", table::text(row)),
+        }
+    }
+    Ok(())
+}
+
+fn time(args: &Args) -> Result<()> {
+    let mut ocellus = Command::new(build::host(&args.profile)?);
+    process::run(
+        ocellus
+            .arg("bench")
+            .args(&args.args)
+            .current_dir(repo::root()?),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(words: &str) -> Result<Args, clap::Error> {
+        let words = std::iter::once("bench").chain(words.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.args)
+    }
+
+    #[test]
+    fn options_of_counting_need_a_core() {
+        let args = parse("--emulated cortex-a53 --resolution 160 --model m.onnx --json").unwrap();
+        assert_eq!(args.emulated.as_deref(), Some("cortex-a53"));
+        assert_eq!(
+            (args.resolution, args.profile.as_str()),
+            (Some(160), "release")
+        );
+        assert_eq!(args.model, Some("m.onnx".into()));
+        for words in [
+            "--json",
+            "--resolution 160",
+            "--model m.onnx",
+            "--without-regions",
+        ] {
+            assert_eq!(
+                parse(words).err().map(|e| e.exit_code()),
+                Some(2),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_core_is_a_usage_error_that_names_the_known_ones() {
+        let error = parse("--emulated cortex-a7").err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(cross::CPUS.iter().all(|cpu| text.contains(cpu)), "{text}");
+    }
+
+    #[test]
+    fn times_and_counts_do_not_mix() {
+        assert!(parse("--report --emulated cortex-a53").is_err());
+        assert!(parse("--report -- --json").is_err());
+        assert!(parse("--emulated cortex-a53 -- --iterations 2").is_err());
+        assert_eq!(parse("-- --ops").unwrap().args, ["--ops"]);
+    }
+}
