@@ -302,4 +302,20 @@ mod tests {
         assert_eq!(parsed[0]["steps"][0]["macs_per_instruction"], 4.0);
         assert_eq!(parsed[0]["best_int8_peer"]["instructions"], 17_000_000);
     }
+
+    #[test]
+    fn the_readme_has_the_report_s_figures() {
+        let root = repo::root().unwrap();
+        let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+        let (readme, report) = (read("README.md"), read("tests/reports/instructions.md"));
+        let table = report
+            .lines()
+            .skip_while(|line| !line.starts_with("| core "));
+        let table: Vec<&str> = table.take_while(|line| line.starts_with('|')).collect();
+        assert!(table.len() > cross::CPUS.len(), "{table:?}");
+        assert!(
+            readme.contains(&table.join("\n")),
+            "copy the first table of tests/reports/instructions.md into README.md"
+        );
+    }
 }
