@@ -72,7 +72,10 @@ fn main() {
     stem(isa, side, &mut random);
     for (reduction, k, n, times) in POINTWISE {
         // The classifier stands behind the pool: one pixel.
-        let m = side.checked_div(reduction).map_or(1, |side| side.pow(2));
+        let m = match reduction {
+            0 => 1,
+            reduction => side.div_ceil(reduction).pow(2),
+        };
         let (weights, bias, multiplier) = random.layer(n, k);
         let packed = PackedGemm::new(isa, &weights, [n, k], epilogue(&bias, &multiplier))
             .expect("a sound layer");
@@ -82,7 +85,7 @@ fn main() {
         println!("pointwise {m}x{k}->{n} {times} {}", m * k * n);
     }
     for (reduction, c, kernel, stride, times) in DEPTHWISE {
-        let input_side = side / reduction;
+        let input_side = side.div_ceil(reduction);
         let out_side = input_side.div_ceil(stride);
         let total = ((out_side - 1) * stride + kernel).saturating_sub(input_side);
         let (before, after) = (total / 2, total - total / 2);
@@ -110,7 +113,7 @@ fn main() {
         );
     }
     for (reduction, c, times) in ADD {
-        let len = (side / reduction).pow(2) * c;
+        let len = side.div_ceil(reduction).pow(2) * c;
         let (a, b) = (random.bytes(len), random.bytes(len));
         let mut out = vec![0; len];
         let scales = AddScales {

@@ -180,7 +180,8 @@ fn all(rows: &[Compared], peers: &Peers) -> String {
 fn figures(rows: &[Compared]) -> String {
     let mut text = "\n## From where to where, millions\n\n\
         *Encode* is the figure above. *From pixels* starts at u8 RGB of the resolution. *Total* is the whole label job of a frame in \
-        memory, the bundle's golden picture with its three prompts: look, resize, encode, heads.\n\n"
+        memory, the bundle's golden picture with its three prompts: look, resize, encode, heads. \
+        *Load* is from the encoder's bytes to plans for all of its resolutions, once; hashing and words are apart.\n\n"
         .to_owned();
     text += &head(&[
         "core",
@@ -192,6 +193,7 @@ fn figures(rows: &[Compared]) -> String {
         "ideal",
         "encode x ideal",
         "beyond the steps",
+        "load",
     ]);
     for Compared { row, .. } in rows {
         line(
@@ -206,6 +208,7 @@ fn figures(rows: &[Compared]) -> String {
                 millions(row.instructions_ideal),
                 times(row.instructions_encode, row.instructions_ideal),
                 format!("{:.3}", row.instructions_beyond() as f64 / 1e6),
+                millions(row.instructions_load),
             ],
         );
     }

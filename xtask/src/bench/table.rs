@@ -30,6 +30,7 @@ pub fn text(row: &Row) -> String {
         ("encode", row.instructions_encode),
         ("from pixels", row.instructions_from_pixels),
         ("total", row.instructions_total),
+        ("load", row.instructions_load),
         ("ideal", row.instructions_ideal),
     ] {
         let ideal = times(count, row.instructions_ideal);

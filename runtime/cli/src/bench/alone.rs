@@ -12,15 +12,20 @@ use std::{hint::black_box, time::Instant};
 
 /// An encoder, what it is fed and what it is asked for.
 struct Alone {
+    file: String,
+    bytes: Vec<u8>,
     encoder: Encoder,
+    regions: bool,
     input: String,
     outputs: Vec<String>,
+    /// What it is planned for at a load.
+    resolutions: Vec<u32>,
 }
 
 /// Measures it.
 pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
     let start = Instant::now();
-    let (name, bytes) = match &arguments.model {
+    let (file, bytes) = match &arguments.model {
         Some(path) => {
             let name = path.display().to_string();
             (name.clone(), std::fs::read(path).context(name)?)
@@ -30,27 +35,34 @@ pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
             (file.clone(), bundle.file(file)?.to_vec())
         }
     };
-    let model = CheckedModel::scan(&name, &bytes, &Limits::default())?;
-    drop(bytes);
+    let model = CheckedModel::scan(&file, &bytes, &Limits::default())?;
     let mut encoder = Encoder::new(model, isa()?)?;
     if arguments.without_regions {
         encoder = encoder.without_regions();
     }
-    let port = image_port(encoder.model().inputs()).with_context(|| name.clone())?;
-    let resolutions = match (arguments.resolution, fixed_side(port)) {
-        (Some(side), _) | (None, Some(side)) => vec![side],
-        (None, None) => bundle.manifest().image.resolutions.clone(),
+    let port = image_port(encoder.model().inputs()).with_context(|| file.clone())?;
+    let resolutions = match fixed_side(port) {
+        Some(side) => vec![side],
+        None => bundle.manifest().image.resolutions.clone(),
     };
     let names = |ports: &[Port]| ports.iter().map(|port| port.name.clone()).collect();
     let alone = Alone {
         input: port.name.clone(),
         outputs: names(encoder.model().outputs()),
+        file,
+        bytes,
         encoder,
+        regions: !arguments.without_regions,
+        resolutions,
     };
     let load_us = start.elapsed().as_micros() as u64;
 
     let scene = Scene::new(&picture(arguments, bundle)?, bundle.manifest())?;
-    let rows = resolutions
+    let measured = match arguments.resolution {
+        Some(side) => vec![side],
+        None => alone.resolutions.clone(),
+    };
+    let rows = measured
         .into_iter()
         .map(|side| match arguments.markers {
             true => alone.mark(side, &scene),
@@ -59,7 +71,7 @@ pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
         .collect::<anyhow::Result<_>>()?;
     Ok(Measured {
         isa: alone.encoder.isa(),
-        model: name,
+        model: alone.file,
         load_us,
         rows,
     })
@@ -139,15 +151,22 @@ impl Alone {
         let pixels = scene.normalized(&rgb, side);
         let mut regions = marks::Regions::default();
         let steps = regions.steps(&plan, Input::F32(&pixels))?;
+        let outputs: Vec<&str> = self.outputs.iter().map(String::as_str).collect();
+        regions.load(&marks::Loading {
+            file: &self.file,
+            bytes: &self.bytes,
+            isa: self.encoder.isa(),
+            regions: self.regions,
+            input: &self.input,
+            outputs: &outputs,
+            resolutions: &self.resolutions,
+        })?;
         regions.mark("total", || {
             let seen = scene.look(&frame);
             black_box(seen.entropy_bits());
-            let rgb = seen.resize(side as usize);
-            plan.run(Input::F32(&scene.normalized(&rgb, side)))
+            plan.run(scene.pixels(&seen.resize(side as usize)))
         })?;
-        regions.mark("from_pixels", || {
-            plan.run(Input::F32(&scene.normalized(&rgb, side)))
-        })?;
+        regions.mark("from_pixels", || plan.run(scene.pixels(&rgb)))?;
         regions.mark("encode", || plan.run(Input::F32(&pixels)))?;
         Ok(regions.row(side, &frame, steps))
     }

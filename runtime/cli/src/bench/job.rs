@@ -115,6 +115,16 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
         let macs = logits.len() * features.len();
         steps.push(json!({"name": "logits", "op": "Gemm", "kernel": "head", "macs": macs}));
     }
+    let manifest = engine.bundle().manifest();
+    regions.load(&marks::Loading {
+        file: &manifest.image.file,
+        bytes: engine.bundle().file(&manifest.image.file)?,
+        isa: engine.isa(),
+        regions: true,
+        input: "image",
+        outputs: &["map", "features"],
+        resolutions: engine.resolutions(),
+    })?;
     regions.mark("total", || session.infer(&frame))?;
     regions.mark("from_pixels", || engine.encode(side, &rgb).map(with_logits))?;
     let input = Input::F32(&pixels);

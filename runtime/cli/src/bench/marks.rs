@@ -2,7 +2,8 @@
 
 use super::ops;
 use ocellus::{
-    encoder::{EncoderError, Input, Observer, Plan},
+    Isa,
+    encoder::{CheckedModel, Dim, Encoder, EncoderError, Input, Limits, Observer, Plan},
     sys::mark,
     vision::Frame,
 };
@@ -30,6 +31,15 @@ impl Regions {
         done
     }
 
+    /// Loads once between marks.
+    pub fn load(&mut self, loading: &Loading<'_>) -> Result<(), EncoderError> {
+        mark::begin();
+        let loaded = loading.run();
+        mark::end();
+        self.0.push("load");
+        black_box(loaded).map(drop)
+    }
+
     /// Runs `plan` once with marks around each of its operations, which are returned.
     pub fn steps(&mut self, plan: &Plan, input: Input<'_>) -> Result<Vec<Value>, EncoderError> {
         plan.run(input)?;
@@ -46,6 +56,37 @@ impl Regions {
             "regions": self.0,
             "steps": steps,
         })
+    }
+}
+
+/// What a start costs: an encoder's bytes become a plan for each resolution. Hashing and words are apart.
+pub struct Loading<'a> {
+    pub file: &'a str,
+    pub bytes: &'a [u8],
+    pub isa: Isa,
+    pub regions: bool,
+    pub input: &'a str,
+    pub outputs: &'a [&'a str],
+    pub resolutions: &'a [u32],
+}
+
+impl Loading<'_> {
+    fn run(&self) -> Result<(Encoder, Vec<Plan>), EncoderError> {
+        let model = CheckedModel::scan(self.file, self.bytes, &Limits::default())?;
+        let mut encoder = Encoder::new(model, self.isa)?;
+        if !self.regions {
+            encoder = encoder.without_regions();
+        }
+        let plan = |&side: &u32| {
+            let dims = [1, 3, side as usize, side as usize].map(Dim::Fixed);
+            encoder.plan(self.input, &dims, self.outputs)
+        };
+        let plans = self
+            .resolutions
+            .iter()
+            .map(plan)
+            .collect::<Result<_, _>>()?;
+        Ok((encoder, plans))
     }
 }
 

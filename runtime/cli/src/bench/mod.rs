@@ -17,6 +17,7 @@ use anyhow::Context;
 use ocellus::{
     Bundle, Isa,
     bundle::Manifest,
+    encoder::{Input, Pixels},
     sys,
     vision::{CropMode, DecodeLimits, Frame, Intermediate, MAX_RESOLUTION, Picture, View},
     vision::{decode, normalize, views},
@@ -135,7 +136,17 @@ impl<'a> Scene<'a> {
         Ok(self.look(&self.frame()?).resize(side as usize))
     }
 
-    /// What the encoder is fed, `[3, side, side]`.
+    /// The same as what an encoder takes.
+    fn pixels<'b>(&self, rgb: &'b [u8]) -> Input<'b> {
+        let image = &self.manifest.image;
+        Input::Pixels(Pixels {
+            rgb,
+            mean: image.mean,
+            std: image.std,
+        })
+    }
+
+    /// What other runtimes are fed, `[3, side, side]`.
     fn normalized(&self, rgb: &[u8], side: u32) -> Vec<f32> {
         let image = &self.manifest.image;
         normalize(rgb, side as usize, image.mean, image.std)

@@ -119,7 +119,8 @@ impl Blocks {
                         start,
                         channels,
                     };
-                    let kernel = kernel(window, self.in_pairs[block], columns.len(), short);
+                    let in_pairs = self.in_pairs[block] && channels >= BLOCK;
+                    let kernel = kernel(window, in_pairs, columns.len(), short);
                     // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
                     // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
                     unsafe { kernel(&tile, columns.clone(), out) }
@@ -176,35 +177,14 @@ struct Tile<'a> {
     channels: usize,
 }
 
-impl Tile<'_> {
-    /// Writes the bytes of output column `x`.
-    ///
-    /// # Safety
-    ///
-    /// `out` is a row of the output that has column `x`.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn store(&self, bytes: int8x16_t, x: usize, out: *mut i8) {
-        // SAFETY: a block has sixteen channels of the column, or the image has fewer in all and these are written.
-        unsafe {
-            let out = out.add(x * self.channels + self.start);
-            if self.channels >= BLOCK {
-                return vst1q_s8(out, bytes);
-            }
-            let mut lanes = [0_i8; BLOCK];
-            vst1q_s8(lanes.as_mut_ptr(), bytes);
-            out.copy_from_nonoverlapping(lanes.as_ptr(), self.channels);
-        }
-    }
-}
-
 /// A kernel over columns of an output row, two at a time; of an odd number the last but one is computed twice.
 macro_rules! columns {
     ($name:ident, $two:path, $k:literal x $taps:literal taps, stride $stride:literal) => {
         /// # Safety
         ///
         /// The CPU has neon; `columns`, two at least, are in `out` and have their windows in the ring, which are of this
-        /// kernel's size; no two neighbouring taps leave 16 bits; sums can be finished the `SHORT` way if that is asked.
+        /// kernel's size; the image has sixteen channels at least; no two neighbouring taps leave 16 bits; sums can be
+        /// finished the `SHORT` way if that is asked.
         #[target_feature(enable = "neon")]
         unsafe fn $name<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
             // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
@@ -217,20 +197,29 @@ macro_rules! columns {
                     .as_ptr()
                     .cast::<[int8x16_t; $taps]>()
                     .read_unaligned();
-                let rows: [*const i8; $k] =
-                    core::array::from_fn(|ky| tile.ring.row(ky).as_ptr().add(tile.start));
-                let mut x = columns.start;
+                let column = $stride * tile.pitch;
+                let mut rows: [*const i8; $k] = core::array::from_fn(|ky| {
+                    tile.ring
+                        .row(ky)
+                        .as_ptr()
+                        .add(tile.start + columns.start * column)
+                });
+                let mut out = out
+                    .as_mut_ptr()
+                    .add(columns.start * tile.channels + tile.start);
+                let mut left = columns.len();
                 loop {
-                    let at = rows.map(|row| row.add(x * $stride * tile.pitch));
-                    let [left, right] = $two(tile.bias, &weights, at, tile.pitch);
-                    let left = finish.bytes16::<SHORT>(left, multiplier);
-                    let right = finish.bytes16::<SHORT>(right, multiplier);
-                    tile.store(left, x, out.as_mut_ptr());
-                    tile.store(right, x + 1, out.as_mut_ptr());
-                    if x + 2 == columns.end {
+                    let [first, second] = $two(tile.bias, &weights, rows, tile.pitch);
+                    vst1q_s8(out, finish.bytes16::<SHORT>(first, multiplier));
+                    let out_beside = out.add(tile.channels);
+                    vst1q_s8(out_beside, finish.bytes16::<SHORT>(second, multiplier));
+                    if left <= 2 {
                         return;
                     }
-                    x = (x + 2).min(columns.end - 2);
+                    let step = if left == 3 { 1 } else { 2 };
+                    rows = rows.map(|row| row.add(step * column));
+                    out = out.add(step * tile.channels);
+                    left -= step;
                 }
             }
         }
@@ -253,7 +242,7 @@ fn add_wide(sums: [int32x4_t; 4], low: int16x8_t, high: int16x8_t) -> [int32x4_t
     ]
 }
 
-/// Windows of any size and weights of any kind: each product is widened by itself.
+/// Windows of any size, images of any channels, weights of any kind: each product is widened by itself.
 ///
 /// # Safety
 ///
@@ -281,8 +270,14 @@ unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
                     sums = add_wide(sums, low, vmull_high_s8(value, w));
                 }
             }
-            let bytes = tile.finish.bytes16::<false>(sums, multiplier);
-            tile.store(bytes, x, out.as_mut_ptr());
+            let mut bytes = [0_i8; BLOCK];
+            vst1q_s8(
+                bytes.as_mut_ptr(),
+                tile.finish.bytes16::<false>(sums, multiplier),
+            );
+            let out = &mut out[x * tile.channels + tile.start..];
+            let used = BLOCK.min(tile.channels);
+            out[..used].copy_from_slice(&bytes[..used]);
         }
     }
 }
