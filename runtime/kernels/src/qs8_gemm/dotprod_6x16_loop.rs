@@ -1,24 +1,36 @@
-//! The inner loop of the dot product kernel for six and five rows, as one piece of assembly: every register has a task,
-//! rows advance with their loads, and sums start from pairs of loads.
+//! Tiles of six or five rows by sixteen channels with SDOT, as one piece of assembly each: every register has a task, rows
+//! advance with their loads, sums start from pairs of loads, and the epilogue follows them in their registers.
 //!
 //! v0-v23: sums, four registers of four channels for each row; v24-v29: sixteen bytes of each row; v30, v31: a quad of
-//! `k` of eight channels.
+//! `k` of eight channels. Behind the last quad, v24-v31 are the epilogue's numbers.
 
-use core::arch::{aarch64::int32x4_t, asm};
+use super::rows::Tiles;
+use crate::requantize_neon::Finish;
+use core::arch::asm;
 
 /// A panel of sixteen channels for rows of `k` elements, at least sixteen.
-#[derive(Clone, Copy)]
 pub struct Panel {
     /// `[16]`
     pub bias: *const i32,
+    /// `[16]`
+    pub multiplier: *const f32,
     /// `[quad][16][4]`, as the kernel packs them.
     pub weights: *const i8,
     pub k: usize,
+    pub finish: *const Finish,
+}
+
+impl Panel {
+    /// Whole steps of sixteen; how far behind the last of them the tail's load starts, which is backwards; its quads.
+    fn cut(&self) -> (usize, isize, usize) {
+        let left = self.k % 16;
+        (self.k / 16, left as isize - 16, left.div_ceil(4))
+    }
 }
 
 /// One row's products with half a panel.
 macro_rules! row {
-    ($lane:literal, $a:literal, $s:literal $t:literal) => {
+    ($lane:literal $a:literal $s:literal $t:literal) => {
         concat!(
             "sdot v",
             $s,
@@ -40,188 +52,170 @@ macro_rules! row {
 
 /// A quad of `k` of all rows.
 macro_rules! quad {
-    ($lane:literal, $(($pointer:literal, $a:literal, [$s0:literal $s1:literal $s2:literal $s3:literal])),*) => {
+    ($lane:literal $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {
         concat!(
             "ldp q30, q31, [{w}], #32\n",
-            $(row!($lane, $a, $s0 $s1),)*
+            $(row!($lane $a $s0 $s1),)*
             "ldp q30, q31, [{w}], #32\n",
-            $(row!($lane, $a, $s2 $s3),)*
+            $(row!($lane $a $s2 $s3),)*
         )
     };
 }
 
-/// Everything, for the rows that are listed: pointer, register of values, registers of sums.
-macro_rules! tile {
-    ($(($pointer:literal, $a:literal, [$s0:literal $s1:literal $s2:literal $s3:literal])),*) => {
+/// One operation on each of a row's four registers, with a register for each or one for all.
+macro_rules! four {
+    ($op:literal, $s0:literal $s1:literal $s2:literal $s3:literal) => {
         concat!(
+            $op, " v", $s0, ".4s, v", $s0, ".4s\n", $op, " v", $s1, ".4s, v", $s1, ".4s\n", $op,
+            " v", $s2, ".4s, v", $s2, ".4s\n", $op, " v", $s3, ".4s, v", $s3, ".4s\n",
+        )
+    };
+    ($op:literal, $s0:literal $s1:literal $s2:literal $s3:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            $op, " v", $s0, ".4s, v", $s0, ".4s, v", $a, ".4s\n", $op, " v", $s1, ".4s, v", $s1,
+            ".4s, v", $b, ".4s\n", $op, " v", $s2, ".4s, v", $s2, ".4s, v", $c, ".4s\n", $op, " v",
+            $s3, ".4s, v", $s3, ".4s, v", $d, ".4s\n",
+        )
+    };
+}
+
+/// Finishes and stores a row, the short way of [`requantize_neon`](crate::requantize_neon).
+macro_rules! short {
+    (numbers) => { "ldr q28, [{finish}]\n" };
+    ($s0:literal $s1:literal $s2:literal $s3:literal) => {
+        concat!(
+            four!("scvtf", $s0 $s1 $s2 $s3),
+            four!("fmul", $s0 $s1 $s2 $s3, 24 25 26 27),
+            four!("fadd", $s0 $s1 $s2 $s3, 28 28 28 28),
+            "uzp1 v", $s0, ".8h, v", $s0, ".8h, v", $s1, ".8h\n",
+            "uzp1 v", $s2, ".8h, v", $s2, ".8h, v", $s3, ".8h\n",
+            "sqxtn v", $s0, ".8b, v", $s0, ".8h\n",
+            "sqxtn2 v", $s0, ".16b, v", $s2, ".8h\n",
+            "st1 {{v", $s0, ".16b}}, [{out}], {out_stride}\n",
+        )
+    };
+}
+
+/// The same, the plain way.
+macro_rules! plain {
+    (numbers) => { "ldp q28, q29, [{finish}, #16]\nldr q30, [{finish}, #48]\n" };
+    ($s0:literal $s1:literal $s2:literal $s3:literal) => {
+        concat!(
+            four!("scvtf", $s0 $s1 $s2 $s3),
+            four!("fmul", $s0 $s1 $s2 $s3, 24 25 26 27),
+            four!("fcvtns", $s0 $s1 $s2 $s3),
+            "sqxtn v", $s0, ".4h, v", $s0, ".4s\n",
+            "sqxtn2 v", $s0, ".8h, v", $s1, ".4s\n",
+            "sqxtn v", $s2, ".4h, v", $s2, ".4s\n",
+            "sqxtn2 v", $s2, ".8h, v", $s3, ".4s\n",
+            "sqadd v", $s0, ".8h, v", $s0, ".8h, v28.8h\n",
+            "sqadd v", $s2, ".8h, v", $s2, ".8h, v28.8h\n",
+            "sqxtn v", $s0, ".8b, v", $s0, ".8h\n",
+            "sqxtn2 v", $s0, ".16b, v", $s2, ".8h\n",
+            "smax v", $s0, ".16b, v", $s0, ".16b, v29.16b\n",
+            "smin v", $s0, ".16b, v", $s0, ".16b, v30.16b\n",
+            "st1 {{v", $s0, ".16b}}, [{out}], {out_stride}\n",
+        )
+    };
+}
+
+/// All tiles. A row is its pointer, its number, its register of values and its registers of sums.
+macro_rules! tiles {
+    ($finish:ident, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
+        let (steps, back, quads) = $panel.cut();
+        asm!(
+            "2:",
             $(
-                "ldp q", $s0, ", q", $s1, ", [{bias}]\n",
-                "ldp q", $s2, ", q", $s3, ", [{bias}, #32]\n",
+                concat!("ldp q", $s0, ", q", $s1, ", [{bias}]"),
+                concat!("ldp q", $s2, ", q", $s3, ", [{bias}, #32]"),
             )*
-            "2:\n",
-            $("ldr q", $a, ", [{", $pointer, "}], #16\n",)*
-            quad!(0, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            quad!(1, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "subs {steps}, {steps}, #1\n",
-            quad!(2, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            quad!(3, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "b.ne 2b\n",
-            "cbz {quads:w}, 9f\n",
-            $("ldr q", $a, ", [{", $pointer, "}, {back}]\n",)*
-            "cmp {quads:w}, #2\n",
-            "b.lt 8f\n",
-            "b.eq 7f\n",
-            "tbnz {quads:w}, #0, 6f\n",
-            quad!(0, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "6:\n",
-            quad!(1, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "7:\n",
-            quad!(2, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "8:\n",
-            quad!(3, $(($pointer, $a, [$s0 $s1 $s2 $s3])),*),
-            "9:\n",
+            "mov {w}, {w0}",
+            "mov {steps}, {steps0}",
+            "3:",
+            $(concat!("ldr q", $a, ", [{", $pointer, "}], #16"),)*
+            quad!(0 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(1 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "subs {steps}, {steps}, #1",
+            quad!(2 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(3 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "b.ne 3b",
+            "cbz {quads:w}, 9f",
+            $(concat!("ldr q", $a, ", [{", $pointer, "}, {back}]"),)*
+            "cmp {quads:w}, #2",
+            "b.lt 8f",
+            "b.eq 7f",
+            "tbnz {quads:w}, #0, 6f",
+            quad!(0 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "6:",
+            quad!(1 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "7:",
+            quad!(2 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "8:",
+            quad!(3 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            "9:",
+            "ldp q24, q25, [{multiplier}]",
+            "ldp q26, q27, [{multiplier}, #32]",
+            $finish!(numbers),
+            $($finish!($s0 $s1 $s2 $s3),)*
+            $(concat!("add {", $pointer, "}, {", $pointer, "}, {a_step}"),)*
+            "subs {tiles}, {tiles}, #1",
+            "b.ne 2b",
+            $($name = inout(reg) $tiles.row($i) => _,)*
+            out = inout(reg) $tiles.out => _,
+            out_stride = in(reg) $tiles.out_stride,
+            a_step = in(reg) ($rows * $tiles.a_stride).wrapping_sub(16 * steps),
+            tiles = inout(reg) $tiles.count => _,
+            bias = in(reg) $panel.bias,
+            multiplier = in(reg) $panel.multiplier,
+            finish = in(reg) $panel.finish,
+            w0 = in(reg) $panel.weights,
+            w = out(reg) _,
+            steps0 = in(reg) steps,
+            steps = out(reg) _,
+            back = in(reg) back,
+            quads = in(reg) quads,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
+            out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
+            out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
+            out("v30") _, out("v31") _,
+            options(nostack),
         )
+    }};
+}
+
+/// Five rows in the form of [`tiles`].
+macro_rules! five {
+    ($finish:ident, $panel:expr, $tiles:expr) => {
+        tiles!($finish, $panel, $tiles, 5, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7) (r2 "r2" 2 26 8 9 10 11)
+            (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19))
     };
 }
 
-impl Panel {
-    /// The sums, bias included, of six rows.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has neon and dotprod; the panel is sound, and each row has `k` bytes.
-    #[inline]
-    #[target_feature(enable = "neon,dotprod")]
-    pub unsafe fn sums6(&self, rows: [*const i8; 6]) -> [[int32x4_t; 4]; 6] {
-        let (steps, back, quads) = self.cut();
-        let s0: int32x4_t;
-        let s1: int32x4_t;
-        let s2: int32x4_t;
-        let s3: int32x4_t;
-        let s4: int32x4_t;
-        let s5: int32x4_t;
-        let s6: int32x4_t;
-        let s7: int32x4_t;
-        let s8: int32x4_t;
-        let s9: int32x4_t;
-        let s10: int32x4_t;
-        let s11: int32x4_t;
-        let s12: int32x4_t;
-        let s13: int32x4_t;
-        let s14: int32x4_t;
-        let s15: int32x4_t;
-        let s16: int32x4_t;
-        let s17: int32x4_t;
-        let s18: int32x4_t;
-        let s19: int32x4_t;
-        let s20: int32x4_t;
-        let s21: int32x4_t;
-        let s22: int32x4_t;
-        let s23: int32x4_t;
-        // SAFETY: the caller's: what is read was packed, or belongs to the rows. Nothing is written to memory.
-        unsafe {
-            asm!(
-                tile!(
-                    ("r0", 24, [0 1 2 3]),
-                    ("r1", 25, [4 5 6 7]),
-                    ("r2", 26, [8 9 10 11]),
-                    ("r3", 27, [12 13 14 15]),
-                    ("r4", 28, [16 17 18 19]),
-                    ("r5", 29, [20 21 22 23])
-                ),
-                bias = in(reg) self.bias,
-                w = inout(reg) self.weights => _,
-                r0 = inout(reg) rows[0] => _, r1 = inout(reg) rows[1] => _, r2 = inout(reg) rows[2] => _, r3 = inout(reg) rows[3] => _, r4 = inout(reg) rows[4] => _, r5 = inout(reg) rows[5] => _,
-                steps = inout(reg) steps => _,
-                back = in(reg) back,
-                quads = in(reg) quads,
-                out("v0") s0, out("v1") s1, out("v2") s2, out("v3") s3, out("v4") s4, out("v5") s5,
-                out("v6") s6, out("v7") s7, out("v8") s8, out("v9") s9, out("v10") s10, out("v11") s11,
-                out("v12") s12, out("v13") s13, out("v14") s14, out("v15") s15, out("v16") s16, out("v17") s17,
-                out("v18") s18, out("v19") s19, out("v20") s20, out("v21") s21, out("v22") s22, out("v23") s23,
-                out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _,
-                out("v30") _, out("v31") _,
+/// Six rows in the form of [`tiles`].
+macro_rules! six {
+    ($finish:ident, $panel:expr, $tiles:expr) => {
+        tiles!($finish, $panel, $tiles, 6, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7) (r2 "r2" 2 26 8 9 10 11)
+            (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19) (r5 "r5" 5 29 20 21 22 23))
+    };
+}
 
-                options(readonly, nostack),
-            );
+/// Computes tiles of `ROWS` rows, six or five; `SHORT` is how the epilogue rounds.
+///
+/// # Safety
+///
+/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen.
+#[target_feature(enable = "neon,dotprod")]
+pub unsafe fn run<const ROWS: usize, const SHORT: bool>(panel: &Panel, tiles: Tiles) {
+    const { assert!(ROWS == 5 || ROWS == 6) }
+    // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends.
+    unsafe {
+        match (ROWS, SHORT) {
+            (6, true) => six!(short, panel, tiles),
+            (6, false) => six!(plain, panel, tiles),
+            (_, true) => five!(short, panel, tiles),
+            (_, false) => five!(plain, panel, tiles),
         }
-        [
-            [s0, s1, s2, s3],
-            [s4, s5, s6, s7],
-            [s8, s9, s10, s11],
-            [s12, s13, s14, s15],
-            [s16, s17, s18, s19],
-            [s20, s21, s22, s23],
-        ]
-    }
-
-    /// The sums, bias included, of five rows.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has neon and dotprod; the panel is sound, and each row has `k` bytes.
-    #[inline]
-    #[target_feature(enable = "neon,dotprod")]
-    pub unsafe fn sums5(&self, rows: [*const i8; 5]) -> [[int32x4_t; 4]; 5] {
-        let (steps, back, quads) = self.cut();
-        let s0: int32x4_t;
-        let s1: int32x4_t;
-        let s2: int32x4_t;
-        let s3: int32x4_t;
-        let s4: int32x4_t;
-        let s5: int32x4_t;
-        let s6: int32x4_t;
-        let s7: int32x4_t;
-        let s8: int32x4_t;
-        let s9: int32x4_t;
-        let s10: int32x4_t;
-        let s11: int32x4_t;
-        let s12: int32x4_t;
-        let s13: int32x4_t;
-        let s14: int32x4_t;
-        let s15: int32x4_t;
-        let s16: int32x4_t;
-        let s17: int32x4_t;
-        let s18: int32x4_t;
-        let s19: int32x4_t;
-        // SAFETY: the caller's: what is read was packed, or belongs to the rows. Nothing is written to memory.
-        unsafe {
-            asm!(
-                tile!(
-                    ("r0", 24, [0 1 2 3]),
-                    ("r1", 25, [4 5 6 7]),
-                    ("r2", 26, [8 9 10 11]),
-                    ("r3", 27, [12 13 14 15]),
-                    ("r4", 28, [16 17 18 19])
-                ),
-                bias = in(reg) self.bias,
-                w = inout(reg) self.weights => _,
-                r0 = inout(reg) rows[0] => _, r1 = inout(reg) rows[1] => _, r2 = inout(reg) rows[2] => _, r3 = inout(reg) rows[3] => _, r4 = inout(reg) rows[4] => _,
-                steps = inout(reg) steps => _,
-                back = in(reg) back,
-                quads = in(reg) quads,
-                out("v0") s0, out("v1") s1, out("v2") s2, out("v3") s3, out("v4") s4, out("v5") s5,
-                out("v6") s6, out("v7") s7, out("v8") s8, out("v9") s9, out("v10") s10, out("v11") s11,
-                out("v12") s12, out("v13") s13, out("v14") s14, out("v15") s15, out("v16") s16, out("v17") s17,
-                out("v18") s18, out("v19") s19,
-                out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _,
-                out("v30") _, out("v31") _,
-                options(readonly, nostack),
-            );
-        }
-        [
-            [s0, s1, s2, s3],
-            [s4, s5, s6, s7],
-            [s8, s9, s10, s11],
-            [s12, s13, s14, s15],
-            [s16, s17, s18, s19],
-        ]
-    }
-
-    /// Whole steps of sixteen; how far behind the last of them the tail's load starts, which is backwards; its quads.
-    #[inline]
-    fn cut(&self) -> (usize, isize, usize) {
-        let left = self.k % 16;
-        (self.k / 16, left as isize - 16, left.div_ceil(4))
     }
 }

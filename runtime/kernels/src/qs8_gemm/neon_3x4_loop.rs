@@ -4,7 +4,8 @@
 //! A panel's first run starts the sums and every later one adds to them, so the loop over runs stands twice.
 
 use super::neon_steps::*;
-use super::qs8_gemm_3x4_neon::{Group, Tiles};
+use super::qs8_gemm_3x4_neon::Group;
+use super::rows::Tiles;
 use core::arch::asm;
 
 /// Loads 32 bytes of each row.

@@ -2,7 +2,8 @@
 //! for all panels of a group.
 
 use super::neon_steps::*;
-use super::qs8_gemm_3x4_neon::{Group, Tiles};
+use super::qs8_gemm_3x4_neon::Group;
+use super::rows::Tiles;
 use core::arch::asm;
 
 /// Computes tiles of rows of 16 to 32 elements; `SHORT` is how the epilogue rounds.

@@ -6,7 +6,7 @@
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
-use super::rows::block_rows;
+use super::rows::{Tiles, block_rows};
 use super::runs::{Step, schedule};
 use super::{Matrix, neon_1x4_loop, neon_3x4_loop, neon_3x4_resident};
 use crate::isa::Neon;
@@ -67,25 +67,6 @@ pub struct Group {
     /// The length of a row, at least sixteen.
     pub k: usize,
     pub finish: *const Finish,
-}
-
-/// Tiles of three rows each, one below the other.
-pub struct Tiles {
-    pub a: *const i8,
-    pub a_stride: usize,
-    pub out: *mut i8,
-    pub out_stride: usize,
-    pub count: usize,
-}
-
-impl Tiles {
-    pub fn row(&self, r: usize) -> *const i8 {
-        self.a.wrapping_add(r * self.a_stride)
-    }
-
-    pub fn out_row(&self, r: usize) -> *mut i8 {
-        self.out.wrapping_add(r * self.out_stride)
-    }
 }
 
 impl Panels {

@@ -9,7 +9,7 @@
 
 use super::Matrix;
 use super::dotprod_6x16_loop;
-use super::rows::{block_rows, tiles};
+use super::rows::{Tiles, block_rows, runs_of_tiles, tiles};
 use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
@@ -167,7 +167,7 @@ struct Panel {
 }
 
 impl Panel {
-    /// Rows of sixteen channels, in the assembly loop.
+    /// Rows of sixteen channels, in the assembly loops.
     ///
     /// # Safety
     ///
@@ -178,53 +178,30 @@ impl Panel {
     unsafe fn run_full<const SHORT: bool>(&self, mut a: *const i8, mut out: *mut i8, rows: usize) {
         let panel = dotprod_6x16_loop::Panel {
             bias: self.bias,
+            multiplier: self.multiplier,
             weights: self.weights,
             k: self.k,
+            finish: &self.finish,
         };
-        // SAFETY: the panel has sixteen multipliers.
-        let multiplier = unsafe { core::array::from_fn(|q| vld1q_f32(self.multiplier.add(4 * q))) };
-        // Five rows and more are sixes and fives, but for a few numbers below twenty: seven are four and three.
-        for (_, height) in tiles(rows, 6) {
-            let row = |r: usize| a.wrapping_add(r * self.a_stride);
+        for (height, count) in runs_of_tiles(rows, 6) {
+            let tiles = Tiles {
+                a,
+                a_stride: self.a_stride,
+                out,
+                out_stride: self.out_stride,
+                count,
+            };
             // SAFETY: the caller's; the tiles cover the rows in order.
             unsafe {
                 match height {
-                    6 => self.store_rows::<6, SHORT>(
-                        panel.sums6(core::array::from_fn(row)),
-                        &multiplier,
-                        out,
-                    ),
-                    5 => self.store_rows::<5, SHORT>(
-                        panel.sums5(core::array::from_fn(row)),
-                        &multiplier,
-                        out,
-                    ),
-                    4 => self.tile::<4, WIDE, SHORT>(a, out),
-                    _ => self.tile::<3, WIDE, SHORT>(a, out),
+                    6 => dotprod_6x16_loop::run::<6, SHORT>(&panel, tiles),
+                    5 => dotprod_6x16_loop::run::<5, SHORT>(&panel, tiles),
+                    // A few numbers of rows below twenty: seven are four and three.
+                    _ => self.run_wide::<SHORT>(a, out, height * count),
                 }
             }
-            a = a.wrapping_add(height * self.a_stride);
-            out = out.wrapping_add(height * self.out_stride);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `out` points to `ROWS` rows of sixteen channels.
-    #[inline]
-    #[target_feature(enable = "neon,dotprod")]
-    unsafe fn store_rows<const ROWS: usize, const SHORT: bool>(
-        &self,
-        sums: [[int32x4_t; WIDE]; ROWS],
-        multiplier: &[float32x4_t; WIDE],
-        out: *mut i8,
-    ) {
-        for (r, sums) in sums.into_iter().enumerate() {
-            // SAFETY: the caller's.
-            unsafe {
-                let bytes = self.finish.bytes16::<SHORT>(sums, *multiplier);
-                vst1q_s8(out.add(r * self.out_stride), bytes);
-            }
+            a = a.wrapping_add(height * count * self.a_stride);
+            out = out.wrapping_add(height * count * self.out_stride);
         }
     }
 

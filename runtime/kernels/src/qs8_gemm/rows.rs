@@ -17,6 +17,39 @@ pub fn tiles(rows: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..count).map(move |i| (i * low + i.min(taller), low + usize::from(i < taller)))
 }
 
+/// The tiles of [`tiles`] as runs of equal ones, at most two: `(rows of a tile, tiles)`.
+pub fn runs_of_tiles(rows: usize, tile: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(tile);
+    let (low, taller) = (rows / count.max(1), rows % count.max(1));
+    [(low + 1, taller), (low, count - taller)]
+        .into_iter()
+        .filter(|&(_, tiles)| tiles > 0)
+}
+
+/// Tiles of rows one below the other, as assembly takes them.
+#[cfg(target_arch = "aarch64")]
+pub struct Tiles {
+    /// The first tile's first row.
+    pub a: *const i8,
+    pub a_stride: usize,
+    pub out: *mut i8,
+    pub out_stride: usize,
+    pub count: usize,
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Tiles {
+    /// Row `r` of the first tile.
+    pub fn row(&self, r: usize) -> *const i8 {
+        self.a.wrapping_add(r * self.a_stride)
+    }
+
+    /// The same of the output.
+    pub fn out_row(&self, r: usize) -> *mut i8 {
+        self.out.wrapping_add(r * self.out_stride)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +65,9 @@ mod tests {
                     next += height;
                 }
                 assert_eq!(next, rows);
+                let heights = runs_of_tiles(rows, tile)
+                    .flat_map(|(height, count)| core::iter::repeat_n(height, count));
+                assert!(heights.eq(tiles(rows, tile).map(|(_, height)| height)));
             }
         }
     }
