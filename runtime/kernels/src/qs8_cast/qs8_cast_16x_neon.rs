@@ -78,7 +78,10 @@ pub fn quantize_planes(proof: Neon, affine: Affine, x: &[f32], channels: usize, 
 fn weave(planes: [&[f32]; 3], affine: Affine, out: &mut [i8]) {
     let quantizer = Quantizer::new(affine);
     for start in starts(planes[0].len()) {
-        let [red, green, blue] = planes.map(|plane| quantizer.bytes(&plane[start..]));
+        // Written out: a closure would be a call.
+        let red = quantizer.bytes(&planes[0][start..]);
+        let green = quantizer.bytes(&planes[1][start..]);
+        let blue = quantizer.bytes(&planes[2][start..]);
         // SAFETY: start is at most sixteen pixels below the last, and a pixel has three bytes in `out`.
         unsafe {
             vst3q_s8(
@@ -143,8 +146,13 @@ impl Quantizer {
     fn bytes(self, x: &[f32]) -> int8x16_t {
         let x: &[f32; BLOCK] = x.first_chunk().expect("a block");
         // SAFETY: the array's type says that sixteen elements can be read.
-        let x: [float32x4_t; 4] =
-            core::array::from_fn(|i| unsafe { vld1q_f32(x.as_ptr().add(4 * i)) });
-        bytes16(x.map(|x| vdivq_f32(x, self.scale)), self.zero_point)
+        let x = unsafe { vld1q_f32_x4(x.as_ptr()) };
+        let steps = [
+            vdivq_f32(x.0, self.scale),
+            vdivq_f32(x.1, self.scale),
+            vdivq_f32(x.2, self.scale),
+            vdivq_f32(x.3, self.scale),
+        ];
+        bytes16(steps, self.zero_point)
     }
 }

@@ -160,7 +160,7 @@ impl Blocks {
     #[allow(clippy::too_many_arguments)] // a run's arguments, and the kernel that was chosen for it
     unsafe fn run_rows(
         &self,
-        kernel: unsafe fn(Tile, &mut [i8]),
+        kernel: unsafe fn(&Tile, &mut [i8]),
         window: &Window,
         requantize: &Requantize,
         image: Image,
@@ -194,12 +194,12 @@ impl Blocks {
                         weights: &self.weights[weights..][..self.cover.row_bytes()],
                         bias: &self.bias[block],
                         multiplier: &self.multiplier[block],
-                        finish,
+                        finish: &finish,
                         start,
                         channels,
                     };
                     // SAFETY: the caller's; the tile was cut for this kernel, and `out` is a row of the output.
-                    unsafe { kernel(tile, out) }
+                    unsafe { kernel(&tile, out) }
                 }
             }
         }
@@ -207,7 +207,6 @@ impl Blocks {
 }
 
 /// Sixteen channels of one output row.
-#[derive(Clone, Copy)]
 struct Tile<'a> {
     /// `[quad][width][16][4]`
     quads: &'a [i8],
@@ -216,7 +215,7 @@ struct Tile<'a> {
     weights: &'a [i8],
     bias: &'a [i32; BLOCK],
     multiplier: &'a [f32; BLOCK],
-    finish: Finish,
+    finish: &'a Finish,
     /// The block's first channel.
     start: usize,
     channels: usize,
@@ -231,7 +230,7 @@ macro_rules! columns {
         /// The CPU has neon and dotprod; the tile is one of this window, and `out` its row; `SHORT` only where sums can be
         /// finished so.
         #[target_feature(enable = "neon,dotprod")]
-        unsafe fn $name<const SHORT: bool>(tile: Tile, out: &mut [i8]) {
+        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
             // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads
             // have the columns under each output; `out` has the block's channels for each output.
             unsafe {
@@ -248,14 +247,14 @@ macro_rules! columns {
                     let mut to = out.as_mut_ptr().add(tile.start + 4 * $first);
                     for _ in 0..outputs / 2 {
                         let [left, right] = $two(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(&tile.finish, left, multiplier, to);
-                        store::<$registers, SHORT>(&tile.finish, right, multiplier, to.add(tile.channels));
+                        store::<$registers, SHORT>(tile.finish, left, multiplier, to);
+                        store::<$registers, SHORT>(tile.finish, right, multiplier, to.add(tile.channels));
                         at = at.add(2 * $stride * COLUMN);
                         to = to.wrapping_add(2 * tile.channels);
                     }
                     if outputs % 2 == 1 {
                         let last = one(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(&tile.finish, last, multiplier, to);
+                        store::<$registers, SHORT>(tile.finish, last, multiplier, to);
                     }
                 )+
             }

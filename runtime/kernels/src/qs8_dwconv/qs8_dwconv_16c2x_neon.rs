@@ -19,6 +19,9 @@ use core::ops::Range;
 /// Bytes of the ring that all blocks of channels pass over before the next columns: they stay in the first-level cache.
 const BAND_BYTES: usize = 12 * 1024;
 
+/// The highest window that has a loop of its own.
+const LOOP_ROWS: usize = 5;
+
 /// The greatest sum of weights' magnitudes in a lane: `128 * 255` is below 2^15, `128 * 256` is not.
 const LANE_BOUND: u32 = 255;
 
@@ -100,18 +103,24 @@ impl Blocks {
         let mut ring = Ring::new(shape, *window, scratch);
         for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
             ring.advance(image, y);
+            let mut rows = [core::ptr::null(); LOOP_ROWS];
+            for (ky, row) in rows.iter_mut().enumerate().take(shape.kh) {
+                *row = ring.row(ky).as_ptr();
+            }
             let mut columns = 0..0;
             while columns.end < out_width {
                 // A last single column joins the band before it.
                 let end = columns.end + band;
                 let end = if end + 1 >= out_width { out_width } else { end };
                 columns = columns.end..end;
+                let paired = kernel(window, channels, columns.len(), short);
                 for (block, start) in block_starts(channels).enumerate() {
                     let tile = Tile {
                         ring: &ring,
+                        rows: &rows,
                         window,
                         pitch: shape.pitch,
-                        finish,
+                        finish: &finish,
                         weights: &self.weights[block * window.taps() * BLOCK..]
                             [..window.taps() * BLOCK],
                         bias: &self.bias[block],
@@ -119,8 +128,11 @@ impl Blocks {
                         start,
                         channels,
                     };
-                    let in_pairs = self.in_pairs[block] && channels >= BLOCK;
-                    let kernel = kernel(window, in_pairs, columns.len(), short);
+                    let kernel = if self.in_pairs[block] {
+                        paired
+                    } else {
+                        any_columns
+                    };
                     // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
                     // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
                     unsafe { kernel(&tile, columns.clone(), out) }
@@ -145,8 +157,9 @@ fn fits_in_pairs(weights: &[i8]) -> bool {
 
 type Kernel = unsafe fn(&Tile, Range<usize>, &mut [i8]);
 
-fn kernel(window: &Window, in_pairs: bool, columns: usize, short: bool) -> Kernel {
-    if !in_pairs || columns < 2 {
+/// The kernel for blocks whose taps may be added in pairs.
+fn kernel(window: &Window, channels: usize, columns: usize, short: bool) -> Kernel {
+    if channels < BLOCK || columns < 2 {
         return any_columns;
     }
     match (window.kernel, window.strides[1], short) {
@@ -165,9 +178,11 @@ fn kernel(window: &Window, in_pairs: bool, columns: usize, short: bool) -> Kerne
 /// A block of channels of one output row.
 struct Tile<'a> {
     ring: &'a Ring<'a>,
+    /// The first rows of the window, as the ring has them.
+    rows: &'a [*const i8; LOOP_ROWS],
     window: &'a Window,
     pitch: usize,
-    finish: Finish,
+    finish: &'a Finish,
     /// `[tap][16]`
     weights: &'a [i8],
     bias: &'a [i32; BLOCK],
@@ -189,7 +204,7 @@ macro_rules! columns {
         unsafe fn $name<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
             // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
             unsafe {
-                let finish = tile.finish;
+                let finish = *tile.finish;
                 let multiplier =
                     core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
                 let weights = tile
@@ -199,10 +214,7 @@ macro_rules! columns {
                     .read_unaligned();
                 let column = $stride * tile.pitch;
                 let mut rows: [*const i8; $k] = core::array::from_fn(|ky| {
-                    tile.ring
-                        .row(ky)
-                        .as_ptr()
-                        .add(tile.start + columns.start * column)
+                    tile.rows[ky].add(tile.start + columns.start * column)
                 });
                 let mut out = out
                     .as_mut_ptr()
