@@ -14,9 +14,9 @@ use tract_onnx::tract_hir::internal::*;
 use super::arena::{Life, lay_out};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
-use super::pack::Kernel;
 use super::planes::Images;
 use super::program::{Label, Program, Sizes, Step};
+use super::store::Kernel;
 use crate::{Limits, guard};
 
 /// A step before its buffers have places.

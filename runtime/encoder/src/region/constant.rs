@@ -78,15 +78,21 @@ fn reals(tensor: &Tensor) -> Option<Vec<f32>> {
     )
 }
 
-/// The elements of 8-bit weights with zero point `zero_point`, as signed bytes whose zero point is 0.
-pub(super) fn weights(tensor: &Tensor, zero_points: impl Iterator<Item = i32>) -> Option<Vec<i8>> {
-    let plain = tensor.try_as_plain_ram().ok()?;
-    let mut zero_points = zero_points;
+/// Whether 0 stands for weights of 0 once they are signed.
+pub(super) fn is_symmetric(tensor: &Tensor, mut zero_points: impl Iterator<Item = i32>) -> bool {
     match tensor.datum_type() {
-        DatumType::I8 if zero_points.all(|zero_point| zero_point == 0) => {
-            Some(plain.as_slice::<i8>().ok()?.to_vec())
-        }
-        DatumType::U8 if zero_points.all(|zero_point| zero_point == 128) => Some(
+        DatumType::I8 => zero_points.all(|zero_point| zero_point == 0),
+        DatumType::U8 => zero_points.all(|zero_point| zero_point == 128),
+        _ => false,
+    }
+}
+
+/// The elements of symmetric 8-bit weights, as signed bytes.
+pub(super) fn weights(tensor: &Tensor) -> Option<Vec<i8>> {
+    let plain = tensor.try_as_plain_ram().ok()?;
+    match tensor.datum_type() {
+        DatumType::I8 => Some(plain.as_slice::<i8>().ok()?.to_vec()),
+        DatumType::U8 => Some(
             plain
                 .as_slice::<u8>()
                 .ok()?

@@ -21,7 +21,8 @@ use super::chain::{Chain, chain, read_once};
 use super::constant::{shifted, uniform};
 use super::function::function;
 use super::layer::{Candidate, PRODUCT, layer};
-use super::pack::{self, Packed, Store};
+use super::pack;
+use super::store::{Packed, Store};
 use crate::Reason;
 use crate::quant::{Dequantize, Quantize, Scale};
 

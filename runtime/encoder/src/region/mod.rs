@@ -26,6 +26,7 @@
 
 mod arena;
 mod chain;
+mod channel;
 mod compile;
 mod constant;
 mod find;
@@ -36,6 +37,7 @@ mod op;
 mod pack;
 mod planes;
 mod program;
+mod store;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -44,8 +46,8 @@ use ocellus_kernels::Isa;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::op::Region;
-pub(crate) use self::pack::Store;
 pub(crate) use self::program::{Computed, Fed, Label, Program};
+pub(crate) use self::store::Store;
 use crate::{Limits, Reason};
 
 /// What became of a graph's nodes, by the names that they have in the file: those of their first outputs.

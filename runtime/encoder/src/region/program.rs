@@ -16,8 +16,8 @@ use ocellus_kernels::{
 };
 
 use super::constant::{shifted, unshifted};
-use super::pack::{Kernel, Packed};
 use super::planes::{Images, to_pixels, to_planes};
+use super::store::{Kernel, Packed};
 use crate::{Observer, Pixels};
 
 /// What is fed, in row-major NCHW.

@@ -30,7 +30,7 @@ pub struct Panels {
     proof: DotProd,
     k: usize,
     n: usize,
-    weights: Vec<i8>,
+    weights: Vec<[i8; 4]>,
     bias: Vec<i32>,
     multiplier: Vec<f32>,
 }
@@ -38,20 +38,26 @@ pub struct Panels {
 impl Panels {
     pub fn pack(proof: DotProd, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
         let n = requantize.bias.len();
-        let quads = k_quads(k).len();
-        let mut packed = vec![0; k.div_ceil(4) * 4 * n.next_multiple_of(8)];
+        let quads = k.div_ceil(4);
+        let whole = k / STEP * STEP;
+        // The rest of a row stands at the end of its quads.
+        let rest = (quads - whole / 4) * 4 - (k - whole);
+        let mut packed = vec![[0; 4]; quads * n.next_multiple_of(8)];
         let mut panel = &mut packed[..];
         for first in (0..n).step_by(4 * WIDE) {
             let channels = 4 * quads_of(n - first);
-            let (this, others) = panel.split_at_mut(quads * channels * 4);
+            let (this, others) = panel.split_at_mut(quads * channels);
             panel = others;
             for c in first..n.min(first + channels) {
-                let row = &weights[c * k..][..k];
-                for (i, quad) in k_quads(k).enumerate() {
-                    let to = &mut this[(i * channels + c - first) * 4..][..4];
-                    match quad {
-                        [Some(j), .., Some(_)] => to.copy_from_slice(&row[j..][..4]),
-                        _ => (0..4).for_each(|lane| to[lane] = quad[lane].map_or(0, |j| row[j])),
+                let (body, tail) = weights[c * k..][..k].split_at(whole);
+                let mut to = this.iter_mut().skip(c - first).step_by(channels);
+                for (from, to) in body.as_chunks::<4>().0.iter().zip(to.by_ref()) {
+                    *to = *from;
+                }
+                for (i, to) in to.enumerate() {
+                    for (lane, to) in to.iter_mut().enumerate() {
+                        let at = (4 * i + lane).checked_sub(rest);
+                        *to = at.map_or(0, |at| tail[at]);
                     }
                 }
             }
@@ -71,7 +77,7 @@ impl Panels {
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len()
+        size_of_val(&*self.weights)
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
@@ -105,7 +111,7 @@ impl Panels {
             let rows = block.min(a.rows - start);
             for first in (0..self.n).step_by(4 * WIDE) {
                 let panel = Panel {
-                    weights: self.weights[first * 4 * k_quads(self.k).len()..].as_ptr(),
+                    weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),
                     bias: self.bias[first..].as_ptr(),
                     multiplier: self.multiplier[first..].as_ptr(),
                     k: self.k,
@@ -135,23 +141,6 @@ impl Panels {
 /// The quads of channels in the panel that starts where `channels` are left.
 fn quads_of(channels: usize) -> usize {
     if channels <= 4 * NARROW { NARROW } else { WIDE }
-}
-
-/// Which elements of `k` each quad multiplies: whole steps from the start, then the rest counted from the end. `None`
-/// is a zero.
-fn k_quads(k: usize) -> impl ExactSizeIterator<Item = [Option<usize>; 4]> {
-    let steps_end = k / STEP * STEP;
-    let tail_quads = (k - steps_end).div_ceil(4);
-    (0..steps_end / 4 + tail_quads).map(move |quad| {
-        core::array::from_fn(|i| {
-            let at = quad * 4 + i;
-            if at < steps_end {
-                return Some(at);
-            }
-            let from_end = steps_end + tail_quads * 4 - at;
-            k.checked_sub(from_end).filter(|&at| at >= steps_end)
-        })
-    })
 }
 
 /// One panel of weights and all that its tiles share.
