@@ -305,6 +305,52 @@ fn layers_in_f32_around_regions() {
 }
 
 #[test]
+fn max_pools_of_one_scale() {
+    for size in SIZES {
+        for clamps in [
+            vec![],
+            vec![Clamp::Relu],
+            vec![Clamp::Clip(None, Some(1.0))],
+        ] {
+            let net = Net::new(5)
+                .conv("a", "x", &Conv::new(18, 1))
+                .max_pool("m", "a", &clamps)
+                .output("m");
+            check(
+                &net,
+                &[2, 5, size[0], size[1]],
+                &format!("{clamps:?} on {size:?}"),
+            );
+        }
+    }
+    // What is fed counts in other steps than what is computed.
+    let net = Net::new(5).max_pool("m", "x", &[]).output("m");
+    let (int8, f32) = plans(&net, &[1, 5, 9, 9]);
+    assert_eq!(
+        precision(&int8, "/m_sum"),
+        (Precision::F32, Some(Reason::OutputScale))
+    );
+    compare(&net, (&int8, &f32), &[1, 5, 9, 9], "other scales");
+}
+
+#[test]
+fn functions_of_one_element_are_tables() {
+    for op in ["Sigmoid", "Tanh", "HardSwish", "Relu"] {
+        let net = Net::new(4)
+            .conv("a", "x", &Conv::new(6, 3))
+            .unary("f", op, "a")
+            .conv("b", "f", &Conv::new(4, 1))
+            .output("f")
+            .output("b");
+        check(&net, &[1, 4, 11, 14], op);
+    }
+    // A softmax looks at its neighbours.
+    let net = Net::new(4).unary("f", "Softmax", "x").output("f");
+    let (int8, _) = plans(&net, &[1, 4, 5, 5]);
+    assert_eq!(precision(&int8, "/f_sum").0, Precision::F32);
+}
+
+#[test]
 fn what_has_no_kernel_stays_in_f32_and_says_why() {
     let conv = Conv::new(4, 3);
     let with = |change: &dyn Fn(&mut Conv)| {

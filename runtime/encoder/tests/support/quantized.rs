@@ -347,6 +347,29 @@ impl Net {
         net.define(name, channels)
     }
 
+    /// 3 x 3 at stride 2.
+    pub fn max_pool(self, name: &str, from: &str, clamps: &[Clamp]) -> Net {
+        let channels = self.channels(from);
+        let (mut net, from) = self.entry(from);
+        net.graph = net.graph.node(
+            node("MaxPool", &[&from], &[&format!("{name}_sum")])
+                .message(5, ints_attribute("kernel_shape", &[3, 3]))
+                .message(5, ints_attribute("strides", &[2, 2]))
+                .message(5, ints_attribute("pads", &[1, 1, 1, 1])),
+        );
+        net.clamped(name, clamps).define(name, channels)
+    }
+
+    /// An operator of one element.
+    pub fn unary(self, name: &str, op: &str, from: &str) -> Net {
+        let channels = self.channels(from);
+        let (mut net, from) = self.entry(from);
+        net.graph = net
+            .graph
+            .node(node(op, &[&from], &[&format!("{name}_sum")]));
+        net.clamped(name, &[]).define(name, channels)
+    }
+
     pub fn flatten(mut self, name: &str, from: &str) -> Net {
         let channels = self.channels(from);
         self.graph = self.graph.node(node("Flatten", &[from], &[name]));
