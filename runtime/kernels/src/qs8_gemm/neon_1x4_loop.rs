@@ -4,35 +4,6 @@ use super::neon_steps::*;
 use super::qs8_gemm_3x4_neon::Group;
 use core::arch::asm;
 
-/// A run of `{len}` steps and the length of the next.
-macro_rules! run {
-    ($pairs:literal, $single:literal, $end:literal, $widen:literal) => {
-        concat!(
-            "tbnz {len:w}, #0, ", $single, "f\n",
-            "ldp q24, q25, [{r0}], #32\n",
-            step!("smull" "smlal2", [24]),
-            step!("smlal" "smlal2", [25]),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.eq ", $end, "f\n",
-            $pairs, ":\n",
-            "ldp q24, q25, [{r0}], #32\n",
-            step!("smlal" "smlal2", [24]),
-            step!("smlal" "smlal2", [25]),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.ne ", $pairs, "b\n",
-            "b ", $end, "f\n",
-            $single, ":\n",
-            "ldr q24, [{r0}], #16\n",
-            step!("smull" "smlal2", [24]),
-            "subs {len:w}, {len:w}, #1\n",
-            "b.ne ", $pairs, "b\n",
-            $end, ":\n",
-            "ldrh {len:w}, [{runs}], #2\n",
-            widen!($widen, 1 row),
-        )
-    };
-}
-
 /// Computes one row of at least sixteen elements; `SHORT` is how the epilogue rounds.
 ///
 /// # Safety
@@ -47,10 +18,10 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8
             asm!(
                 "3:",
                 "ldrh {len:w}, [{runs}], #2",
-                run!("5", "6", "7", "saddlp"),
+                run!(1 row, "5", "6", "7", "saddlp"),
                 "cbz {len:w}, 20f",
                 "8:",
-                run!("12", "13", "14", "sadalp"),
+                run!(1 row, "12", "13", "14", "sadalp"),
                 "cbnz {len:w}, 8b",
                 "20:",
                 "cbz {tail:w}, 22f",
@@ -61,7 +32,7 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8
                 "b 22f",
                 "21:",
                 "ldr q24, [{r0}, {back}]",
-                step!("smull" "smlal2", [24]),
+                step!("smull" "smlal2", 1 row, first),
                 widen!("sadalp", 1 row),
                 "22:",
                 $finish!(1 row),

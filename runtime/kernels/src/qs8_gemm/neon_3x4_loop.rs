@@ -8,48 +8,6 @@ use super::qs8_gemm_3x4_neon::Group;
 use super::rows::Tiles;
 use core::arch::asm;
 
-/// Loads 32 bytes of each row.
-macro_rules! load_two_steps {
-    () => {
-        concat!(
-            "ldp q24, q25, [{r0}], #32\n",
-            "ldp q26, q27, [{r1}], #32\n",
-            "ldp q28, q29, [{r2}], #32\n",
-        )
-    };
-}
-
-/// A run of `{len}` steps and the length of the next.
-macro_rules! run {
-    ($pairs:literal, $single:literal, $end:literal, $widen:literal) => {
-        concat!(
-            "tbnz {len:w}, #0, ", $single, "f\n",
-            load_two_steps!(),
-            step!("smull" "smlal2", [24 26 28]),
-            step!("smlal" "smlal2", [25 27 29]),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.eq ", $end, "f\n",
-            $pairs, ":\n",
-            load_two_steps!(),
-            step!("smlal" "smlal2", [24 26 28]),
-            step!("smlal" "smlal2", [25 27 29]),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.ne ", $pairs, "b\n",
-            "b ", $end, "f\n",
-            $single, ":\n",
-            "ldr q24, [{r0}], #16\n",
-            "ldr q26, [{r1}], #16\n",
-            "ldr q28, [{r2}], #16\n",
-            step!("smull" "smlal2", [24 26 28]),
-            "subs {len:w}, {len:w}, #1\n",
-            "b.ne ", $pairs, "b\n",
-            $end, ":\n",
-            "ldrh {len:w}, [{runs}], #2\n",
-            widen!($widen, 3 rows),
-        )
-    };
-}
-
 /// Computes tiles of rows of at least sixteen elements; `SHORT` is how the epilogue rounds.
 ///
 /// # Safety
@@ -69,10 +27,10 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 "mov {panels}, {panels0}",
                 "3:",
                 "ldrh {len:w}, [{runs}], #2",
-                run!("5", "6", "7", "saddlp"),
+                run!(3 rows, "5", "6", "7", "saddlp"),
                 "cbz {len:w}, 20f",
                 "8:",
-                run!("12", "13", "14", "sadalp"),
+                run!(3 rows, "12", "13", "14", "sadalp"),
                 "cbnz {len:w}, 8b",
                 "20:",
                 "cbz {tail:w}, 22f",
@@ -87,7 +45,7 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 "ldr q24, [{r0}, {back}]",
                 "ldr q26, [{r1}, {back}]",
                 "ldr q28, [{r2}, {back}]",
-                step!("smull" "smlal2", [24 26 28]),
+                step!("smull" "smlal2", 3 rows, first),
                 widen!("sadalp", 3 rows),
                 "22:",
                 $finish!(3 rows),

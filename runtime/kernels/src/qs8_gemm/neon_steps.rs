@@ -36,8 +36,74 @@ macro_rules! half_columns {
     };
 }
 
-/// Sixteen `k`: rows in the given registers times four columns.
+/// Loads sixteen or 32 bytes of each row.
+macro_rules! load {
+    (3 rows, one step) => {
+        concat!(
+            "ldr q24, [{r0}], #16\n",
+            "ldr q26, [{r1}], #16\n",
+            "ldr q28, [{r2}], #16\n",
+        )
+    };
+    (3 rows, two steps) => {
+        concat!(
+            "ldp q24, q25, [{r0}], #32\n",
+            "ldp q26, q27, [{r1}], #32\n",
+            "ldp q28, q29, [{r2}], #32\n",
+        )
+    };
+    (1 row, one step) => {
+        "ldr q24, [{r0}], #16\n"
+    };
+    (1 row, two steps) => {
+        "ldp q24, q25, [{r0}], #32\n"
+    };
+}
+
+/// A run of `{len}` steps, and the length of the next: the first products start lanes of 16 bits, the run's end widens
+/// them. Three labels: the loop over pairs of steps, a single step to begin with, the end.
+macro_rules! run {
+    ($n:tt $rows:tt, $pairs:literal, $single:literal, $end:literal, $widen:literal) => {
+        concat!(
+            "tbnz {len:w}, #0, ", $single, "f\n",
+            load!($n $rows, two steps),
+            step!("smull" "smlal2", $n $rows, first),
+            step!("smlal" "smlal2", $n $rows, second),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.eq ", $end, "f\n",
+            $pairs, ":\n",
+            load!($n $rows, two steps),
+            step!("smlal" "smlal2", $n $rows, first),
+            step!("smlal" "smlal2", $n $rows, second),
+            "subs {len:w}, {len:w}, #2\n",
+            "b.ne ", $pairs, "b\n",
+            "b ", $end, "f\n",
+            $single, ":\n",
+            load!($n $rows, one step),
+            step!("smull" "smlal2", $n $rows, first),
+            "subs {len:w}, {len:w}, #1\n",
+            "b.ne ", $pairs, "b\n",
+            $end, ":\n",
+            "ldrh {len:w}, [{runs}], #2\n",
+            widen!($widen, $n $rows),
+        )
+    };
+}
+
+/// Sixteen `k`: the first or the second sixteen bytes of each row times four columns.
 macro_rules! step {
+    ($low:literal $high:literal, 3 rows, first) => {
+        step!($low $high, [24 26 28])
+    };
+    ($low:literal $high:literal, 3 rows, second) => {
+        step!($low $high, [25 27 29])
+    };
+    ($low:literal $high:literal, 1 row, first) => {
+        step!($low $high, [24])
+    };
+    ($low:literal $high:literal, 1 row, second) => {
+        step!($low $high, [25])
+    };
     ($low:literal $high:literal, [$a:literal $b:literal $c:literal]) => {
         concat!(
             columns!($low $high, [$a $b $c], [12 13 14], [15 16 17]),
@@ -196,8 +262,8 @@ macro_rules! store {
 }
 
 pub(super) use {
-    columns, finish_plain, finish_short, half_columns, half_step, product, reduce, scale, step,
-    store, widen,
+    columns, finish_plain, finish_short, half_columns, half_step, load, product, reduce, run,
+    scale, step, store, widen,
 };
 
 /// What is left of `k` behind the whole steps.
