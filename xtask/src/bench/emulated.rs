@@ -265,11 +265,11 @@ pub mod tests {
     #[test]
     fn counts_without_a_name_are_not_guessed_at() {
         let counts = Counts {
-            regions: vec![1; 7],
+            regions: vec![1; 9],
             total: 10,
         };
         let error = rows("cortex-a76", printed(), &counts).unwrap_err();
-        assert!(error.to_string().contains("8 regions and 7"), "{error}");
+        assert!(error.to_string().contains("10 regions and 9"), "{error}");
     }
 
     #[test]
