@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Fault, Input, Limits};
-use ocellus_kernels::Isa;
 
 fn read(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -14,7 +13,7 @@ fn read(name: &str) -> Vec<u8> {
 
 fn encoder(name: &str) -> Encoder {
     let model = CheckedModel::scan(name, &read(name), &Limits::default()).expect("a good file");
-    Encoder::new(model, Isa::Scalar).expect("a graph that the engine takes")
+    Encoder::new(model, ocellus_sys::isa::detect()).expect("a graph that the engine takes")
 }
 
 fn picture(side: usize) -> Vec<f32> {

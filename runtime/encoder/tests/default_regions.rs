@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision};
-use ocellus_kernels::{Isa, Tier};
+use ocellus_kernels::Tier;
 
 fn model() -> CheckedModel {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default/image.onnx");
@@ -50,8 +50,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 
 #[test]
 fn one_region_close_to_f32_at_every_resolution() {
-    let encoder = Encoder::new(model(), Isa::Scalar).expect("a graph");
-    let real = Encoder::new(model(), Isa::Scalar)
+    let encoder = Encoder::new(model(), ocellus_sys::isa::detect()).expect("a graph");
+    let real = Encoder::new(model(), ocellus_sys::isa::detect())
         .expect("a graph")
         .without_regions();
     for side in [112, 160, 224] {
