@@ -42,11 +42,13 @@ mod quant;
 mod region;
 mod scan;
 mod share;
+mod tensor;
 
 pub use encoder::Encoder;
 pub use error::{EncoderError, Fault, Names, Stage};
 pub use inspect::{Precision, Reason, Step};
 pub use limits::{Limit, Limits};
 pub use observe::{Observer, Operation};
-pub use plan::{Input, Pixels, Plan, Tensor};
+pub use plan::Plan;
 pub use scan::{CheckedModel, Dim, Element, Port};
+pub use tensor::{Input, Pixels, Tensor};
