@@ -1,12 +1,15 @@
 """What onnxruntime's ARM build makes of small quantized graphs: `python onnxruntime.py` writes `onnxruntime.safetensors` beside itself.
 
-Needs numpy 2.4.6, onnx 1.23.2, onnxruntime 1.32.0 and safetensors 0.8.0 on 64-bit ARM: on a board, or with Debian's arm64
+Needs numpy 2.4.6, onnx 1.23.2, onnxruntime 1.32.0, pillow 13.0.0 and safetensors 0.8.0 on 64-bit ARM: on a board, or with Debian's arm64
 Python under qemu-aarch64. Elsewhere it refuses: on x86 without VNNI onnxruntime saturates pairs of products.
 
 For each case the file holds `CASE.model` (u8, the ONNX file: `x_in` f32 in, `y` f32 out, every operator between Quantize and
 Dequantize), `CASE.x` (u8; the input is `(x - 127) / 128` in f32), `CASE.y` (the quantized output, u8 or i8) and
 `CASE.scale` (f32 [2]: the output's scale and zero point). All cases are chains of at most one operator that rounds, so that
 a difference is that operator's own, but those whose names begin with `chain`.
+
+`whole_SIDE.x` (u8 `[SIDE, SIDE, 3]`, a part of the bundle's golden picture) and `whole_SIDE.features` (f32) are the same for
+the default bundle's whole image encoder, whose mean is 127 and whose standard deviation is 128.
 """
 
 import os
@@ -21,6 +24,7 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from PIL import Image  # noqa: E402
 from safetensors.numpy import save_file  # noqa: E402
 
 _OPSET, _IR = 17, 8
@@ -202,6 +206,19 @@ def cases():
     yield "chain_pooled", net, net.pool("y", net.conv("c", b, 32, 1, clamp="relu6", scale=3 / 255), 2 / 255, 0)
 
 
+def whole(options) -> dict[str, np.ndarray]:
+    """The default bundle's image encoder on parts of its golden picture."""
+    bundle = Path(__file__).parents[2] / "models/default"
+    session = onnxruntime.InferenceSession(str(bundle / "image.onnx"), options, providers=["CPUExecutionProvider"])
+    picture = np.asarray(Image.open(bundle / "golden.png").convert("RGB"))
+    made = {}
+    for side in (112, 160, 224):
+        x = np.ascontiguousarray(picture[8 : 8 + side, 16 : 16 + side])
+        planes = np.ascontiguousarray(((x.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None])
+        made |= {f"whole_{side}.x": x, f"whole_{side}.features": session.run(["features"], {"image": planes})[0]}
+    return made
+
+
 def main() -> None:
     if platform.machine() != "aarch64":
         sys.exit(f"onnxruntime's ARM build makes these files; this is {platform.machine()}")
@@ -217,6 +234,7 @@ def main() -> None:
         inside = float(((y > low) & (y < high)).mean())
         print(f"{name}: {y.shape}, {len(np.unique(y))} values, {inside:.2f} between the bounds")
         made |= {f"{name}.model": np.frombuffer(blob, np.uint8), f"{name}.x": x, f"{name}.y": y, f"{name}.scale": np.array(net.scale, np.float32)}
+    made |= whole(options)
     save_file(made, Path(__file__).with_suffix(".safetensors"), {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__})
 
 

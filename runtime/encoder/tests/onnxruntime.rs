@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision};
+use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Precision};
 use ocellus_kernels::{Isa, Tier};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -84,10 +84,19 @@ impl<'a> Case<'a> {
     }
 }
 
+fn golden_bytes() -> Vec<u8> {
+    read("tests/golden/onnxruntime.safetensors")
+}
+
+fn read(path: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn with_cases(check: impl Fn(&Case)) {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/onnxruntime.safetensors");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let bytes = golden_bytes();
     let file = SafeTensors::deserialize(&bytes).expect("safetensors");
     let names: Vec<String> = file
         .names()
@@ -134,4 +143,42 @@ fn every_step_runs_in_int8() {
             );
         }
     });
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+        products.sum()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn the_default_encoder_is_onnxruntimes() {
+    let bytes = golden_bytes();
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let model = read("models/default/image.onnx");
+    let model = CheckedModel::scan("image.onnx", &model, &Limits::default()).expect("a good file");
+    let encoder = Encoder::new(model, ocellus_sys::isa::detect()).expect("a graph");
+    for side in [112, 160, 224] {
+        let tensor = |part: &str| {
+            file.tensor(&format!("whole_{side}.{part}"))
+                .expect("a golden")
+        };
+        let (expected, _) = tensor("features").data().as_chunks::<4>();
+        let expected: Vec<f32> = expected
+            .iter()
+            .map(|&four| f32::from_le_bytes(four))
+            .collect();
+        let dims = [1, 3, side, side].map(Dim::Fixed);
+        let plan = encoder.plan("image", &dims, &["features"]).expect("a plan");
+        let pixels = Pixels {
+            rgb: tensor("x").data(),
+            mean: [127.0; 3],
+            std: [128.0; 3],
+        };
+        let result = plan.run(Input::Pixels(pixels)).expect("a result");
+        let cosine = cosine(&result[0].data, &expected);
+        assert!(cosine >= 0.999, "{side}: {cosine}");
+    }
 }
