@@ -65,7 +65,17 @@ impl Run {
         for word in words {
             assert!(text.contains(word), "no {word:?} in {self:?}");
         }
+        for line in self.stderr.lines() {
+            assert!(!says_it_twice(line), "{line}");
+        }
     }
+}
+
+/// Whether a line ends in a cause that stands right before it too.
+fn says_it_twice(line: &str) -> bool {
+    line.match_indices(": ")
+        .map(|(at, _)| (&line[..at], &line[at + 2..]))
+        .any(|(before, cause)| !cause.is_empty() && before.ends_with(cause))
 }
 
 /// The program under test, with its emulator's words before it.

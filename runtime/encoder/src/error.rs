@@ -9,12 +9,12 @@ use thiserror::Error;
 
 use crate::Limit;
 
-/// A [`Fault`] of the model named `model`.
+/// A [`Fault`] of the model named `model`. Its text says both, so the fault is no source besides: a chain of causes would say
+/// it twice.
 #[derive(Debug, Error)]
 #[error("{model}: {fault}")]
 pub struct EncoderError {
     model: String,
-    #[source]
     fault: Box<Fault>,
 }
 
