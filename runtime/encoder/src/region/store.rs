@@ -146,7 +146,7 @@ impl Store {
         Some(packed.sums.clone())
     }
 
-    /// Packs `weights` and keeps them findable.
+    /// Packs `weights` and keeps them findable; where another thread was first, what it packed.
     pub(super) fn pack(
         &self,
         key: Key,
@@ -157,10 +157,13 @@ impl Store {
         let kernel = key.pack(weights, isa)?;
         let place = Arc::as_ptr(&key.weights).addr();
         let packed = Arc::new(Packed { key, sums, kernel });
-        self.lock()
-            .entry(place)
-            .or_default()
-            .push(Arc::downgrade(&packed));
+        let mut known = self.lock();
+        let same_weights = known.entry(place).or_default();
+        let mut alive = same_weights.iter().filter_map(Weak::upgrade);
+        if let Some(first) = alive.find(|other| other.key.is(&packed.key)) {
+            return Ok(first);
+        }
+        same_weights.push(Arc::downgrade(&packed));
         Ok(packed)
     }
 
