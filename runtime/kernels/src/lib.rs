@@ -13,6 +13,7 @@ extern crate alloc;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod attention;
 #[cfg(test)]
 mod harness;
 mod isa;
@@ -34,6 +35,10 @@ mod requantize_neon;
 mod weights;
 mod window;
 
+pub use attention::{
+    BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
+    TokensError,
+};
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};

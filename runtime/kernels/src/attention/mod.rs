@@ -1,0 +1,38 @@
+//! Block-local cross-attention from image cells to text tokens: which words a part of the picture looks at.
+//!
+//! Queries are the cells of a feature map, `[h, w, heads, d]`; keys and values are the tokens of all labels of a call,
+//! `[l, heads, d]`. The map is cut into blocks. Each block's mean cell chooses `top_k` tokens, for all heads at once, and
+//! each cell of the block attends to those only:
+//!
+//! * choice: `score[t] = f32(sum over heads and d of m * k[t]) * key_scale[t]`, where `m` is the quantized sum of the
+//!   block's cells (a scale common to all tokens changes no order, so it is left out). The `top_k` greatest are chosen, ties go
+//!   to the token that comes first; tokens marked `always` are chosen besides and take none of the `top_k` places;
+//! * weights: `x[t] = f32(q . k[t]) * (query_scale * key_multiplier[t])` with `key_multiplier[t] = key_scale[t] * (scale *
+//!   log2 e)`, `w[t] = 2^(x[t] - max x)` by `exp`, `p[t] = w[t] * (1 / sum w)`, sums in the order of the tokens;
+//! * attended: `sum of p[t] * v[t]`, for each head;
+//! * relevance of a label: the mean over heads of the sum of `p` over the label's tokens.
+//!
+//! Where `top_k` reaches the number of tokens there is nothing to choose and all cells attend to all tokens: global
+//! attention.
+//!
+//! With [`Precision::Int8`], choice and relevance have the same bits on every instruction set; attended differs from the
+//! specification by at most `(n + 1) * 2^-23 * max |v|` with neon, where `n` is the number of chosen tokens, and by
+//! `18 * 2^-11 * max |v|` with dotprod, which has the values in half precision.
+//!
+//! No matrix of scores exists: the workspace has room for the scores of four cells and one head. A run allocates nothing.
+//!
+//! Limits: queries, keys and values are below [`MAX_MAGNITUDE`].
+
+mod attention_scalar;
+mod choose;
+mod exp;
+mod plan;
+mod query;
+mod tokens;
+
+pub use plan::{BlockAttention, MapShape, Outputs};
+pub use query::{MAX_MAGNITUDE, QueryError};
+pub use tokens::{PackedTokens, Precision, Tokens, TokensError};
+
+#[cfg(test)]
+mod tests;
