@@ -1,20 +1,21 @@
 //! `ocellus label`: which words fit these pictures.
 
 use crate::{
-    Usage,
+    Usage, heat,
     inputs::{self, Input},
     loading::{BundleOption, PolicyOptions},
 };
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ocellus::{
-    Report, Session, SessionOptions,
-    vision::{CropMode, DecodeLimits},
+    Blocks, Relevance, Report, Session, SessionOptions,
+    bundle::Manifest,
+    vision::{CropMode, DecodeLimits, decode},
 };
 use serde_json::json;
 use std::{
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -48,6 +49,18 @@ pub struct Arguments {
     /// The most memory in bytes that one picture may take, encoded or decoded
     #[arg(long, value_name = "BYTES", default_value_t = DecodeLimits::default().bytes)]
     max_bytes: u64,
+    /// Also say where each label is: its relevance at each cell, its peak, its local score
+    #[arg(long = "where")]
+    places: bool,
+    /// Write a picture of where the best labels are (PNG); for one image
+    #[arg(long, value_name = "OUT.png")]
+    heat: Option<PathBuf>,
+    /// Side in cells of the blocks that choose labels together; the bundle's if left out
+    #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u16).range(1..))]
+    block: Option<u16>,
+    /// How many labels a block attends to; the bundle's if left out, and all of them from their number on
+    #[arg(long, value_name = "LABELS", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -63,12 +76,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         side: arguments.max_side,
         bytes: arguments.max_bytes,
     };
+    if arguments.heat.is_some() && inputs.len() > 1 {
+        let message = format!("--heat is a picture of one image, got {}", inputs.len());
+        return Err(Usage(message).into());
+    }
     let engine = Arc::new(arguments.bundle.engine()?);
     let policy = arguments.policy.policy(engine.bundle().manifest())?;
     let options = SessionOptions {
         policy: Some(policy),
         crop: arguments.crop,
-        limits,
+        limits: limits.clone(),
+        relevance: relevance(&arguments, engine.bundle().manifest()),
     };
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
     session.set_labels(labels)?;
@@ -77,7 +95,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for input in &inputs {
         progress.set_message(input.name());
-        let result = label(&session, input, arguments.max_bytes);
+        let result = label(&session, input, &limits, arguments.heat.as_deref());
         failed |= result.is_err();
         // The bar is taken off the screen while a result is printed.
         progress.suspend(|| print(&input.name(), &result, arguments.json))?;
@@ -93,15 +111,51 @@ struct Failure {
     message: String,
 }
 
-fn label(session: &Session, input: &Input, limit: u64) -> Result<Report, Failure> {
-    let bytes = input.read(limit).map_err(|error| Failure {
+/// Whether and how the report says where labels are.
+fn relevance(arguments: &Arguments, manifest: &Manifest) -> Relevance {
+    let Arguments {
+        places,
+        heat,
+        block,
+        top_k,
+        ..
+    } = arguments;
+    if !places && heat.is_none() && block.is_none() && top_k.is_none() {
+        return Relevance::Off;
+    }
+    let Some(defaults) = &manifest.relevance else {
+        return Relevance::Calibrated;
+    };
+    Relevance::Blocks(Blocks {
+        block: block.map_or(defaults.block, |side| [usize::from(side); 2]),
+        top_k: top_k.map_or(defaults.top_k, |top_k| top_k as usize),
+    })
+}
+
+fn label(
+    session: &Session,
+    input: &Input,
+    limits: &DecodeLimits,
+    heat: Option<&Path>,
+) -> Result<Report, Failure> {
+    let bytes = input.read(limits.bytes).map_err(|error| Failure {
         kind: "io",
         message: format!("{error:#}"),
     })?;
-    session.infer_picture(&bytes).map_err(|error| Failure {
+    let failure = |error: ocellus::Error| Failure {
         kind: error.kind(),
         message: error.to_string(),
-    })
+    };
+    let report = session.infer_picture(&bytes).map_err(failure)?;
+    if let Some(path) = heat {
+        let photo = decode(&bytes, limits).map_err(|error| failure(error.into()))?;
+        let picture = heat::picture(&photo.rgb, photo.width, photo.height, &report);
+        heat::write(&picture, path).map_err(|error| Failure {
+            kind: "io",
+            message: format!("--heat {}: {error}", path.display()),
+        })?;
+    }
+    Ok(report)
 }
 
 fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
@@ -171,9 +225,14 @@ fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Re
         report.match_probability
     )?;
     for hit in report.labels.iter().take(SHOWN) {
+        let place = match hit.place.as_ref().map(|place| place.peak_px) {
+            Some(Some([x, y])) => format!(", at {x:.0}, {y:.0}"),
+            Some(None) => ", nowhere".to_owned(),
+            None => String::new(),
+        };
         writeln!(
             out,
-            "  {:5.1} %  {:+.3}  {}",
+            "  {:5.1} %  {:+.3}  {}{place}",
             hit.probability * 100.0,
             hit.score,
             hit.label

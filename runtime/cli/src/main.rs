@@ -7,6 +7,7 @@
 mod bench;
 mod bundle;
 mod doctor;
+mod heat;
 mod inputs;
 mod label;
 mod loading;

@@ -237,6 +237,14 @@ impl Engine {
         })
     }
 
+    /// Where in the space of the map's channels a label with this embedding lies, `[channels]`.
+    pub(crate) fn label_key(&self, embedding: &[f32], sharpness: f32) -> Vec<f32> {
+        match &self.conse {
+            Some(conse) => conse.key(embedding, sharpness),
+            None => embedding.to_vec(),
+        }
+    }
+
     /// The name of a class of the head's classifier.
     pub fn class_name(&self, class: usize) -> Option<&str> {
         self.conse.as_ref().map(|conse| conse.name(class))

@@ -1,6 +1,6 @@
 //! What can go wrong, in one type for the caller of the library.
 
-use crate::bundle::BundleError;
+use crate::{attention::AttentionError, bundle::BundleError};
 use ocellus_encoder::EncoderError;
 use ocellus_language::LanguageError;
 use ocellus_vision::{DecodeError, FrameError};
@@ -43,6 +43,17 @@ pub enum Error {
         /// Which vector.
         what: &'static str,
     },
+    /// Attention over the map failed.
+    #[error(transparent)]
+    Attention(#[from] AttentionError),
+    /// Relevance was asked for, and the bundle has no calibration of it.
+    #[error(
+        "bundle {bundle}: expected a [relevance] table in its manifest, got none; leave relevance out, or use a bundle that has it"
+    )]
+    NoRelevance {
+        /// The bundle's name.
+        bundle: String,
+    },
     /// A frame came before any labels.
     #[error("no labels are set; call set_labels first")]
     NoLabels,
@@ -59,6 +70,8 @@ impl Error {
             Error::Decode(error) => error.kind(),
             Error::Policy { .. } => "policy",
             Error::NotFinite { .. } => "not-finite",
+            Error::Attention(_) => "attention",
+            Error::NoRelevance { .. } => "relevance",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Ocellus: an offline vision-language runtime for ARM cameras.
 //!
-//! A frame and words go in; which words fit, how sure that is, and how long each stage took come out:
+//! A frame and words go in; which words fit, where, how sure that is, and how long each stage took come out:
 //!
 //! ```text
 //! frame -- look -- resize -- encode -- heads -- report
@@ -28,6 +28,7 @@
 //! frame is read once per view. No sockets, no environment variables, no global state.
 #![forbid(unsafe_code)]
 
+pub mod attention;
 pub mod bundle;
 mod engine;
 mod error;
@@ -35,6 +36,7 @@ mod golden;
 pub mod heads;
 mod pipeline;
 mod policy;
+mod relevance;
 mod report;
 mod session;
 mod words;
@@ -49,8 +51,9 @@ pub use ocellus_language as language;
 pub use ocellus_sys as sys;
 pub use ocellus_vision as vision;
 pub use policy::Policy;
+pub use relevance::{Blocks, Grid, Peak, Place};
 pub use report::{BundleId, Hit, Report, Seen, StagesUs};
-pub use session::{Session, SessionOptions};
+pub use session::{Relevance, Session, SessionOptions};
 
 /// The best instruction set that this machine has kernels for.
 pub fn detect_isa() -> Isa {

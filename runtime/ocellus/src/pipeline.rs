@@ -6,9 +6,11 @@ use crate::{
     error::Error,
     heads::{cosine, label_margin, ranking, softmax},
     policy::Policy,
+    relevance::{self, Blocks},
     report::{Hit, Report, StagesUs},
     words::Words,
 };
+use ocellus_encoder::Tensor;
 use ocellus_vision::{CropMode, Frame, Intermediate, views};
 use std::time::{Duration, Instant};
 
@@ -32,8 +34,19 @@ fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// What a session asks of every frame.
+pub(crate) struct Asked<'a> {
+    pub policy: &'a Policy,
+    pub crop: CropMode,
+    pub words: &'a Words,
+    /// How relevance is computed, where it is asked for.
+    pub blocks: Option<Blocks>,
+}
+
 /// An answer at one resolution.
 struct Answer {
+    /// The encoder's map of each view.
+    maps: Vec<Tensor>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
     order: Vec<usize>,
@@ -51,17 +64,16 @@ impl Answer {
 /// Runs one frame; `start` is when its bytes arrived.
 pub(crate) fn run(
     engine: &Engine,
-    policy: &Policy,
-    crop: CropMode,
-    words: &Words,
+    asked: &Asked<'_>,
     frame: &Frame<'_>,
     start: Instant,
 ) -> Result<Report, Error> {
+    let (policy, words) = (asked.policy, asked.words);
     let manifest = engine.bundle().manifest();
     let mut watch = Watch::default();
 
     let views = views(
-        crop,
+        asked.crop,
         frame.width(),
         frame.height(),
         manifest.image.crop_fraction,
@@ -90,15 +102,25 @@ pub(crate) fn run(
         answer = self::answer(engine, words, &pictures, resolution, &mut watch)?;
     }
 
+    let mut places = match (asked.blocks, &words.prompts) {
+        (Some(blocks), Some(prompts)) => timed(&mut watch.heads, || {
+            relevance::places(blocks, prompts, &answer.maps, &views)
+        })?
+        .into_iter()
+        .map(Some)
+        .collect(),
+        _ => Vec::new(),
+    };
     let total = start.elapsed().saturating_sub(watch.preparation);
-    let hit = |&index: &usize| Hit {
+    let mut hit = |&index: &usize| Hit {
         label: words.labels.as_slice()[index].clone(),
         index,
         score: answer.scores[index],
         probability: answer.probabilities[index],
+        place: places.get_mut(index).and_then(Option::take),
     };
     Ok(Report {
-        labels: answer.order.iter().map(hit).collect(),
+        labels: answer.order.iter().map(&mut hit).collect(),
         no_match: answer.match_probability < manifest.no_match.threshold,
         match_probability: answer.match_probability,
         entropy_bits,
@@ -128,18 +150,21 @@ fn answer(
         words.standing(engine, resolution)
     })?;
     let mut scores = vec![f32::NEG_INFINITY; words.embeddings.len()];
+    let mut maps = Vec::with_capacity(pictures.len());
     for picture in pictures {
         let rgb = timed(&mut watch.resize, || picture.resize(resolution as usize));
         let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &rgb))?;
         timed(&mut watch.heads, || -> Result<(), Error> {
-            let embedding = engine.embed(map, features)?.embedding;
+            let embedded = engine.embed(map, features)?;
             for (score, label) in scores.iter_mut().zip(&words.embeddings) {
-                *score = score.max(cosine(&embedding, label));
+                *score = score.max(cosine(&embedded.embedding, label));
             }
+            maps.push(embedded.map);
             Ok(())
         })?;
     }
     Ok(timed(&mut watch.heads, || Answer {
+        maps,
         probabilities: softmax(&scores, manifest.text.logit_scale),
         order: ranking(&scores),
         match_probability: standing.match_probability(&scores, &manifest.no_match),

@@ -1,5 +1,6 @@
 //! The report: what one frame gave. Field names are the JSON's, carry their units, and stay stable.
 
+use crate::relevance::Place;
 use ocellus_vision::View;
 use serde::Serialize;
 
@@ -46,6 +47,9 @@ pub struct Hit {
     pub score: f32,
     /// Softmax over the labels of the call, 0..1.
     pub probability: f32,
+    /// Where it is, if the session was asked for it.
+    #[serde(flatten)]
+    pub place: Option<Place>,
 }
 
 /// A rectangle in pixels of the frame (after its EXIF orientation).
@@ -83,7 +87,7 @@ pub struct StagesUs {
     pub resize: u64,
     /// The image encoder, over all resolutions that were used.
     pub encode: u64,
-    /// Embedding, scores, probabilities, the no-match verdict.
+    /// Embedding, scores, probabilities, the no-match verdict, relevance.
     pub heads: u64,
     /// From bytes to report.
     pub total: u64,

@@ -1,6 +1,14 @@
 //! A session: an engine, a policy and a set of labels; frames go in, reports come out.
 
-use crate::{engine::Engine, error::Error, pipeline, policy::Policy, report::Report, words::Words};
+use crate::{
+    engine::Engine,
+    error::Error,
+    pipeline::{self, Asked},
+    policy::Policy,
+    relevance::Blocks,
+    report::Report,
+    words::Words,
+};
 use ocellus_vision::{CropMode, DecodeLimits, Frame, decode};
 use std::{sync::Arc, time::Instant};
 
@@ -13,6 +21,20 @@ pub struct SessionOptions {
     pub crop: CropMode,
     /// Limits of pictures that are decoded.
     pub limits: DecodeLimits,
+    /// Whether a report says where each label is.
+    pub relevance: Relevance,
+}
+
+/// Whether a report says where each label is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relevance {
+    /// It does not.
+    #[default]
+    Off,
+    /// By the bundle's calibrated blocks.
+    Calibrated,
+    /// By these blocks.
+    Blocks(Blocks),
 }
 
 impl Default for SessionOptions {
@@ -21,6 +43,7 @@ impl Default for SessionOptions {
             policy: None,
             crop: CropMode::Centre,
             limits: DecodeLimits::default(),
+            relevance: Relevance::Off,
         }
     }
 }
@@ -30,6 +53,7 @@ pub struct Session {
     engine: Arc<Engine>,
     policy: Policy,
     options: SessionOptions,
+    blocks: Option<Blocks>,
     words: Option<Words>,
 }
 
@@ -37,17 +61,29 @@ impl Session {
     /// A session without labels yet.
     ///
     /// # Errors
-    /// [`Error::Policy`] when the policy does not fit the bundle.
+    /// [`Error::Policy`] when the policy does not fit the bundle, [`Error::NoRelevance`] when it cannot tell where labels are.
     pub fn new(engine: Arc<Engine>, options: SessionOptions) -> Result<Session, Error> {
         let policy = options
             .policy
             .clone()
             .unwrap_or_else(|| Policy::of(engine.bundle().manifest()));
-        policy.check(&engine.bundle().manifest().image)?;
+        let manifest = engine.bundle().manifest();
+        policy.check(&manifest.image)?;
+        let defaults = || {
+            manifest.relevance.as_ref().ok_or(Error::NoRelevance {
+                bundle: manifest.name.clone(),
+            })
+        };
+        let blocks = match options.relevance {
+            Relevance::Off => None,
+            Relevance::Calibrated => Some(Blocks::of(defaults()?)),
+            Relevance::Blocks(blocks) => defaults().map(|_| Some(blocks))?,
+        };
         Ok(Session {
             engine,
             policy,
             options,
+            blocks,
             words: None,
         })
     }
@@ -67,7 +103,11 @@ impl Session {
     /// # Errors
     /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
-        self.words = Some(Words::new(&self.engine, labels)?);
+        let mut words = Words::new(&self.engine, labels)?;
+        if self.blocks.is_some() {
+            words.prepare_relevance(&self.engine)?;
+        }
+        self.words = Some(words);
         Ok(())
     }
 
@@ -93,17 +133,9 @@ impl Session {
     /// What a frame shows.
     ///
     /// # Errors
-    /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`].
+    /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`], [`Error::Attention`].
     pub fn infer(&self, frame: &Frame<'_>) -> Result<Report, Error> {
-        let words = self.words.as_ref().ok_or(Error::NoLabels)?;
-        pipeline::run(
-            &self.engine,
-            &self.policy,
-            self.options.crop,
-            words,
-            frame,
-            Instant::now(),
-        )
+        self.run(frame, Instant::now())
     }
 
     /// What an encoded picture (JPEG, PNG, ...) shows.
@@ -111,21 +143,24 @@ impl Session {
     /// # Errors
     /// [`Error::Decode`], and those of [`Session::infer`].
     pub fn infer_picture(&self, bytes: &[u8]) -> Result<Report, Error> {
-        let words = self.words.as_ref().ok_or(Error::NoLabels)?;
         let start = Instant::now();
         let picture = decode(bytes, &self.options.limits)?;
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
-        let mut report = pipeline::run(
-            &self.engine,
-            &self.policy,
-            self.options.crop,
-            words,
-            &frame,
-            start,
-        )?;
+        let mut report = self.run(&frame, start)?;
         report
             .warnings
             .extend(picture.warnings.iter().map(ToString::to_string));
         Ok(report)
+    }
+
+    /// Runs one frame; `start` is when its bytes arrived.
+    fn run(&self, frame: &Frame<'_>, start: Instant) -> Result<Report, Error> {
+        let asked = Asked {
+            policy: &self.policy,
+            crop: self.options.crop,
+            words: self.words.as_ref().ok_or(Error::NoLabels)?,
+            blocks: self.blocks,
+        };
+        pipeline::run(&self.engine, &asked, frame, start)
     }
 }

@@ -1,6 +1,6 @@
 //! Words: from labels to embeddings, through templates, pieces and the text encoder.
 
-use crate::{engine::Engine, error::Error, heads::Standing};
+use crate::{attention::Prompts, engine::Engine, error::Error, heads::Standing, relevance};
 use ocellus_language::{Labels, ensemble};
 use std::sync::OnceLock;
 
@@ -13,6 +13,8 @@ pub(crate) struct Words {
     pub warnings: Vec<String>,
     /// The labels against the background of each resolution, computed at first use.
     standings: Vec<OnceLock<Standing>>,
+    /// The labels as tokens of the attention, where relevance is asked for.
+    pub prompts: Option<Prompts>,
 }
 
 impl Words {
@@ -41,7 +43,18 @@ impl Words {
             embeddings,
             warnings,
             standings,
+            prompts: None,
         })
+    }
+
+    /// Makes the labels ready to be attended to.
+    pub fn prepare_relevance(&mut self, engine: &Engine) -> Result<(), Error> {
+        let manifest = engine.bundle().manifest();
+        let defaults = manifest.relevance.as_ref().ok_or(Error::NoRelevance {
+            bundle: manifest.name.clone(),
+        })?;
+        self.prompts = Some(relevance::prompts(engine, defaults, &self.embeddings)?);
+        Ok(())
     }
 
     /// The labels against the background at a resolution.

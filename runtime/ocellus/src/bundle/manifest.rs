@@ -38,6 +38,8 @@ pub struct Manifest {
     pub policy: PolicyDefaults,
     /// The calibration of the no-match verdict.
     pub no_match: NoMatch,
+    /// How relevance is computed, where the bundle can tell.
+    pub relevance: Option<RelevanceDefaults>,
     /// What a board re-computes to prove that it computes what the recipe computed.
     pub golden: Golden,
 }
@@ -140,6 +142,23 @@ pub struct NoMatch {
     pub threshold: f32,
 }
 
+/// Calibration of block-local cross-attention between the map's cells and the labels.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelevanceDefaults {
+    /// A label is looked for as the classes `softmax(sharpness * cosine(class text, label))`; without a classifier it
+    /// has no meaning.
+    pub sharpness: f32,
+    /// Attention is `softmax(scale * query . key)`.
+    pub scale: f32,
+    /// What everything else than the labels scores in every cell, before `scale`.
+    pub floor: f32,
+    /// Height and width of a block in cells.
+    pub block: [usize; 2],
+    /// How many labels a block attends to, at most.
+    pub top_k: usize,
+}
+
 /// Golden vectors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,217 +184,6 @@ impl Manifest {
         manifest.check()?;
         Ok(manifest)
     }
-
-    fn check(&self) -> Result<(), BundleError> {
-        require("schema", self.schema == SCHEMA, || {
-            (format!("{SCHEMA}"), format!("{}", self.schema))
-        })?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        require(
-            "name",
-            !self.name.is_empty() && self.name.chars().all(plain),
-            || {
-                (
-                    "letters a-z, digits and hyphens".into(),
-                    format!("{:?}", self.name),
-                )
-            },
-        )?;
-        self.check_files()?;
-        self.check_image()?;
-        self.check_text()?;
-        self.check_head()?;
-        let policy = &self.policy;
-        rising("policy.entropy_bits", &policy.entropy_bits, 0.0..=8.0)?;
-        require(
-            "policy.entropy_bits",
-            policy.entropy_bits.len() + 1 == self.image.resolutions.len(),
-            || {
-                (
-                    format!(
-                        "{} thresholds, one fewer than resolutions",
-                        self.image.resolutions.len() - 1
-                    ),
-                    format!("{}", policy.entropy_bits.len()),
-                )
-            },
-        )?;
-        in_range("policy.margin", policy.margin, 0.0, 1.0)?;
-        in_range("no_match.threshold", self.no_match.threshold, 0.0, 1.0)?;
-        in_range(
-            "no_match.slope",
-            self.no_match.slope,
-            f32::MIN_POSITIVE,
-            1e3,
-        )?;
-        in_range("no_match.intercept", self.no_match.intercept, -1e3, 1e3)?;
-        in_range("golden.min_cosine", self.golden.min_cosine, 0.0, 1.0)?;
-        for (key, file) in self.references() {
-            require(
-                key,
-                self.files.iter().any(|entry| entry.name == file),
-                || {
-                    (
-                        "a file that has a [[file]] entry".into(),
-                        format!("{file:?}"),
-                    )
-                },
-            )?;
-        }
-        Ok(())
-    }
-
-    fn check_files(&self) -> Result<(), BundleError> {
-        for (index, entry) in self.files.iter().enumerate() {
-            let name = &entry.name;
-            let bad = name.is_empty()
-                || name.starts_with('.')
-                || name.contains(['/', '\\', ':', '\0'])
-                || name == MANIFEST;
-            require("file.name", !bad, || {
-                ("a plain file name".into(), format!("{name:?}"))
-            })?;
-            require(
-                "file.name",
-                self.files[..index].iter().all(|other| other.name != *name),
-                || ("each file once".into(), format!("{name:?} twice")),
-            )?;
-            let hex = entry.sha256.len() == 64
-                && entry
-                    .sha256
-                    .bytes()
-                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            require("file.sha256", hex, || {
-                (
-                    "64 lower-case hexadecimal digits".into(),
-                    format!("{:?} for {name:?}", entry.sha256),
-                )
-            })?;
-        }
-        Ok(())
-    }
-
-    fn check_image(&self) -> Result<(), BundleError> {
-        let image = &self.image;
-        let resolutions = &image.resolutions;
-        let sane = !resolutions.is_empty()
-            && resolutions.windows(2).all(|pair| pair[0] < pair[1])
-            && resolutions.iter().all(|&side| (16..=1024).contains(&side));
-        require("image.resolutions", sane, || {
-            (
-                "rising sizes of 16 to 1024 pixels".into(),
-                format!("{resolutions:?}"),
-            )
-        })?;
-        require("image.macs", image.macs.len() == resolutions.len(), || {
-            (
-                format!("{} numbers, one a resolution", resolutions.len()),
-                format!("{}", image.macs.len()),
-            )
-        })?;
-        require(
-            "image.channels",
-            (1..=65_536).contains(&image.channels),
-            || ("1 to 65536".into(), image.channels.to_string()),
-        )?;
-        require(
-            "image.crop_fraction",
-            image.crop_fraction > 0.0 && image.crop_fraction <= 1.0,
-            || {
-                (
-                    "more than 0, at most 1".into(),
-                    image.crop_fraction.to_string(),
-                )
-            },
-        )?;
-        require("image.filter", image.filter == "bicubic", || {
-            ("\"bicubic\"".into(), format!("{:?}", image.filter))
-        })?;
-        for (mean, std) in image.mean.iter().zip(&image.std) {
-            in_range("image.mean", *mean, -1e6, 1e6)?;
-            in_range("image.std", *std, f32::MIN_POSITIVE, 1e6)?;
-        }
-        Ok(())
-    }
-
-    fn check_text(&self) -> Result<(), BundleError> {
-        let text = &self.text;
-        require(
-            "text.dimension",
-            (1..=65_536).contains(&text.dimension),
-            || ("1 to 65536".into(), text.dimension.to_string()),
-        )?;
-        require(
-            "text.max_tokens",
-            (1..=4096).contains(&text.max_tokens),
-            || ("1 to 4096".into(), text.max_tokens.to_string()),
-        )?;
-        in_range("text.logit_scale", text.logit_scale, f32::MIN_POSITIVE, 1e4)
-    }
-
-    fn check_head(&self) -> Result<(), BundleError> {
-        let Head::Conse {
-            temperature, top_k, ..
-        } = &self.head
-        else {
-            return Ok(());
-        };
-        in_range("head.temperature", *temperature, 1e-3, 1e3)?;
-        require("head.top_k", *top_k > 0, || {
-            ("at least 1".into(), top_k.to_string())
-        })
-    }
-
-    /// Every file that a key refers to, with that key.
-    fn references(&self) -> Vec<(&'static str, &str)> {
-        let mut files = vec![
-            ("image.file", self.image.file.as_str()),
-            ("text.file", &self.text.file),
-            ("text.vocabulary", &self.text.vocabulary),
-            ("golden.picture", &self.golden.picture),
-            ("golden.vectors", &self.golden.vectors),
-        ];
-        match &self.head {
-            Head::Conse { file, classes, .. } => {
-                files.extend([("head.file", file.as_str()), ("head.classes", classes)])
-            }
-            Head::None { file } => files.push(("head.file", file)),
-        }
-        files
-    }
-}
-
-fn require(
-    key: &'static str,
-    holds: bool,
-    words: impl FnOnce() -> (String, String),
-) -> Result<(), BundleError> {
-    if holds {
-        return Ok(());
-    }
-    let (expected, got) = words();
-    Err(BundleError::Manifest { key, expected, got })
-}
-
-fn in_range(key: &'static str, value: f32, least: f32, most: f32) -> Result<(), BundleError> {
-    require(key, value >= least && value <= most, || {
-        (format!("{least} to {most}"), value.to_string())
-    })
-}
-
-fn rising(
-    key: &'static str,
-    values: &[f32],
-    range: std::ops::RangeInclusive<f32>,
-) -> Result<(), BundleError> {
-    let sane = values.iter().all(|value| range.contains(value))
-        && values.windows(2).all(|pair| pair[0] <= pair[1]);
-    require(key, sane, || {
-        (
-            format!("rising numbers of {} to {}", range.start(), range.end()),
-            format!("{values:?}"),
-        )
-    })
 }
 
 #[cfg(test)]
@@ -441,6 +249,11 @@ mod tests {
             ),
             ("margin = 0.3", "margin = 3.0", "policy.margin"),
             ("slope = 1.5", "slope = inf", "no_match.slope"),
+            ("scale = 0.3", "scale = 0.0", "relevance.scale"),
+            ("floor = 7.0", "floor = nan", "relevance.floor"),
+            ("sharpness = 30.0", "sharpness = nan", "relevance.sharpness"),
+            ("block = [2, 2]", "block = [2, 0]", "relevance.block"),
+            ("top_k = 16", "top_k = 0", "relevance.top_k"),
             (
                 "vocabulary = \"vocab.txt\"",
                 "vocabulary = \"other.txt\"",

@@ -3,11 +3,13 @@
 //! [`Bundle`] is the proof: who holds one has a manifest in range and every file it names, at its size, with its hash
 //! (save [`Bundle::embedded`], whose bytes are part of the program and were checked when it was built).
 
+mod check;
 mod manifest;
 mod tensors;
 
 pub use manifest::{
-    FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, SCHEMA, Text,
+    FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
+    SCHEMA, Text,
 };
 pub(crate) use tensors::{I8Rows, Tensors};
 

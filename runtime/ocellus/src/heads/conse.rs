@@ -10,7 +10,7 @@
 //!
 //! `W` is i8 by rows. The features are quantized to i8 for the product, so the sums are integers and the same on every CPU.
 
-use super::{softmax, unit};
+use super::{cosine, softmax, unit};
 use crate::bundle::{BundleError, Head, I8Rows, Tensors};
 use ocellus_kernels::{Isa, qs8_gemv, quantize_symmetric};
 
@@ -92,6 +92,31 @@ impl Conse {
         unit(sum)
     }
 
+    /// The key `[channels]` of a label in the space of the features: `f . key` is the mean of the class logits of `f`
+    /// over the classes that `softmax(sharpness * cosine(class text, label))` weighs, less their mean over all classes
+    /// (biases left out: they are the same in every cell).
+    pub fn key(&self, embedding: &[f32], sharpness: f32) -> Vec<f32> {
+        let texts = self.texts.values.chunks_exact(self.texts.k);
+        let cosines: Vec<f32> = texts
+            .map(|text| {
+                let text: Vec<f32> = text.iter().map(|&value| f32::from(value)).collect();
+                unit(text).map_or(0.0, |text| cosine(&text, embedding))
+            })
+            .collect();
+        let mut weights = softmax(&cosines, sharpness);
+        let share = 1.0 / weights.len() as f32;
+        weights.iter_mut().for_each(|weight| *weight -= share);
+        let mut key = vec![0f32; self.classifier.k];
+        let rows = self.classifier.values.chunks_exact(self.classifier.k);
+        for ((row, scale), weight) in rows.zip(&self.classifier.scales).zip(weights) {
+            let weight = weight * scale;
+            key.iter_mut()
+                .zip(row)
+                .for_each(|(key, &value)| *key += weight * f32::from(value));
+        }
+        key
+    }
+
     /// A class's name.
     pub fn name(&self, class: usize) -> &str {
         &self.names[class]
@@ -141,10 +166,6 @@ mod tests {
         );
     }
 
-    fn cosine(a: &[f32], b: &[f32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| a * b).sum()
-    }
-
     #[test]
     fn the_best_classes_are_mixed_by_what_they_have_over_the_rest() {
         let [a, b, c] = [0.5f32, 0.3, 0.2];
@@ -162,6 +183,21 @@ mod tests {
         let embedding = head.embed(&[1.0, 1.0, 1.0]).expect("a direction");
         let want = [1f32 / 3.0; 3].map(f32::sqrt);
         assert!(cosine(&embedding, &want) > 0.999_999, "{embedding:?}");
+    }
+
+    #[test]
+    fn a_label_s_key_reads_the_logit_of_its_class_over_the_mean() {
+        let (head, feature) = (head(), [0.5f32, 2.0]);
+        // Without biases: rows are [1, 0], [0, 1], [1, 1].
+        let raw = [0.5, 2.0, 2.5];
+        let mean = raw.iter().sum::<f32>() / 3.0;
+        for (class, logit) in raw.iter().enumerate() {
+            let label: Vec<f32> = (0..3).map(|c| f32::from(u8::from(c == class))).collect();
+            let key = head.key(&label, 100.0);
+            assert!((cosine(&key, &feature) - (logit - mean)).abs() < 0.01);
+        }
+        let blunt = head.key(&[1.0, 0.0, 0.0], 0.0);
+        assert!(blunt.iter().all(|x| x.abs() < 1e-6), "{blunt:?}");
     }
 
     #[test]

@@ -1,0 +1,240 @@
+//! Whether a manifest's values are in range. What passes here is not checked again.
+
+use super::{
+    BundleError,
+    manifest::{Head, MANIFEST, Manifest, SCHEMA},
+};
+
+impl Manifest {
+    /// # Errors
+    /// [`BundleError::Manifest`] names the key, what it held and what it may hold.
+    pub(super) fn check(&self) -> Result<(), BundleError> {
+        require("schema", self.schema == SCHEMA, || {
+            (format!("{SCHEMA}"), format!("{}", self.schema))
+        })?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        require(
+            "name",
+            !self.name.is_empty() && self.name.chars().all(plain),
+            || {
+                (
+                    "letters a-z, digits and hyphens".into(),
+                    format!("{:?}", self.name),
+                )
+            },
+        )?;
+        self.check_files()?;
+        self.check_image()?;
+        self.check_text()?;
+        self.check_head()?;
+        self.check_relevance()?;
+        let policy = &self.policy;
+        rising("policy.entropy_bits", &policy.entropy_bits, 0.0..=8.0)?;
+        require(
+            "policy.entropy_bits",
+            policy.entropy_bits.len() + 1 == self.image.resolutions.len(),
+            || {
+                (
+                    format!(
+                        "{} thresholds, one fewer than resolutions",
+                        self.image.resolutions.len() - 1
+                    ),
+                    format!("{}", policy.entropy_bits.len()),
+                )
+            },
+        )?;
+        in_range("policy.margin", policy.margin, 0.0, 1.0)?;
+        in_range("no_match.threshold", self.no_match.threshold, 0.0, 1.0)?;
+        in_range(
+            "no_match.slope",
+            self.no_match.slope,
+            f32::MIN_POSITIVE,
+            1e3,
+        )?;
+        in_range("no_match.intercept", self.no_match.intercept, -1e3, 1e3)?;
+        in_range("golden.min_cosine", self.golden.min_cosine, 0.0, 1.0)?;
+        for (key, file) in self.references() {
+            require(
+                key,
+                self.files.iter().any(|entry| entry.name == file),
+                || {
+                    (
+                        "a file that has a [[file]] entry".into(),
+                        format!("{file:?}"),
+                    )
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_files(&self) -> Result<(), BundleError> {
+        for (index, entry) in self.files.iter().enumerate() {
+            let name = &entry.name;
+            let bad = name.is_empty()
+                || name.starts_with('.')
+                || name.contains(['/', '\\', ':', '\0'])
+                || name == MANIFEST;
+            require("file.name", !bad, || {
+                ("a plain file name".into(), format!("{name:?}"))
+            })?;
+            require(
+                "file.name",
+                self.files[..index].iter().all(|other| other.name != *name),
+                || ("each file once".into(), format!("{name:?} twice")),
+            )?;
+            let hex = entry.sha256.len() == 64
+                && entry
+                    .sha256
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            require("file.sha256", hex, || {
+                (
+                    "64 lower-case hexadecimal digits".into(),
+                    format!("{:?} for {name:?}", entry.sha256),
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_image(&self) -> Result<(), BundleError> {
+        let image = &self.image;
+        let resolutions = &image.resolutions;
+        let sane = !resolutions.is_empty()
+            && resolutions.windows(2).all(|pair| pair[0] < pair[1])
+            && resolutions.iter().all(|&side| (16..=1024).contains(&side));
+        require("image.resolutions", sane, || {
+            (
+                "rising sizes of 16 to 1024 pixels".into(),
+                format!("{resolutions:?}"),
+            )
+        })?;
+        require("image.macs", image.macs.len() == resolutions.len(), || {
+            (
+                format!("{} numbers, one a resolution", resolutions.len()),
+                format!("{}", image.macs.len()),
+            )
+        })?;
+        require(
+            "image.channels",
+            (1..=65_536).contains(&image.channels),
+            || ("1 to 65536".into(), image.channels.to_string()),
+        )?;
+        require(
+            "image.crop_fraction",
+            image.crop_fraction > 0.0 && image.crop_fraction <= 1.0,
+            || {
+                (
+                    "more than 0, at most 1".into(),
+                    image.crop_fraction.to_string(),
+                )
+            },
+        )?;
+        require("image.filter", image.filter == "bicubic", || {
+            ("\"bicubic\"".into(), format!("{:?}", image.filter))
+        })?;
+        for (mean, std) in image.mean.iter().zip(&image.std) {
+            in_range("image.mean", *mean, -1e6, 1e6)?;
+            in_range("image.std", *std, f32::MIN_POSITIVE, 1e6)?;
+        }
+        Ok(())
+    }
+
+    fn check_text(&self) -> Result<(), BundleError> {
+        let text = &self.text;
+        require(
+            "text.dimension",
+            (1..=65_536).contains(&text.dimension),
+            || ("1 to 65536".into(), text.dimension.to_string()),
+        )?;
+        require(
+            "text.max_tokens",
+            (1..=4096).contains(&text.max_tokens),
+            || ("1 to 4096".into(), text.max_tokens.to_string()),
+        )?;
+        in_range("text.logit_scale", text.logit_scale, f32::MIN_POSITIVE, 1e4)
+    }
+
+    fn check_head(&self) -> Result<(), BundleError> {
+        let Head::Conse {
+            temperature, top_k, ..
+        } = &self.head
+        else {
+            return Ok(());
+        };
+        in_range("head.temperature", *temperature, 1e-3, 1e3)?;
+        require("head.top_k", *top_k > 0, || {
+            ("at least 1".into(), top_k.to_string())
+        })
+    }
+
+    fn check_relevance(&self) -> Result<(), BundleError> {
+        let Some(relevance) = &self.relevance else {
+            return Ok(());
+        };
+        in_range("relevance.sharpness", relevance.sharpness, 0.0, 1e3)?;
+        in_range("relevance.scale", relevance.scale, f32::MIN_POSITIVE, 1e3)?;
+        in_range("relevance.floor", relevance.floor, -1e6, 1e6)?;
+        let block = relevance.block;
+        require(
+            "relevance.block",
+            block.iter().all(|side| (1..=4096).contains(side)),
+            || ("two sides of 1 to 4096 cells".into(), format!("{block:?}")),
+        )?;
+        require("relevance.top_k", relevance.top_k > 0, || {
+            ("at least 1".into(), relevance.top_k.to_string())
+        })
+    }
+
+    /// Every file that a key refers to, with that key.
+    fn references(&self) -> Vec<(&'static str, &str)> {
+        let mut files = vec![
+            ("image.file", self.image.file.as_str()),
+            ("text.file", &self.text.file),
+            ("text.vocabulary", &self.text.vocabulary),
+            ("golden.picture", &self.golden.picture),
+            ("golden.vectors", &self.golden.vectors),
+        ];
+        match &self.head {
+            Head::Conse { file, classes, .. } => {
+                files.extend([("head.file", file.as_str()), ("head.classes", classes)])
+            }
+            Head::None { file } => files.push(("head.file", file)),
+        }
+        files
+    }
+}
+
+fn require(
+    key: &'static str,
+    holds: bool,
+    words: impl FnOnce() -> (String, String),
+) -> Result<(), BundleError> {
+    if holds {
+        return Ok(());
+    }
+    let (expected, got) = words();
+    Err(BundleError::Manifest { key, expected, got })
+}
+
+fn in_range(key: &'static str, value: f32, least: f32, most: f32) -> Result<(), BundleError> {
+    require(key, value >= least && value <= most, || {
+        (format!("{least} to {most}"), value.to_string())
+    })
+}
+
+fn rising(
+    key: &'static str,
+    values: &[f32],
+    range: std::ops::RangeInclusive<f32>,
+) -> Result<(), BundleError> {
+    let sane = values.iter().all(|value| range.contains(value))
+        && values.windows(2).all(|pair| pair[0] <= pair[1]);
+    require(key, sane, || {
+        (
+            format!("rising numbers of {} to {}", range.start(), range.end()),
+            format!("{values:?}"),
+        )
+    })
+}
