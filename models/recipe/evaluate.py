@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from . import build, calibrate, classes, labelled, metrics, photos, pictures, policies, report, runtime, tensors
+from . import build, calibrate, classes, labelled, metrics, photos, pictures, pointing, policies, report, runtime, tensors
 from .calibrate import Verdict
 from .head import Head, conse
 from .labelled import Task
@@ -174,7 +174,14 @@ def evaluate(directory: Path, out: Path) -> None:
         "no_match": {n: _no_match(bundle, verdict, asked[n]) for n in held},
         "macs": dict(zip(map(str, pictures.RESOLUTIONS), macs)),
     }
+    task = whole["natural"]
+    maps = pointing.observe(runtime.session(bundle.encoder), listed, task)
+    own = {r: e[task.photos] for r, e in embeddings.items()}
+    halves = np.array([listed[i].calibrates for i in task.photos])
+    found = pointing.measure(maps, head, bundle.table, facts["text"]["templates"], task, own, halves)
+
     out.mkdir(parents=True, exist_ok=True)
+    pointing.write(_rounded(found), out)
     (out / "report.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
     (out / "report.md").write_text(report.render(result))
     print(f"{out}: {len(classes.imagenet())} classes, {len(listed)} photos")

@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from recipe import equalize, goldentokens, metrics, nomatch, pictures, policies, quantize, ranges, rcc, rounding, runtime, tensors, textmodel, trials
-from recipe import twins, words
-from recipe.head import conse
+from recipe import equalize, goldentokens, metrics, nomatch, pictures, pointing, policies, quantize, ranges, rcc, relevance, rounding, runtime
+from recipe import tensors, textmodel, trials, twins, words
+from recipe.head import Head, conse
 
 
 def small_table() -> words.Table:
@@ -205,3 +205,41 @@ def test_no_bias_comes_near_the_end_of_i32():
     assert biases and max(np.abs(b.astype(np.int64)).max() for b in biases) <= 2**24
     exact, got = (runtime.session(m).run(["features"], {"image": inputs[0]})[0] for m in (network, int8))
     assert metrics.row_cosines(exact.reshape(1, -1), got.reshape(1, -1))[0] > 0.99
+
+
+def _relevance_head() -> Head:
+    weight = np.array([[127, 0], [0, 127], [127, 127]], np.int8)
+    texts = np.eye(3, dtype=np.int8) * 100
+    return Head(weight, np.full(3, 1 / 127, np.float32), np.zeros(3), texts, np.full(3, 0.01, np.float32), 1.0, 2)
+
+
+def test_a_key_reads_its_class_over_the_mean():
+    keys = relevance.keys(_relevance_head(), np.eye(3, dtype=np.float32), sharpness=100)
+    logits = np.array([0.5, 2.0, 2.5])
+    np.testing.assert_allclose(np.array([0.5, 2.0]) @ keys.T, logits - logits.mean(), atol=1e-3)
+
+
+def test_blocks_attend_to_what_their_mean_picks():
+    cells = np.zeros((3, 3, 2))
+    cells[:2, :2, 0], cells[2, 2, 1] = 20, 20
+    shares = relevance.attend(cells, np.eye(2), relevance.Blocks(2, 1))
+    assert shares[0, 0, 0] > 0.9 and shares[0, 0, 1] == 0
+    assert shares[2, 2, 1] > 0.9 and shares[2, 2, 0] == 0
+    everything = relevance.attend(cells, np.eye(2), relevance.Blocks(2, None))
+    np.testing.assert_allclose(everything, relevance.attend(cells, np.eye(2), relevance.Blocks(2, 2)))
+    assert (everything.sum(-1) < 1).all()
+
+
+def test_a_peak_is_where_the_cell_is():
+    grid = np.zeros((5, 7))
+    grid[1, 4] = 0.5
+    x, y = relevance.peak(grid)
+    assert abs(x - 4.5 / 7) < 0.01 and abs(y - 1.5 / 5) < 0.01
+    assert relevance.peak(np.zeros((4, 4))) is None
+
+
+def test_the_cost_of_blocks_counts_choosing():
+    whole = pointing._cost(7, 10, 80, relevance.Blocks(1, None))
+    assert whole == {"macs": 10 * 49 * 81, "exponentials": 49 * 81}
+    local = pointing._cost(7, 10, 80, relevance.Blocks(2, 16))
+    assert local == {"macs": 10 * (16 * 80 + 49 * 17), "exponentials": 49 * 17}
