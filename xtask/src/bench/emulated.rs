@@ -113,6 +113,11 @@ impl Bench {
         Ok(Self { program, counter })
     }
 
+    /// The counter, for another program.
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// Counts on one core; a row for each resolution.
     pub fn count(&self, cpu: &str, subject: &Subject) -> Result<Vec<Row>> {
         let arguments = arguments(subject)?;

@@ -14,6 +14,7 @@
 //! Limits: times are true of the machine they were taken on, and an emulated core's say nothing about silicon. Counts are
 //! true of the core, and are not time: cores differ in how many instructions of a kind they retire in a cycle.
 
+mod attention;
 mod emulated;
 mod peers;
 mod report;
@@ -30,7 +31,7 @@ pub struct Args {
     /// Count instructions on this core instead of taking times
     #[arg(long, value_name = "CPU", value_parser = cross::CPUS)]
     emulated: Option<String>,
-    /// Count on every core and write tests/reports/instructions.json and .md
+    /// Count on every core and write tests/reports/instructions.json, attention.json and their .md
     #[arg(long, conflicts_with_all = ["emulated", "args"])]
     report: bool,
     /// One resolution instead of all

@@ -3,6 +3,7 @@
 //! Writes `tests/reports/instructions.json`, every figure, and `instructions.md`, the tables, of which the first also
 //! stands in the README; a test holds the two to each other.
 
+use super::attention;
 use super::emulated::{Bench, Row, Subject};
 use super::peers::{Best, Peers};
 use super::table::{millions, times};
@@ -41,6 +42,7 @@ pub fn write(profile: &str) -> Result<()> {
     }
     fs::write(dir.join("instructions.json"), json(&rows)?)?;
     fs::write(dir.join("instructions.md"), markdown(&rows, &peers))?;
+    attention::write(profile, bench.counter())?;
     println!("{}", summary(&rows));
     Ok(())
 }
@@ -251,16 +253,16 @@ fn steps(row: &Row) -> String {
 }
 
 /// `cortex-a53` as people write it.
-fn core(cpu: &str) -> String {
+pub(super) fn core(cpu: &str) -> String {
     cpu.replace("cortex-a", "Cortex-A")
 }
 
-fn head(names: &[&str]) -> String {
+pub(super) fn head(names: &[&str]) -> String {
     let rule = vec!["---"; names.len()];
     format!("| {} |\n| {} |\n", names.join(" | "), rule.join(" | "))
 }
 
-fn line(text: &mut String, cells: &[String]) {
+pub(super) fn line(text: &mut String, cells: &[String]) {
     // Writing to a string cannot fail.
     writeln!(text, "| {} |", cells.join(" | ")).unwrap_or(());
 }
