@@ -27,7 +27,7 @@ use crate::plan::{Compiled, Feed, Run, shape_text};
 use crate::share::Shared;
 use crate::{
     CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, observe,
-    quant, region,
+    quant, region, typed,
 };
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
@@ -111,7 +111,7 @@ impl Encoder {
             graph.compact()?;
             graph.analyse(false)?;
             let steps = inspect::steps(&self.model, &graph);
-            let mut typed = graph.into_typed()?;
+            let mut typed = typed::typed(graph)?;
             self.check_sizes(&typed)?;
             let outcome = match &self.regions {
                 Some(store) => {

@@ -43,6 +43,7 @@ mod region;
 mod scan;
 mod share;
 mod tensor;
+mod typed;
 
 pub use encoder::Encoder;
 pub use error::{EncoderError, Fault, Names, Stage};
