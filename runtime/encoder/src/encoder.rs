@@ -221,10 +221,11 @@ impl Encoder {
     fn check_sizes(&self, typed: &TypedModel) -> TractResult<()> {
         for node in typed.nodes() {
             for output in &node.outputs {
-                if let Ok(bytes) = output.fact.mem_size().to_i64() {
+                let fact = &output.fact;
+                if let Some(bytes) = bytes(fact) {
                     guard::check_bytes(&node.name, bytes, self.model.limits())?;
                 }
-                let mut dims = output.fact.shape.iter();
+                let mut dims = fact.shape.iter();
                 if let Some(dim) =
                     dims.find(|dim| dim.to_i64().is_err() && dim.symbols().is_empty())
                 {
@@ -246,6 +247,20 @@ impl fmt::Debug for Encoder {
             .field("isa", &self.isa)
             .finish_non_exhaustive()
     }
+}
+
+/// The size of a tensor where it is known. To the engine sizes are expressions, which are slow to multiply.
+fn bytes(fact: &TypedFact) -> Option<i64> {
+    let (Some(shape), None) = (fact.shape.as_concrete(), &fact.exotic_fact) else {
+        return fact.mem_size().to_i64().ok();
+    };
+    let bytes = shape
+        .iter()
+        .try_fold(fact.datum_type.size_of(), |bytes, &size| {
+            bytes.checked_mul(size)
+        });
+    let bytes = bytes.and_then(|bytes| i64::try_from(bytes).ok());
+    Some(bytes.unwrap_or(i64::MAX))
 }
 
 fn names(ports: &[Port]) -> Names {
