@@ -26,8 +26,8 @@ use crate::error::{Names, Stage};
 use crate::plan::{Compiled, Feed, Run, shape_text};
 use crate::share::Shared;
 use crate::{
-    CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, guard, import, inspect, observe,
-    quant, region, typed,
+    CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, analyse, guard, import, inspect,
+    observe, quant, region, typed,
 };
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
@@ -109,7 +109,7 @@ impl Encoder {
             graph.set_input_outlets(&[source])?;
             graph.select_output_outlets(&outlets)?;
             graph.compact()?;
-            graph.analyse(false)?;
+            analyse::analyse(&mut graph)?;
             let steps = inspect::steps(&self.model, &graph);
             let mut typed = typed::typed(graph)?;
             self.check_sizes(&typed)?;
