@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::tract_hir::internal::*;
 
 use crate::error::Stage;
-use crate::{Fault, Limit, Limits};
+use crate::{Fault, Limit, Limits, convolution};
 
 /// Runs `work` in the engine. An error that carries a [`Fault`] is that fault.
 pub(crate) fn engine<T>(stage: Stage, work: impl FnOnce() -> TractResult<T>) -> Result<T, Fault> {
@@ -209,6 +209,13 @@ impl InferenceOp for Bounded {
         TVec<InferenceFact>,
         TVec<InferenceFact>,
     )> {
+        // Most of an encoder's analysis is its convolutions.
+        if let (Some(made), [output]) = (convolution::made(&*self.op, &inputs), &outputs[..])
+            && let Ok(made) = output.unify(&made)
+        {
+            let cloned = |facts: TVec<&InferenceFact>| facts.into_iter().cloned().collect();
+            return Ok((cloned(inputs), tvec![made], cloned(observed)));
+        }
         self.op.infer_facts(inputs, outputs, observed)
     }
 

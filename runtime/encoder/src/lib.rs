@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod analyse;
+mod convolution;
 mod encoder;
 mod error;
 mod guard;
