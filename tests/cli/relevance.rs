@@ -196,12 +196,12 @@ fn the_heat_picture_has_a_panel_for_each_of_the_best_labels() {
     };
     let one = heat("one.png", "a cat");
     let two = heat("two.png", "a cat,a dog");
-    assert!(two.width() > one.width() + 450 && two.height() == one.height());
+    assert!(two.width() > one.width() + 400 && two.height() == one.height());
     let many = heat(
         "many.png",
         "a cat,a dog,a bus,a cup,a boat,a rocket,a flag,a piano",
     );
-    assert!(many.height() > one.height() + 250, "two rows");
+    assert!(many.height() > one.height() + 200, "two rows");
     // The photo is grey and the page white: colour is heat, and the scale.
     let colored = |picture: &RgbImage| {
         let differ = |p: &&image::Rgb<u8>| {
@@ -210,6 +210,26 @@ fn the_heat_picture_has_a_panel_for_each_of_the_best_labels() {
         picture.pixels().filter(differ).count()
     };
     assert!(colored(&one) > 20_000, "{}", colored(&one));
+}
+
+#[test]
+fn the_readme_s_picture_is_what_the_program_draws() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("heat.png").display().to_string();
+    let (photo, labels) = (
+        photo("coffee.jpg"),
+        "a cup of coffee,a spoon,a wooden table",
+    );
+    let call = ["label", &photo, "--labels", labels, "--crop", "squash"];
+    let run = ocellus([&call[..], &["--resolution", "224", "--heat", &path]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    let open = |path: &Path| image::open(path).expect("a picture").to_rgb8();
+    let (drawn, committed) = (open(Path::new(&path)), open(&data("heat.png")));
+    assert_eq!(drawn.dimensions(), committed.dimensions());
+    let pairs = drawn.as_raw().iter().zip(committed.as_raw());
+    let apart: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    // A grey level on average: what a decoder may differ by, and far less than another title or peak.
+    assert!(apart < drawn.as_raw().len() as u64, "{apart}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct Args {
     /// Words of your own, separated by commas
     #[arg(long, default_value = LABELS)]
     labels: String,
+    /// Also write a picture of where the labels are, all of the photo seen
+    #[arg(long, value_name = "OUT.png")]
+    heat: Option<PathBuf>,
 }
 
 /// Runs the verb.
@@ -34,6 +37,11 @@ pub fn run(args: &Args) -> Result<()> {
         .arg("label")
         .arg(shown)
         .args(["--labels", &args.labels]);
+    if let Some(heat) = &args.heat {
+        let heat = std::path::absolute(heat)?;
+        ocellus.args(["--crop", "squash", "--resolution", "224", "--heat"]);
+        ocellus.arg(heat);
+    }
     process::run(ocellus.current_dir(&root))
 }
 

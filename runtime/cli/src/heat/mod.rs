@@ -19,7 +19,7 @@ pub const MOST_PANELS: usize = 6;
 /// Panels in a row, at most.
 const COLUMNS: u32 = 3;
 /// The longer side of a photo in its panel.
-const SIDE: u32 = 480;
+const SIDE: u32 = 400;
 /// Between panels, and around them.
 const GAP: u32 = 12;
 /// The scale ends no lower: noise is not stretched to full heat.
