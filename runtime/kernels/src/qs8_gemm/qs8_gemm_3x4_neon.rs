@@ -69,6 +69,10 @@ pub struct Group {
     pub finish: *const Finish,
 }
 
+/// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left to a
+/// group of weights, all of whose outputs a tile writes before the next.
+const BLOCK_BYTES: usize = 16 * 1024;
+
 impl Panels {
     pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
         let n = requantize.bias.len();
@@ -161,7 +165,7 @@ impl Panels {
         out_stride: usize,
     ) {
         let finish = Finish::new(requantize);
-        let block = block_rows(self.k, ROWS);
+        let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.

@@ -20,6 +20,10 @@ use core::arch::aarch64::*;
 /// Elements of `k` that one load of a row brings.
 const STEP: usize = 16;
 
+/// The bytes of a block of rows with their outputs: what stays in the first-level cache of the cores that have SDOT, beside
+/// the panel of weights.
+const BLOCK_BYTES: usize = 56 * 1024;
+
 /// The quads of sixteen channels; a last panel of at most eight has two.
 const WIDE: usize = 4;
 const NARROW: usize = 2;
@@ -106,7 +110,7 @@ impl Panels {
         out_stride: usize,
     ) {
         let finish = Finish::new(requantize);
-        let block = block_rows(self.k, 24);
+        let block = block_rows(a.rows, self.k + self.n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             for first in (0..self.n).step_by(4 * WIDE) {

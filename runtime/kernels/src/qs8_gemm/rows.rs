@@ -1,12 +1,14 @@
 //! How a product is cut: blocks of rows that stay in the first-level cache, tiles of nearly equal height in a block.
 
-/// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left
-/// to the panel of weights.
-const BLOCK_BYTES: usize = 16 * 1024;
-
-/// The rows of a block: whole tiles of `tile` rows, at least one.
-pub fn block_rows(k: usize, tile: usize) -> usize {
-    (BLOCK_BYTES / k.max(1) / tile).max(1) * tile
+/// The rows of a block, of `rows` in all: whole tiles of `tile` rows, as many blocks of about `block_bytes` as there are in
+/// rows of `row_bytes`, and nearly equal. A block more loads all weights once more, so a few rows have none of their
+/// own.
+pub fn block_rows(rows: usize, row_bytes: usize, block_bytes: usize, tile: usize) -> usize {
+    let bytes = rows.saturating_mul(row_bytes);
+    let blocks = bytes.saturating_add(block_bytes / 2) / block_bytes;
+    rows.div_ceil(blocks.max(1))
+        .next_multiple_of(tile)
+        .max(tile)
 }
 
 /// Cuts `rows` into as few tiles of at most `tile` rows as there can be, each `(first, rows)`, whose heights differ by
@@ -73,9 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_whole_tiles() {
-        assert_eq!(block_rows(0, 6), 16_380);
-        assert_eq!(block_rows(1152, 6), 12);
-        assert_eq!(block_rows(usize::MAX, 6), 6);
+    fn blocks_are_whole_tiles_and_nearly_equal() {
+        assert_eq!(block_rows(12_544, 112, 24 * 1024, 6), 222);
+        assert_eq!(block_rows(49, 1600, 64 * 1024, 6), 54);
+        assert_eq!(block_rows(100, 1 << 20, 1024, 6), 6);
+        assert_eq!(block_rows(0, 0, 1024, 6), 6);
+        assert_eq!(block_rows(usize::MAX / 8, usize::MAX, 1024, 4) % 4, 0);
     }
 }
