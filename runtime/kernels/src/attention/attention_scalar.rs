@@ -12,17 +12,22 @@ use super::{
 };
 
 /// See [`BlockAttention::run`](super::BlockAttention::run), which checked everything.
-pub fn run(task: &Task, room: &mut Room, mut outputs: Outputs) -> Result<(), QueryError> {
+pub fn run(
+    task: &Task,
+    chosen: &mut [u32],
+    room: &mut Room,
+    mut outputs: Outputs,
+) -> Result<(), QueryError> {
     if let Some(relevance) = &mut outputs.relevance {
         relevance.fill(0.0);
     }
     let lists = task.plan.each_block().enumerate();
     for (i, block) in lists {
-        let list = i * task.chosen_count..(i + 1) * task.chosen_count;
+        let list = &mut chosen[i * task.chosen_count..][..task.chosen_count];
         check_block(task, block.cells())?;
-        choose(task, room, block.cells(), list.clone());
+        choose(task, room, block.cells(), list);
         for cell in block.cells() {
-            attend(task, room, cell, list.clone(), &mut outputs);
+            attend(task, room, cell, list, &mut outputs);
         }
     }
     Ok(())
@@ -42,7 +47,7 @@ fn query<'a>(task: &Task<'a>, cell: usize) -> &'a [f32] {
 }
 
 /// Copies a cell into `[heads, stride]`, whose padding is zero.
-fn pad(task: &Task, cell: usize, padded: &mut [f32]) {
+pub fn pad(task: &Task, cell: usize, padded: &mut [f32]) {
     let d = task.plan.map.d;
     let heads = query(task, cell).chunks_exact(d);
     for (to, head) in padded.chunks_exact_mut(task.tokens.stride).zip(heads) {
@@ -60,14 +65,9 @@ fn quantize_all(x: &[f32], bytes: &mut [i8]) -> f32 {
     scale
 }
 
-fn choose(
-    task: &Task,
-    room: &mut Room,
-    cells: impl Iterator<Item = usize>,
-    list: core::ops::Range<usize>,
-) {
+fn choose(task: &Task, room: &mut Room, cells: impl Iterator<Item = usize>, chosen: &mut [u32]) {
     let Some(top_k) = task.top_k else {
-        for (token, place) in room.chosen[list].iter_mut().enumerate() {
+        for (token, place) in chosen.iter_mut().enumerate() {
             *place = token as u32;
         }
         return;
@@ -101,20 +101,13 @@ fn choose(
         top_k,
         order: &mut room.order[..count],
     };
-    choice.by_sorting(&mut room.chosen[list]);
+    choice.by_sorting(chosen);
 }
 
-fn attend(
-    task: &Task,
-    room: &mut Room,
-    cell: usize,
-    list: core::ops::Range<usize>,
-    outputs: &mut Outputs,
-) {
+fn attend(task: &Task, room: &mut Room, cell: usize, chosen: &[u32], outputs: &mut Outputs) {
     let tokens = task.tokens;
     let (row, stride, d) = (tokens.row(), tokens.stride, tokens.d);
     let cell_count = task.plan.map.height * task.plan.map.width;
-    let chosen = &room.chosen[list];
     let weights = &mut room.scores[..chosen.len()];
     pad(task, cell, &mut room.cell);
     let scale = quantize_all(&room.cell, &mut room.bytes);

@@ -23,12 +23,26 @@
 //!
 //! Limits: queries, keys and values are below [`MAX_MAGNITUDE`].
 
+#[cfg(target_arch = "aarch64")]
+mod attend_neon;
 mod attention_scalar;
 mod choose;
+#[cfg(target_arch = "aarch64")]
+mod choose_neon;
 mod exp;
+#[cfg(target_arch = "aarch64")]
+mod exp_neon;
 mod plan;
+#[cfg(target_arch = "aarch64")]
+mod qs8_attention_4c_neon;
 mod query;
+#[cfg(target_arch = "aarch64")]
+mod query_neon;
+#[cfg(target_arch = "aarch64")]
+mod scores_neon;
 mod tokens;
+#[cfg(target_arch = "aarch64")]
+mod vector;
 
 pub use plan::{BlockAttention, MapShape, Outputs};
 pub use query::{MAX_MAGNITUDE, QueryError};

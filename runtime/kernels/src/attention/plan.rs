@@ -1,6 +1,14 @@
 //! A map cut into blocks, the room that a run needs, and the run itself.
 
-use super::{attention_scalar, query::QueryError, tokens::PackedTokens};
+use super::{
+    attention_scalar,
+    query::QueryError,
+    tokens::{PackedTokens, Precision},
+};
+#[cfg(target_arch = "aarch64")]
+use super::{qs8_attention_4c_neon::Qs8AttentionNeon, vector};
+#[cfg(target_arch = "aarch64")]
+use crate::Isa;
 use alloc::{vec, vec::Vec};
 
 /// A feature map: `[height, width, heads, d]`.
@@ -28,8 +36,12 @@ pub struct Outputs<'a> {
 /// Attention of one shape of map, with the memory that its runs need.
 #[derive(Clone, Debug)]
 pub struct BlockAttention {
-    pub(super) plan: Plan,
-    pub(super) room: Room,
+    plan: Plan,
+    room: Room,
+    #[cfg(target_arch = "aarch64")]
+    vector_room: vector::Room,
+    /// `[blocks, chosen]`
+    chosen: Vec<u32>,
     top_k: usize,
     capacity: usize,
     /// Of the last run: how many tokens a block chose, and whether one list holds for all blocks.
@@ -60,6 +72,9 @@ impl BlockAttention {
         let plan = Plan { map, block };
         BlockAttention {
             room: Room::new(&plan, capacity),
+            #[cfg(target_arch = "aarch64")]
+            vector_room: vector::Room::new(&plan, capacity),
+            chosen: vec![0; product(&[plan.blocks()[0], plan.blocks()[1], capacity])],
             plan,
             capacity,
             top_k,
@@ -86,7 +101,7 @@ impl BlockAttention {
             "attention: there is no block {block} among {rows} x {columns}"
         );
         let list = if self.is_global { 0 } else { block };
-        &self.room.chosen[list * self.chosen_count..][..self.chosen_count]
+        &self.chosen[list * self.chosen_count..][..self.chosen_count]
     }
 
     /// Lets the cells of `queries`, `[height, width, heads, d]`, attend to `tokens`.
@@ -121,9 +136,22 @@ impl BlockAttention {
             tokens,
             queries,
         };
-        attention_scalar::run(&task, &mut self.room, outputs)?;
+        let chosen = &mut self.chosen[..];
+        match (tokens.precision, tokens.isa) {
+            #[cfg(target_arch = "aarch64")]
+            (Precision::Int8, Isa::Neon(proof)) => {
+                let kernel = Qs8AttentionNeon(proof);
+                vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
+            }
+            #[cfg(target_arch = "aarch64")]
+            (Precision::Int8, Isa::DotProd(proof)) => {
+                let kernel = Qs8AttentionNeon(proof.neon());
+                vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
+            }
+            _ => attention_scalar::run(&task, chosen, &mut self.room, outputs)?,
+        }
         let [rows, columns] = plan.blocks();
-        for token in &mut self.room.chosen[..rows * columns * chosen_count] {
+        for token in &mut self.chosen[..rows * columns * chosen_count] {
             *token = tokens.places[*token as usize];
         }
         self.chosen_count = chosen_count;
@@ -253,8 +281,6 @@ impl Block {
 /// What a run needs to write besides its outputs.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
-    /// `[blocks, chosen]`
-    pub chosen: Vec<u32>,
     /// `[tokens]`
     pub order: Vec<u32>,
     /// `[tokens]`
@@ -272,9 +298,7 @@ pub(super) struct Room {
 impl Room {
     fn new(plan: &Plan, capacity: usize) -> Room {
         let row = product(&[plan.map.heads, plan.map.d.next_multiple_of(16)]);
-        let [rows, columns] = plan.blocks();
         Room {
-            chosen: vec![0; product(&[rows, columns, capacity])],
             order: vec![0; capacity],
             scores: vec![0.0; capacity],
             sum_of_weights: vec![0.0; capacity],
@@ -285,7 +309,7 @@ impl Room {
     }
 }
 
-fn product(sizes: &[usize]) -> usize {
+pub(super) fn product(sizes: &[usize]) -> usize {
     let product = sizes
         .iter()
         .try_fold(1_usize, |product, &size| product.checked_mul(size));

@@ -467,7 +467,7 @@ fn equal_tokens_are_chosen_from_the_front() {
         assert!(got.chosen.iter().all(|list| list == &[0, 1, 2, 3, 4]));
     }
     // A better one behind the ties takes the place of the last of them.
-    case.keys[20 * row..][..row].copy_from_slice(&case.queries[..row].to_vec());
+    case.keys[20 * row..][..row].copy_from_slice(&case.queries[..row]);
     case.queries[..row].fill(0.0);
     for cell in [1, 4, 5] {
         let best = case.keys[20 * row..].to_vec();

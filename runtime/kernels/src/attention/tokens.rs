@@ -111,9 +111,9 @@ pub struct PackedTokens {
 #[derive(Clone, Debug)]
 pub(super) enum Keys {
     Int8 {
-        /// `[tokens, heads, stride]`
+        /// `[tokens, heads, stride]`; zeros follow, up to a multiple of [`STEP`] tokens.
         bytes: Vec<i8>,
-        /// `[tokens]`
+        /// `[tokens]`; zeros follow likewise.
         scales: Vec<f32>,
         /// `[tokens]`: `scales * (scale * log2 e)`
         multipliers: Vec<f32>,
@@ -270,15 +270,18 @@ fn padded_rows(rows: &[f32], places: &[u32], [heads, d, stride]: [usize; 3]) -> 
 }
 
 fn quantize_keys(keys: &[f32], row: usize, multiplier: f32) -> Keys {
-    let mut bytes = vec![0; keys.len()];
-    let scales: Vec<f32> = keys
+    let padded = (keys.len() / row).next_multiple_of(STEP);
+    let mut bytes = vec![0; padded * row];
+    let mut scales: Vec<f32> = keys
         .chunks_exact(row)
         .zip(bytes.chunks_exact_mut(row))
         .map(|(key, bytes)| quantize_symmetric(key, bytes))
         .collect();
+    let multipliers = scales.iter().map(|scale| scale * multiplier).collect();
+    scales.resize(padded, 0.0);
     Keys::Int8 {
         bytes,
-        multipliers: scales.iter().map(|scale| scale * multiplier).collect(),
+        multipliers,
         scales,
     }
 }

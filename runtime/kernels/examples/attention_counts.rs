@@ -1,0 +1,163 @@
+//! Runs block-local attention once for each configuration between the marker calls of an instruction counter.
+//!
+//! `QCOUNT_OPTS=,roi=on qcount CPU attention_counts` prints one count for each line of this program's output, in order. A
+//! line is the outputs, the map, the number of tokens, the block (`all` is global attention), `top_k`, multiply-accumulates
+//! of the choice, of scores and of values, exponentials, and the ideal number of instructions of the tier, without
+//! exponentials: 16 byte products in an instruction with dot product and 8 without, 8 products of halves or 4 of f32.
+//! `attention_counts ROW` runs the given line alone, so that a count by functions is of that configuration.
+
+use ocellus_kernels::{BlockAttention, Isa, MapShape, Outputs, PackedTokens, Precision, Tokens};
+
+unsafe extern "C" {
+    fn close(descriptor: i32) -> i32;
+}
+
+/// `[height, width, heads, d]`.
+const MAPS: [[usize; 4]; 2] = [[14, 14, 8, 64], [7, 7, 1, 128]];
+const UNIONS: [usize; 5] = [8, 32, 77, 300, 1000];
+const BLOCKS: [usize; 3] = [1, 2, 4];
+const TOP_KS: [usize; 3] = [4, 8, 16];
+
+fn main() {
+    let only: Option<usize> = std::env::args()
+        .nth(1)
+        .map(|row| row.parse().expect("a row's number"));
+    let isa = isa();
+    println!(
+        "# {}: outputs, map, tokens, block, top_k, choice, scores and values in MACs, exponentials, ideal",
+        isa.name()
+    );
+    let rows = rows();
+    let chosen = rows.iter().enumerate();
+    for (_, row) in chosen.filter(|(i, _)| only.is_none_or(|only| only == *i)) {
+        measure(isa, row);
+    }
+}
+
+struct Row {
+    map: [usize; 4],
+    tokens: usize,
+    /// None is global attention.
+    local: Option<(usize, usize)>,
+    is_heat: bool,
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for map in MAPS {
+        for tokens in UNIONS {
+            for is_heat in [false, true] {
+                let row = |local| Row {
+                    map,
+                    tokens,
+                    local,
+                    is_heat,
+                };
+                rows.push(row(None));
+                for block in BLOCKS {
+                    let top_ks = TOP_KS.into_iter().filter(|&top_k| top_k < tokens);
+                    rows.extend(top_ks.map(|top_k| row(Some((block, top_k)))));
+                }
+            }
+        }
+    }
+    rows
+}
+
+fn measure(isa: Isa, row: &Row) {
+    let [height, width, heads, d] = row.map;
+    let (cells, elements) = (height * width, heads * d);
+    let mut random = Random(7);
+    let keys = random.reals(row.tokens * elements);
+    let values = random.reals(row.tokens * elements);
+    let labels: Vec<u32> = (0..row.tokens as u32).collect();
+    let tokens = Tokens {
+        shape: [row.tokens, heads, d],
+        keys: &keys,
+        values: &values,
+        labels: &labels,
+        label_count: row.tokens,
+        valid: &vec![true; row.tokens],
+        always: &vec![false; row.tokens],
+        scale: 1.0 / (d as f32).sqrt(),
+    };
+    let tokens = PackedTokens::new(isa, Precision::Int8, tokens).expect("finite tokens");
+    let (block, top_k) = row.local.unwrap_or((1, row.tokens));
+    let map = MapShape {
+        height,
+        width,
+        heads,
+        d,
+    };
+    let mut attention = BlockAttention::new(map, [block; 2], top_k, row.tokens);
+    let queries = random.reals(cells * elements);
+    let mut attended = vec![0.0; cells * elements];
+    let mut relevance = vec![0.0; row.tokens * cells];
+    let outputs = Outputs {
+        attended: (!row.is_heat).then_some(&mut attended),
+        relevance: Some(&mut relevance),
+    };
+    // SAFETY: no file has a negative descriptor; the call fails with EBADF and touches nothing.
+    unsafe { close(-77001) };
+    let result = attention.run(&tokens, &queries, outputs);
+    // SAFETY: as above.
+    unsafe { close(-77002) };
+    result.expect("finite cells");
+    let blocks = height.div_ceil(block) * width.div_ceil(block);
+    let choice = match row.local {
+        Some(_) => blocks * row.tokens * elements,
+        None => 0,
+    };
+    let scores = cells * top_k * elements;
+    let values = if row.is_heat { 0 } else { scores };
+    let (per_bytes, per_reals) = match isa.name() {
+        "dotprod" => (16, 8),
+        _ => (8, 4),
+    };
+    println!(
+        "{} {height}x{width}x{heads}x{d} {} {} {top_k} {choice} {scores} {values} {} {}",
+        if row.is_heat { "heat" } else { "both" },
+        row.tokens,
+        row.local
+            .map_or("all".into(), |(block, _)| format!("{block}x{block}")),
+        cells * heads * top_k,
+        (choice + scores) / per_bytes + values / per_reals,
+    );
+}
+
+#[cfg(target_arch = "aarch64")]
+fn isa() -> Isa {
+    use ocellus_kernels::{DotProd, Neon};
+    use std::arch::is_aarch64_feature_detected;
+    if is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("fp16") {
+        // SAFETY: both were detected, and they include neon.
+        return Isa::DotProd(unsafe { DotProd::assume() });
+    }
+    // SAFETY: every 64-bit ARM CPU that Linux runs on has neon.
+    Isa::Neon(unsafe { Neon::assume() })
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn isa() -> Isa {
+    Isa::Scalar
+}
+
+/// A linear congruential generator (Knuth's MMIX constants).
+struct Random(u64);
+
+impl Random {
+    fn real(&mut self) -> f32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// A bell shape.
+    fn reals(&mut self, len: usize) -> Vec<f32> {
+        (0..len)
+            .map(|_| (0..4).map(|_| self.real()).sum::<f32>())
+            .collect()
+    }
+}

@@ -1,0 +1,434 @@
+//! A run with vectors: all cells become bytes, blocks choose in tiles, then four cells at a time attend.
+//!
+//! The four are cells of one block, which share their tokens; where a block is one cell they are four blocks, each with
+//! its own. A block's last four are filled up with cells of zeros, whose outputs are not written.
+
+use super::{
+    Outputs, QueryError,
+    choose_neon::{CHUNK, list_marks, mark_greatest},
+    plan::{Plan, Task, product},
+    query_neon::{Layout, Sum, quantize_cells, quantize_sum},
+    tokens::{Keys, PackedTokens},
+};
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+/// What an instruction set does differently.
+pub trait Kernel: Copy {
+    /// Blocks whose scores are computed at a time.
+    const BLOCKS: usize;
+    /// How the bytes of four cells lie that share tokens.
+    const SHARED_LAYOUT: Layout;
+
+    /// Writes the scores of the first `rows` means, `[rows, row]`, at the tokens to the rows of `out`, which are `out_stride`, a
+    /// multiple of sixteen, apart.
+    ///
+    /// # Safety
+    ///
+    /// `means` has `rows` rows, at most [`BLOCKS`](Self::BLOCKS), and `out` as many of `out_stride`, which is not below
+    /// the number of tokens.
+    unsafe fn scores(
+        self,
+        tokens: &PackedTokens,
+        means: *const i8,
+        rows: usize,
+        out: *mut f32,
+        out_stride: usize,
+    );
+
+    /// Lets four cells attend: all heads.
+    ///
+    /// # Safety
+    ///
+    /// The pointers of `cells` have what they say, tokens of the lists are below the number of tokens, and each strip has
+    /// `padded_count` places.
+    unsafe fn attend(
+        self,
+        tokens: &PackedTokens,
+        is_shared: bool,
+        cells: &Cells,
+        strips: &mut Strips,
+    );
+}
+
+/// Four cells.
+pub struct Cells {
+    /// `[4, row]`, in the kernel's layout.
+    pub bytes: *const i8,
+    /// `[padded_count]`: the tokens of each cell, the same list four times where they share it.
+    pub lists: [*const u32; 4],
+    /// How many tokens there are.
+    pub count: usize,
+    /// The same, rounded up to four; the last token is repeated.
+    pub padded_count: usize,
+    /// `[heads, d]` of each cell that is live.
+    pub attended: Option<[*mut f32; 4]>,
+    /// How many of the four have outputs.
+    pub live: usize,
+    /// Elements of a padded token.
+    pub row: usize,
+    /// Elements of a padded head.
+    pub stride: usize,
+    pub heads: usize,
+    pub d: usize,
+}
+
+/// Room for a number for each token and cell.
+pub struct Strips<'a> {
+    /// `[padded_count]`: what a sum of products is multiplied by.
+    pub multipliers: &'a mut [[f32; 4]],
+    /// `[padded_count]`: scores, then weights, of one head.
+    pub weights: &'a mut [[f32; 4]],
+    /// `[count]`: the weights of all heads added up, where they are wanted.
+    pub sums: Option<&'a mut [[f32; 4]]>,
+    /// `[padded_count]`: weights in half precision.
+    pub halves: &'a mut [[u16; 4]],
+}
+
+/// See [`BlockAttention::run`](super::BlockAttention::run), which checked everything.
+pub fn run<K: Kernel>(
+    kernel: K,
+    task: &Task,
+    chosen: &mut [u32],
+    room: &mut Room,
+    mut outputs: Outputs,
+) -> Result<(), QueryError> {
+    let Keys::Int8 { multipliers, .. } = &task.tokens.keys else {
+        unreachable!("keys in f32 have no bytes to multiply")
+    };
+    let is_shared = task.top_k.is_none() || task.plan.block != [1, 1];
+    quantize::<K>(task, room, is_shared)?;
+    choose(kernel, task, chosen, room, is_shared);
+    if let Some(relevance) = &mut outputs.relevance {
+        relevance.fill(0.0);
+    }
+    if outputs.relevance.is_none() && outputs.attended.is_none() {
+        return Ok(());
+    }
+    let count = task.chosen_count;
+    if is_shared {
+        let mut group = 0;
+        for (i, block) in task.plan.each_block().enumerate() {
+            room.pad_list(task, 0, &chosen[i * count..][..count]);
+            let mut cells = block.cells();
+            while let Some((four, live)) = next_four(&mut cells) {
+                let lists = core::array::from_fn(|_| 0..count);
+                room.multiply(multipliers, count, group, lists);
+                attend(kernel, task, room, true, group, (four, live), &mut outputs);
+                group += 1;
+            }
+        }
+        return Ok(());
+    }
+    let cell_count = task.plan.map.height * task.plan.map.width;
+    for first in (0..cell_count).step_by(4) {
+        let live = (cell_count - first).min(4);
+        for lane in 0..4 {
+            let block = first + lane.min(live - 1);
+            room.pad_list(task, lane, &chosen[block * count..][..count]);
+        }
+        let padded = count.next_multiple_of(4);
+        let lists = core::array::from_fn(|lane| lane * padded..lane * padded + count);
+        room.multiply(multipliers, count, first / 4, lists);
+        let four = core::array::from_fn(|lane| first + lane.min(live - 1));
+        attend(
+            kernel,
+            task,
+            room,
+            false,
+            first / 4,
+            (four, live),
+            &mut outputs,
+        );
+    }
+    Ok(())
+}
+
+/// Up to four cells, and how many they are; the last is repeated.
+fn next_four(cells: &mut impl Iterator<Item = usize>) -> Option<([usize; 4], usize)> {
+    let mut four = [cells.next()?; 4];
+    for live in 1..4 {
+        match cells.next() {
+            Some(cell) => four[live..].fill(cell),
+            None => return Some((four, live)),
+        }
+    }
+    Some((four, 4))
+}
+
+fn quantize<K: Kernel>(task: &Task, room: &mut Room, is_shared: bool) -> Result<(), QueryError> {
+    let layout = if is_shared {
+        K::SHARED_LAYOUT
+    } else {
+        Layout::Rows
+    };
+    let is_summed = is_shared && task.top_k.is_some();
+    let row = task.tokens.row();
+    let mut group = 0;
+    let mut quantize_four =
+        |room: &mut Room, (four, live): ([usize; 4], usize), sum: Option<usize>| {
+            let Room {
+                bytes,
+                scales,
+                cells,
+                zeros,
+                sum: sums,
+                ..
+            } = room;
+            if task.tokens.stride != task.tokens.d {
+                for lane in 0..live {
+                    super::attention_scalar::pad(task, four[lane], &mut cells[lane * row..][..row]);
+                }
+            }
+            let cells = core::array::from_fn(|lane| match lane < live {
+                false => &zeros[..row],
+                true if task.tokens.stride != task.tokens.d => &cells[lane * row..][..row],
+                true => &task.queries[four[lane] * row..][..row],
+            });
+            let sum = match sum {
+                None => Sum::None,
+                Some(0) => Sum::Start(&mut sums[..row]),
+                Some(_) => Sum::Add(&mut sums[..row]),
+            };
+            let bytes = &mut bytes[group * 4 * row..][..4 * row];
+            // SAFETY: 64-bit ARM is compiled for neon.
+            match unsafe { quantize_cells(cells, sum, layout, bytes) } {
+                Err(lane) => Err(task.plan.error(four[lane])),
+                Ok((four_scales, sum_top)) => {
+                    scales[group] = four_scales;
+                    group += 1;
+                    Ok(sum_top)
+                }
+            }
+        };
+    if !is_shared {
+        let cell_count = task.plan.map.height * task.plan.map.width;
+        let mut cells = 0..cell_count;
+        while let Some(four) = next_four(&mut cells) {
+            quantize_four(room, four, None)?;
+        }
+        return Ok(());
+    }
+    for (i, block) in task.plan.each_block().enumerate() {
+        let mut cells = block.cells();
+        let mut top = 0;
+        let mut of_block = 0;
+        while let Some(four) = next_four(&mut cells) {
+            top = quantize_four(room, four, is_summed.then_some(of_block))?;
+            of_block += 1;
+        }
+        if is_summed {
+            let mean = &mut room.means[i * row..][..row];
+            // SAFETY: 64-bit ARM is compiled for neon.
+            unsafe { quantize_sum(&room.sum[..row], top, mean) }
+        }
+    }
+    Ok(())
+}
+
+fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room, is_shared: bool) {
+    let count = task.chosen_count;
+    let Some(top_k) = task.top_k else {
+        for (token, place) in chosen[..count].iter_mut().enumerate() {
+            *place = token as u32;
+        }
+        return;
+    };
+    let tokens = task.tokens;
+    let row = tokens.row();
+    let padded = tokens.valid_count().next_multiple_of(CHUNK);
+    let chunks = padded / CHUNK;
+    let [block_rows, block_columns] = task.plan.blocks();
+    let blocks = block_rows * block_columns;
+    let means = if is_shared { &room.means } else { &room.bytes };
+    let score_rows = &mut room.score_rows[..K::BLOCKS * padded];
+    let maxima = &mut room.maxima[..chunks.next_multiple_of(4)];
+    let marks = &mut room.marks[..chunks];
+    let mut first = 0;
+    while first < blocks {
+        // Rows that are left over are spread over the last tiles.
+        let tiles = (blocks - first).div_ceil(K::BLOCKS);
+        let rows = (blocks - first).div_ceil(tiles);
+        assert!(means.len() >= (first + rows) * row);
+        // SAFETY: means and rows of scores were checked; a row has room for the tokens.
+        unsafe {
+            kernel.scores(
+                tokens,
+                means.as_ptr().add(first * row),
+                rows,
+                score_rows.as_mut_ptr(),
+                padded,
+            );
+        }
+        for (i, scores) in score_rows.chunks_exact_mut(padded).take(rows).enumerate() {
+            scores[tokens.valid_count()..].fill(f32::NEG_INFINITY);
+            marks.fill(0);
+            for &token in &tokens.always {
+                scores[token as usize] = f32::NEG_INFINITY;
+                marks[token as usize / CHUNK] |= 1 << (token as usize % CHUNK);
+            }
+            let chosen = &mut chosen[(first + i) * count..][..count];
+            // SAFETY: 64-bit ARM is compiled for neon.
+            unsafe { mark_greatest(scores, top_k, maxima, marks) };
+            list_marks(marks, chosen);
+        }
+        first += rows;
+    }
+}
+
+fn attend<K: Kernel>(
+    kernel: K,
+    task: &Task,
+    room: &mut Room,
+    is_shared: bool,
+    group: usize,
+    (four, live): ([usize; 4], usize),
+    outputs: &mut Outputs,
+) {
+    let tokens = task.tokens;
+    let (row, elements) = (tokens.row(), tokens.heads * tokens.d);
+    let count = task.chosen_count;
+    let padded_count = count.next_multiple_of(4);
+    let lists = &room.lists[..if is_shared { 1 } else { 4 } * padded_count];
+    let sums = &mut room.sums[..count];
+    sums.fill([0.0; 4]);
+    let attended = outputs
+        .attended
+        .as_mut()
+        .map(|attended| four.map(|cell| attended[cell * elements..][..elements].as_mut_ptr()));
+    let cells = Cells {
+        bytes: room.bytes[group * 4 * row..][..4 * row].as_ptr(),
+        lists: core::array::from_fn(|lane| {
+            let at = if is_shared { 0 } else { lane * padded_count };
+            lists[at..][..padded_count].as_ptr()
+        }),
+        count,
+        padded_count,
+        attended,
+        live,
+        row,
+        stride: tokens.stride,
+        heads: tokens.heads,
+        d: tokens.d,
+    };
+    let mut strips = Strips {
+        multipliers: &mut room.multipliers[..padded_count],
+        weights: &mut room.weights[..padded_count],
+        sums: outputs.relevance.is_some().then_some(&mut *sums),
+        halves: &mut room.halves[..padded_count],
+    };
+    // SAFETY: the slices above have the lengths that the kernel counts on; `pad_list` checked the tokens.
+    unsafe { kernel.attend(tokens, is_shared, &cells, &mut strips) };
+    let Some(relevance) = &mut outputs.relevance else {
+        return;
+    };
+    let cell_count = task.plan.map.height * task.plan.map.width;
+    let share = 1.0 / tokens.heads as f32;
+    for lane in 0..live {
+        let at = if is_shared { 0 } else { lane * padded_count };
+        for (sum, &token) in sums.iter().zip(&lists[at..]) {
+            let label = tokens.labels[token as usize] as usize;
+            relevance[label * cell_count + four[lane]] += sum[lane] * share;
+        }
+    }
+}
+
+/// What a run needs to write besides its outputs.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// `[groups of four cells, 4, row]`, in the layout of the kernel.
+    bytes: Vec<i8>,
+    /// `[groups]`
+    scales: Vec<[f32; 4]>,
+    /// `[4, row]`: cells with their padding.
+    cells: Vec<f32>,
+    /// `[row]`: a cell that is not there.
+    zeros: Vec<f32>,
+    /// `[row]`: a block's sum.
+    sum: Vec<f32>,
+    /// `[blocks, row]`
+    means: Vec<i8>,
+    /// `[MOST_BLOCKS, tokens]`
+    score_rows: Vec<f32>,
+    /// `[chunks of tokens]`
+    maxima: Vec<f32>,
+    /// `[chunks of tokens]`
+    marks: Vec<u16>,
+    /// `[4, tokens]`
+    lists: Vec<u32>,
+    /// `[tokens]`, see [`Strips`].
+    multipliers: Vec<[f32; 4]>,
+    weights: Vec<[f32; 4]>,
+    sums: Vec<[f32; 4]>,
+    halves: Vec<[u16; 4]>,
+}
+
+/// The most blocks whose scores any kernel computes at a time.
+const MOST_BLOCKS: usize = 6;
+
+impl Room {
+    pub fn new(plan: &Plan, capacity: usize) -> Room {
+        let map = plan.map;
+        let row = product(&[map.heads, map.d.next_multiple_of(16)]);
+        let tokens = capacity.next_multiple_of(CHUNK);
+        let chunks = tokens / CHUNK;
+        let cells = product(&[map.height, map.width]);
+        let [rows, columns] = plan.blocks();
+        // A run over all tokens takes cells of the whole map by fours, as does one whose blocks are single cells.
+        let of_blocks = match plan.block {
+            [1, 1] => 0,
+            _ => plan
+                .each_block()
+                .map(|block| block.cells().count().div_ceil(4))
+                .sum(),
+        };
+        let groups = cells.div_ceil(4).max(of_blocks);
+        Room {
+            bytes: vec![0; product(&[groups, 4, row])],
+            scales: vec![[0.0; 4]; groups],
+            cells: vec![0.0; product(&[4, row])],
+            zeros: vec![0.0; row],
+            sum: vec![0.0; row],
+            means: vec![0; product(&[rows, columns, row])],
+            score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
+            maxima: vec![0.0; chunks.next_multiple_of(4)],
+            marks: vec![0; chunks],
+            lists: vec![0; product(&[4, tokens])],
+            multipliers: vec![[0.0; 4]; tokens],
+            weights: vec![[0.0; 4]; tokens],
+            sums: vec![[0.0; 4]; tokens],
+            halves: vec![[0; 4]; tokens],
+        }
+    }
+
+    /// Copies the chosen tokens at `list` to the given lane's list, and repeats the last up to a multiple of four.
+    fn pad_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
+        let padded = chosen.len().next_multiple_of(4);
+        let to = &mut self.lists[lane * padded..][..padded];
+        let last = *chosen.last().expect("a token at least is valid");
+        to[chosen.len()..].fill(last);
+        to[..chosen.len()].copy_from_slice(chosen);
+        // They rise.
+        assert!((last as usize) < task.tokens.valid_count());
+        assert!(chosen.iter().all(|&token| token <= last));
+    }
+
+    /// The products of the scales of four cells and of their tokens.
+    fn multiply(
+        &mut self,
+        multipliers: &[f32],
+        count: usize,
+        group: usize,
+        lists: [Range<usize>; 4],
+    ) {
+        let scales = self.scales[group];
+        let places = &mut self.multipliers[..count.next_multiple_of(4)];
+        let lists = lists.map(|list| &self.lists[list]);
+        for (t, place) in places[..count].iter_mut().enumerate() {
+            *place =
+                core::array::from_fn(|lane| scales[lane] * multipliers[lists[lane][t] as usize]);
+        }
+        let last = places[count - 1];
+        places[count..].fill(last);
+    }
+}
