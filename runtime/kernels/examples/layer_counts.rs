@@ -201,8 +201,9 @@ fn measure(run: impl FnOnce()) {
 #[cfg(target_arch = "aarch64")]
 fn isa() -> Isa {
     use ocellus_kernels::{DotProd, Neon};
-    if std::arch::is_aarch64_feature_detected!("dotprod") {
-        // SAFETY: dotprod was detected, and it includes neon.
+    use std::arch::is_aarch64_feature_detected;
+    if is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("fp16") {
+        // SAFETY: both were detected, and they include neon.
         return Isa::DotProd(unsafe { DotProd::assume() });
     }
     // SAFETY: every 64-bit ARM CPU that Linux runs on has neon.

@@ -20,11 +20,12 @@ pub fn isas() -> Vec<Isa> {
 #[cfg(target_arch = "aarch64")]
 fn best_isa() -> Isa {
     use crate::{DotProd, Neon};
-    if std::arch::is_aarch64_feature_detected!("dotprod") {
-        // SAFETY: dotprod was detected, and it includes neon.
+    use std::arch::is_aarch64_feature_detected;
+    if is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("fp16") {
+        // SAFETY: dotprod and fp16 were detected, and they include neon.
         return Isa::DotProd(unsafe { DotProd::assume() });
     }
-    if std::arch::is_aarch64_feature_detected!("neon") {
+    if is_aarch64_feature_detected!("neon") {
         // SAFETY: neon was detected.
         return Isa::Neon(unsafe { Neon::assume() });
     }

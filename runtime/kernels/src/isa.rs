@@ -4,7 +4,8 @@
 //! so holding one says that somebody looked. `ocellus-sys` looks; this crate only offers the unsafe `assume`.
 //! A flag would have to be believed at every call, and a wrong one is SIGILL on a customer's board.
 //!
-//! Limits: 64-bit ARM only; fp16 and i8mm have no tier, because no kernel uses them.
+//! Limits: 64-bit ARM only; half-precision arithmetic is part of the dot product tier, because the cores that have one have
+//! the other (Cortex-A55, A75, A76, A78AE, Neoverse); i8mm has no tier, because no kernel uses it.
 
 use alloc::string::String;
 use core::{fmt, str::FromStr};
@@ -17,7 +18,7 @@ pub enum Isa {
     /// Armv8.0 Advanced SIMD: Cortex-A53, A57, A72, Carmel.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
-    /// SDOT and UDOT of Armv8.2: Cortex-A76, A78AE.
+    /// SDOT and UDOT of Armv8.2, and its half-precision arithmetic: Cortex-A76, A78AE.
     #[cfg(target_arch = "aarch64")]
     DotProd(DotProd),
 }
@@ -69,7 +70,7 @@ impl Neon {
     }
 }
 
-/// Proof that the CPU has the dot product instructions, and Advanced SIMD with them.
+/// Proof that the CPU has the dot product instructions and half-precision arithmetic, and Advanced SIMD with them.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DotProd(());
@@ -80,7 +81,8 @@ impl DotProd {
     ///
     /// # Safety
     ///
-    /// The CPU that runs every kernel called with this value must have the `neon` and `dotprod` features.
+    /// The CPU that runs every kernel called with this value must have the `neon`, `dotprod` and
+    /// `fp16` features.
     pub unsafe fn assume() -> DotProd {
         DotProd(())
     }
@@ -98,7 +100,7 @@ pub enum Tier {
     Scalar,
     /// Armv8.0 Advanced SIMD.
     Neon,
-    /// Advanced SIMD with dot product.
+    /// Advanced SIMD with dot product and half-precision arithmetic.
     DotProd,
 }
 

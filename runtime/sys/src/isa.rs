@@ -14,8 +14,8 @@ pub fn detect() -> Isa {
     if !is_aarch64_feature_detected!("neon") {
         return Isa::Scalar;
     }
-    if is_aarch64_feature_detected!("dotprod") {
-        // SAFETY: both features were detected above.
+    if is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("fp16") {
+        // SAFETY: all three features were detected above.
         return Isa::DotProd(unsafe { DotProd::assume() });
     }
     // SAFETY: neon was detected above.

@@ -63,8 +63,7 @@ unsafe fn score<const SHARED: bool>(
         // SAFETY: lists have `padded_count` tokens, each a row of keys; cells have `stride` bytes at the head; strips have
         // a place for each token of a list.
         unsafe {
-            let list =
-                |cell: usize, t: usize| keys.add(*cells.lists[cell].add(first + t) as usize * row);
+            let list = |cell: usize, t: usize| keys.add(*cells.lists[cell].add(first + t));
             let shared = [list(0, 0), list(0, 1), list(0, 2), list(0, 3)];
             let mut sums = [[vdupq_n_s32(0); 4]; 4];
             for i in (0..stride).step_by(16) {
@@ -118,7 +117,7 @@ unsafe fn sum_values<const SHARED: bool>(
             unsafe {
                 let w = vld1q_f32(weights.add(4 * t));
                 let value = |cell: usize| {
-                    let v = values.add(*cells.lists[cell].add(t) as usize * cells.row + i);
+                    let v = values.add(*cells.lists[cell].add(t) + i);
                     vld1q_f32_x4(v)
                 };
                 let shared = value(0);

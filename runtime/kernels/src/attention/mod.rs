@@ -24,6 +24,8 @@
 //! Limits: queries, keys and values are below [`MAX_MAGNITUDE`].
 
 #[cfg(target_arch = "aarch64")]
+mod attend_dotprod;
+#[cfg(target_arch = "aarch64")]
 mod attend_neon;
 mod attention_scalar;
 mod choose;
@@ -34,13 +36,19 @@ mod exp;
 mod exp_neon;
 mod plan;
 #[cfg(target_arch = "aarch64")]
+mod qs8_attention_4c_dotprod;
+#[cfg(target_arch = "aarch64")]
 mod qs8_attention_4c_neon;
 mod query;
 #[cfg(target_arch = "aarch64")]
 mod query_neon;
 #[cfg(target_arch = "aarch64")]
+mod scores_dotprod;
+#[cfg(target_arch = "aarch64")]
 mod scores_neon;
 mod tokens;
+#[cfg(target_arch = "aarch64")]
+mod values_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod vector;
 

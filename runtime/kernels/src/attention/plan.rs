@@ -6,7 +6,9 @@ use super::{
     tokens::{PackedTokens, Precision},
 };
 #[cfg(target_arch = "aarch64")]
-use super::{qs8_attention_4c_neon::Qs8AttentionNeon, vector};
+use super::{
+    qs8_attention_4c_dotprod::Qs8AttentionDotProd, qs8_attention_4c_neon::Qs8AttentionNeon, vector,
+};
 #[cfg(target_arch = "aarch64")]
 use crate::Isa;
 use alloc::{vec, vec::Vec};
@@ -144,8 +146,9 @@ impl BlockAttention {
                 vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
             }
             #[cfg(target_arch = "aarch64")]
-            (Precision::Int8, Isa::DotProd(proof)) => {
-                let kernel = Qs8AttentionNeon(proof.neon());
+            (Precision::Int8, Isa::DotProd(_)) => {
+                let packed = tokens.dotprod.as_ref().expect("packed for this");
+                let kernel = Qs8AttentionDotProd(packed);
                 vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
             }
             _ => attention_scalar::run(&task, chosen, &mut self.room, outputs)?,

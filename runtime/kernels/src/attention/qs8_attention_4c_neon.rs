@@ -43,10 +43,9 @@ impl Kernel for Qs8AttentionNeon {
         }
     }
 
-    unsafe fn attend(
+    unsafe fn attend<const SHARED: bool>(
         self,
         tokens: &PackedTokens,
-        is_shared: bool,
         cells: &Cells,
         strips: &mut Strips,
     ) {
@@ -55,12 +54,6 @@ impl Kernel for Qs8AttentionNeon {
         };
         let (keys, values) = (bytes.as_ptr(), tokens.values.as_ptr());
         // SAFETY: the proof says that the CPU has neon; the rest is the caller's promise.
-        unsafe {
-            if is_shared {
-                attend_neon::attend::<true>(cells, keys, values, strips)
-            } else {
-                attend_neon::attend::<false>(cells, keys, values, strips)
-            }
-        }
+        unsafe { attend_neon::attend::<SHARED>(cells, keys, values, strips) }
     }
 }

@@ -1,5 +1,7 @@
 //! Keys and values of a call's tokens, packed once for all pictures.
 
+#[cfg(target_arch = "aarch64")]
+use super::qs8_attention_4c_dotprod::Packed;
 use super::query::are_sound;
 use crate::{Isa, quantize_symmetric};
 use alloc::{vec, vec::Vec};
@@ -104,8 +106,11 @@ pub struct PackedTokens {
     /// The tokens that are always chosen, rising.
     pub(super) always: Vec<u32>,
     pub(super) keys: Keys,
-    /// `[tokens, heads, stride]`
+    /// `[tokens, heads, stride]`; empty where `dotprod` has them.
     pub(super) values: Vec<f32>,
+    /// What the kernel with dot product reads.
+    #[cfg(target_arch = "aarch64")]
+    pub(super) dotprod: Option<Packed>,
 }
 
 #[derive(Clone, Debug)]
@@ -173,6 +178,21 @@ impl PackedTokens {
         let places: Vec<u32> = valid().map(|token| token as u32).collect();
         let keys = padded_rows(tokens.keys, &places, [heads, d, stride]);
         let multiplier = tokens.scale * LOG2_E;
+        let values = padded_rows(tokens.values, &places, [heads, d, stride]);
+        let keys = match precision {
+            Precision::F32 => Keys::F32 {
+                reals: keys,
+                multiplier,
+            },
+            Precision::Int8 => quantize_keys(&keys, row, multiplier),
+        };
+        #[cfg(target_arch = "aarch64")]
+        let (dotprod, values) = match (isa, &keys) {
+            (Isa::DotProd(proof), Keys::Int8 { bytes, .. }) => {
+                (Some(Packed::new(proof, bytes, row, &values)), Vec::new())
+            }
+            _ => (None, values),
+        };
         Ok(PackedTokens {
             isa,
             precision,
@@ -184,15 +204,11 @@ impl PackedTokens {
             always: (0..count as u32)
                 .filter(|&token| tokens.always[places[token as usize] as usize])
                 .collect(),
-            values: padded_rows(tokens.values, &places, [heads, d, stride]),
+            values,
+            #[cfg(target_arch = "aarch64")]
+            dotprod,
             places,
-            keys: match precision {
-                Precision::F32 => Keys::F32 {
-                    reals: keys,
-                    multiplier,
-                },
-                Precision::Int8 => quantize_keys(&keys, row, multiplier),
-            },
+            keys,
         })
     }
 

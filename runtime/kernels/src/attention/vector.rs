@@ -11,7 +11,6 @@ use super::{
     tokens::{Keys, PackedTokens},
 };
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
 
 /// What an instruction set does differently.
 pub trait Kernel: Copy {
@@ -40,12 +39,11 @@ pub trait Kernel: Copy {
     ///
     /// # Safety
     ///
-    /// The pointers of `cells` have what they say, tokens of the lists are below the number of tokens, and each strip has
+    /// The pointers of `cells` have what they say, lists hold multiples of `row` below that of all tokens, and each strip has
     /// `padded_count` places.
-    unsafe fn attend(
+    unsafe fn attend<const SHARED: bool>(
         self,
         tokens: &PackedTokens,
-        is_shared: bool,
         cells: &Cells,
         strips: &mut Strips,
     );
@@ -55,8 +53,9 @@ pub trait Kernel: Copy {
 pub struct Cells {
     /// `[4, row]`, in the kernel's layout.
     pub bytes: *const i8,
-    /// `[padded_count]`: the tokens of each cell, the same list four times where they share it.
-    pub lists: [*const u32; 4],
+    /// `[padded_count]`: where the tokens of each cell begin in elements of keys or values, the same list four times where
+    /// they share it.
+    pub lists: [*const usize; 4],
     /// How many tokens there are.
     pub count: usize,
     /// The same, rounded up to four; the last token is repeated.
@@ -106,40 +105,31 @@ pub fn run<K: Kernel>(
         return Ok(());
     }
     let count = task.chosen_count;
+    let list = |block: usize| &chosen[block * count..][..count];
     if is_shared {
         let mut group = 0;
         for (i, block) in task.plan.each_block().enumerate() {
-            room.pad_list(task, 0, &chosen[i * count..][..count]);
+            room.place_list(task, 0, list(i));
             let mut cells = block.cells();
-            while let Some((four, live)) = next_four(&mut cells) {
-                let lists = core::array::from_fn(|_| 0..count);
-                room.multiply(multipliers, count, group, lists);
-                attend(kernel, task, room, true, group, (four, live), &mut outputs);
+            while let Some(four) = next_four(&mut cells) {
+                room.multiply(multipliers, group, [list(i); 4]);
+                attend::<K, true>(kernel, task, room, group, four, [list(i); 4], &mut outputs);
                 group += 1;
             }
         }
         return Ok(());
     }
     let cell_count = task.plan.map.height * task.plan.map.width;
-    for first in (0..cell_count).step_by(4) {
-        let live = (cell_count - first).min(4);
+    let mut cells = 0..cell_count;
+    let mut group = 0;
+    while let Some(four) = next_four(&mut cells) {
+        let lists = four.0.map(list);
         for lane in 0..4 {
-            let block = first + lane.min(live - 1);
-            room.pad_list(task, lane, &chosen[block * count..][..count]);
+            room.place_list(task, lane, lists[lane]);
         }
-        let padded = count.next_multiple_of(4);
-        let lists = core::array::from_fn(|lane| lane * padded..lane * padded + count);
-        room.multiply(multipliers, count, first / 4, lists);
-        let four = core::array::from_fn(|lane| first + lane.min(live - 1));
-        attend(
-            kernel,
-            task,
-            room,
-            false,
-            first / 4,
-            (four, live),
-            &mut outputs,
-        );
+        room.multiply(multipliers, group, lists);
+        attend::<K, false>(kernel, task, room, group, four, lists, &mut outputs);
+        group += 1;
     }
     Ok(())
 }
@@ -276,20 +266,20 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
     }
 }
 
-fn attend<K: Kernel>(
+/// Lets a group of four cells attend to its lists, which are one where `SHARED`.
+fn attend<K: Kernel, const SHARED: bool>(
     kernel: K,
     task: &Task,
     room: &mut Room,
-    is_shared: bool,
     group: usize,
     (four, live): ([usize; 4], usize),
+    lists: [&[u32]; 4],
     outputs: &mut Outputs,
 ) {
     let tokens = task.tokens;
     let (row, elements) = (tokens.row(), tokens.heads * tokens.d);
     let count = task.chosen_count;
     let padded_count = count.next_multiple_of(4);
-    let lists = &room.lists[..if is_shared { 1 } else { 4 } * padded_count];
     let sums = &mut room.sums[..count];
     sums.fill([0.0; 4]);
     let attended = outputs
@@ -299,8 +289,8 @@ fn attend<K: Kernel>(
     let cells = Cells {
         bytes: room.bytes[group * 4 * row..][..4 * row].as_ptr(),
         lists: core::array::from_fn(|lane| {
-            let at = if is_shared { 0 } else { lane * padded_count };
-            lists[at..][..padded_count].as_ptr()
+            let at = if SHARED { 0 } else { lane * padded_count };
+            room.lists[at..][..padded_count].as_ptr()
         }),
         count,
         padded_count,
@@ -317,16 +307,15 @@ fn attend<K: Kernel>(
         sums: outputs.relevance.is_some().then_some(&mut *sums),
         halves: &mut room.halves[..padded_count],
     };
-    // SAFETY: the slices above have the lengths that the kernel counts on; `pad_list` checked the tokens.
-    unsafe { kernel.attend(tokens, is_shared, &cells, &mut strips) };
+    // SAFETY: the slices above have the lengths that the kernel counts on; `place_list` checked the tokens.
+    unsafe { kernel.attend::<SHARED>(tokens, &cells, &mut strips) };
     let Some(relevance) = &mut outputs.relevance else {
         return;
     };
     let cell_count = task.plan.map.height * task.plan.map.width;
     let share = 1.0 / tokens.heads as f32;
     for lane in 0..live {
-        let at = if is_shared { 0 } else { lane * padded_count };
-        for (sum, &token) in sums.iter().zip(&lists[at..]) {
+        for (sum, &token) in sums.iter().zip(lists[lane]) {
             let label = tokens.labels[token as usize] as usize;
             relevance[label * cell_count + four[lane]] += sum[lane] * share;
         }
@@ -354,8 +343,8 @@ pub struct Room {
     maxima: Vec<f32>,
     /// `[chunks of tokens]`
     marks: Vec<u16>,
-    /// `[4, tokens]`
-    lists: Vec<u32>,
+    /// `[4, tokens]`: where chosen tokens begin
+    lists: Vec<usize>,
     /// `[tokens]`, see [`Strips`].
     multipliers: Vec<[f32; 4]>,
     weights: Vec<[f32; 4]>,
@@ -401,29 +390,25 @@ impl Room {
         }
     }
 
-    /// Copies the chosen tokens at `list` to the given lane's list, and repeats the last up to a multiple of four.
-    fn pad_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
+    /// Writes where the chosen tokens begin to the given lane's list, and repeats the last up to a multiple of four.
+    fn place_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
+        let (row, count) = (task.tokens.row(), task.tokens.valid_count());
         let padded = chosen.len().next_multiple_of(4);
         let to = &mut self.lists[lane * padded..][..padded];
-        let last = *chosen.last().expect("a token at least is valid");
+        let mut last = 0;
+        for (place, &token) in to.iter_mut().zip(chosen) {
+            assert!((token as usize) < count, "attention: a token is not there");
+            last = token as usize * row;
+            *place = last;
+        }
         to[chosen.len()..].fill(last);
-        to[..chosen.len()].copy_from_slice(chosen);
-        // They rise.
-        assert!((last as usize) < task.tokens.valid_count());
-        assert!(chosen.iter().all(|&token| token <= last));
     }
 
     /// The products of the scales of four cells and of their tokens.
-    fn multiply(
-        &mut self,
-        multipliers: &[f32],
-        count: usize,
-        group: usize,
-        lists: [Range<usize>; 4],
-    ) {
+    fn multiply(&mut self, multipliers: &[f32], group: usize, lists: [&[u32]; 4]) {
         let scales = self.scales[group];
+        let count = lists[0].len();
         let places = &mut self.multipliers[..count.next_multiple_of(4)];
-        let lists = lists.map(|list| &self.lists[list]);
         for (t, place) in places[..count].iter_mut().enumerate() {
             *place =
                 core::array::from_fn(|lane| scales[lane] * multipliers[lists[lane][t] as usize]);
