@@ -24,18 +24,12 @@ pub unsafe fn attend<const SHARED: bool>(
     values: *const f32,
     strips: &mut Strips,
 ) {
-    let count = cells.count;
     for head in 0..cells.heads {
         let at = head * cells.stride;
         // SAFETY: the caller's promise; `at` is inside of a row.
         unsafe {
             let greatest = score::<SHARED>(cells, cells.bytes.add(at), keys.add(at), strips);
-            softmax(
-                &mut strips.weights[..count],
-                greatest,
-                strips.sums.as_deref_mut(),
-            );
-            strips.weights[count..].fill([0.0; 4]);
+            softmax(cells.count, greatest, strips);
             if let Some(attended) = cells.attended {
                 let to = attended.map(|cell| cell.add(head * cells.d));
                 sum_values::<SHARED>(cells, values.add(at), strips.weights, to);

@@ -1,6 +1,9 @@
 //! The softmax of four cells at a time: lanes are cells, so nothing is added up across lanes.
 
-use super::exp::{A, B, C, FLOOR};
+use super::{
+    exp::{A, B, C, FLOOR},
+    vector::Strips,
+};
 use crate::quantize::ROUNDER;
 use core::arch::aarch64::*;
 
@@ -42,39 +45,126 @@ impl Exp {
     }
 }
 
-/// Turns `weights`, `[tokens][4]` of powers of two whose greatest are given, into weights that sum to 1 in each lane, and
-/// adds them to `sums`.
+/// Turns the scores of `count` tokens, powers of two whose greatest are given, into weights that sum to 1 in each lane, and
+/// adds them to the sums where they are wanted. Places behind `count` get weights of zero.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn softmax(weights: &mut [[f32; 4]], greatest: float32x4_t, sums: Option<&mut [[f32; 4]]>) {
+pub fn softmax(count: usize, greatest: float32x4_t, strips: &mut Strips) {
+    let share = share(count, greatest, strips.weights);
+    let (weights, _) = strips.weights.as_chunks_mut::<4>();
+    match &mut strips.sums {
+        None => {
+            for weights in weights {
+                scale(weights, share);
+            }
+        }
+        Some(sums) => {
+            for (weights, sums) in weights.iter_mut().zip(sums.as_chunks_mut::<4>().0) {
+                add(sums, scale(weights, share));
+            }
+        }
+    }
+}
+
+/// The same, with the weights in half precision besides.
+#[inline]
+#[target_feature(enable = "neon")]
+pub fn softmax_with_halves(count: usize, greatest: float32x4_t, strips: &mut Strips) {
+    let share = share(count, greatest, strips.weights);
+    let (weights, _) = strips.weights.as_chunks_mut::<4>();
+    let halves = strips.halves.as_chunks_mut::<4>().0;
+    match &mut strips.sums {
+        None => {
+            for (weights, halves) in weights.iter_mut().zip(halves) {
+                store_halves(halves, scale(weights, share));
+            }
+        }
+        Some(sums) => {
+            let sums = sums.as_chunks_mut::<4>().0;
+            for ((weights, sums), halves) in weights.iter_mut().zip(sums).zip(halves) {
+                let weights = scale(weights, share);
+                add(sums, weights);
+                store_halves(halves, weights);
+            }
+        }
+    }
+}
+
+/// Turns scores into powers of two and gives one over their sums.
+#[inline]
+#[target_feature(enable = "neon")]
+fn share(count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]]) -> float32x4_t {
     let exp = Exp::new();
     let mut sum = vdupq_n_f32(0.0);
-    for weight in weights.iter_mut() {
+    let (whole, rest) = weights.split_at_mut(count / 4 * 4);
+    for four in whole.as_chunks_mut::<4>().0 {
+        let a = exp.exp2(vsubq_f32(load(&four[0]), greatest));
+        let b = exp.exp2(vsubq_f32(load(&four[1]), greatest));
+        let c = exp.exp2(vsubq_f32(load(&four[2]), greatest));
+        let d = exp.exp2(vsubq_f32(load(&four[3]), greatest));
+        sum = vaddq_f32(vaddq_f32(vaddq_f32(vaddq_f32(sum, a), b), c), d);
+        store(&mut four[0], a);
+        store(&mut four[1], b);
+        store(&mut four[2], c);
+        store(&mut four[3], d);
+    }
+    let (last, padding) = rest.split_at_mut(count % 4);
+    for weight in last {
         let w = exp.exp2(vsubq_f32(load(weight), greatest));
         sum = vaddq_f32(sum, w);
         store(weight, w);
     }
-    let share = vdivq_f32(vdupq_n_f32(1.0), sum);
-    match sums {
-        None => {
-            for weight in weights {
-                store(weight, vmulq_f32(load(weight), share));
-            }
-        }
-        Some(sums) => {
-            for (weight, sum) in weights.iter_mut().zip(sums) {
-                let w = vmulq_f32(load(weight), share);
-                store(weight, w);
-                store(sum, vaddq_f32(load(sum), w));
-            }
-        }
+    padding.fill([0.0; 4]);
+    vdivq_f32(vdupq_n_f32(1.0), sum)
+}
+
+/// Multiplies the weights of four tokens.
+#[inline]
+#[target_feature(enable = "neon")]
+fn scale(weights: &mut [[f32; 4]; 4], share: float32x4_t) -> [float32x4_t; 4] {
+    let a = vmulq_f32(load(&weights[0]), share);
+    let b = vmulq_f32(load(&weights[1]), share);
+    let c = vmulq_f32(load(&weights[2]), share);
+    let d = vmulq_f32(load(&weights[3]), share);
+    store(&mut weights[0], a);
+    store(&mut weights[1], b);
+    store(&mut weights[2], c);
+    store(&mut weights[3], d);
+    [a, b, c, d]
+}
+
+/// Adds the weights of four tokens.
+#[inline]
+#[target_feature(enable = "neon")]
+fn add(sums: &mut [[f32; 4]; 4], weights: [float32x4_t; 4]) {
+    let a = vaddq_f32(load(&sums[0]), weights[0]);
+    let b = vaddq_f32(load(&sums[1]), weights[1]);
+    let c = vaddq_f32(load(&sums[2]), weights[2]);
+    let d = vaddq_f32(load(&sums[3]), weights[3]);
+    store(&mut sums[0], a);
+    store(&mut sums[1], b);
+    store(&mut sums[2], c);
+    store(&mut sums[3], d);
+}
+
+/// Writes the weights of four tokens in half precision.
+#[inline]
+#[target_feature(enable = "neon")]
+fn store_halves(to: &mut [[u16; 4]; 4], [a, b, c, d]: [float32x4_t; 4]) {
+    let low = vcvt_high_f16_f32(vcvt_f16_f32(a), b);
+    let high = vcvt_high_f16_f32(vcvt_f16_f32(c), d);
+    // SAFETY: the array has sixteen halves.
+    unsafe {
+        let to = to.as_mut_ptr().cast::<u16>();
+        vst1q_u16(to, vreinterpretq_u16_f16(low));
+        vst1q_u16(to.add(8), vreinterpretq_u16_f16(high));
     }
 }
 
 /// The four lanes.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn load(from: &[f32; 4]) -> float32x4_t {
+fn load(from: &[f32; 4]) -> float32x4_t {
     // SAFETY: the array's type says that four lanes can be read.
     unsafe { vld1q_f32(from.as_ptr()) }
 }
@@ -82,7 +172,7 @@ pub fn load(from: &[f32; 4]) -> float32x4_t {
 /// Writes the four lanes.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn store(to: &mut [f32; 4], value: float32x4_t) {
+fn store(to: &mut [f32; 4], value: float32x4_t) {
     // SAFETY: the array's type says that four lanes can be written.
     unsafe { vst1q_f32(to.as_mut_ptr(), value) }
 }

@@ -39,6 +39,8 @@ mod plan;
 mod qs8_attention_4c_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod qs8_attention_4c_neon;
+#[cfg(target_arch = "aarch64")]
+mod quads_dotprod;
 mod query;
 #[cfg(target_arch = "aarch64")]
 mod query_neon;
@@ -49,6 +51,8 @@ mod scores_neon;
 mod tokens;
 #[cfg(target_arch = "aarch64")]
 mod values_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod values_lone_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod vector;
 

@@ -1,182 +1,224 @@
-//! Weighted sums of values in half precision, for four cells at a time.
+//! Weighted sums of values in half precision for four cells that share their tokens, as assembly: sixteen sums stay in
+//! registers while the chosen values pass.
 //!
 //! Up to [`BATCH`] tokens add up in f16, whose sums are then added in f32: a longer run of f16 would lose what later
 //! tokens add to a sum.
+//!
+//! v0, v1: weights of four tokens, of four cells each; v2-v5 and v6-v9: values of two tokens; v16-v31: sums, four registers
+//! of each cell, two where half as many dimensions are left.
 
-use super::{
-    attend_neon::write,
-    vector::{Cells, Strips},
-};
-use core::arch::aarch64::*;
+use super::vector::{Cells, Strips};
+use core::arch::asm;
 
 /// Tokens whose values add up in f16.
 pub const BATCH: usize = 16;
+
+/// Dimensions whose sums are in registers at a time.
+const PART: usize = 32;
 
 /// Writes the weighted sums of the values of one head.
 ///
 /// # Safety
 ///
-/// As [`attend`](super::attend_dotprod::attend), with pointers at a head.
+/// As [`attend`](super::attend_dotprod::attend), with pointers at a head; halves are the weights.
 #[inline]
 #[target_feature(enable = "neon,fp16")]
-pub unsafe fn sum_values<const SHARED: bool>(
+pub unsafe fn sum_shared(
     cells: &Cells,
     values: *const u16,
     unscale: f32,
-    strips: &mut Strips,
+    strips: &Strips,
     to: [*mut f32; 4],
 ) {
-    for (weights, halves) in strips
-        .weights
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(strips.halves.as_chunks_mut::<2>().0)
-    {
-        // SAFETY: both have eight elements.
-        unsafe {
-            let low = vcvt_f16_f32(vld1q_f32(weights[0].as_ptr()));
-            let both = vcvt_high_f16_f32(low, vld1q_f32(weights[1].as_ptr()));
-            vst1q_u16(halves.as_mut_ptr().cast(), vreinterpretq_u16_f16(both));
+    for at in (0..cells.stride).step_by(PART) {
+        let mut spare = [[0.0_f32; PART]; 4];
+        let is_whole = cells.d - at.min(cells.d) >= PART;
+        let mut places = spare.each_mut().map(|spare| spare.as_mut_ptr());
+        if is_whole {
+            for lane in 0..cells.live {
+                places[lane] = to[lane].wrapping_add(at);
+            }
         }
-    }
-    let halves = strips.halves.as_ptr().cast::<u16>();
-    let mut i = 0;
-    // SAFETY: a head of values has `stride` elements, a multiple of sixteen.
-    unsafe {
-        while cells.stride - i >= 32 {
-            sum_part::<4, SHARED>(cells, values.add(i), unscale, halves, to, i);
-            i += 32;
-        }
-        if i < cells.stride {
-            sum_part::<2, SHARED>(cells, values.add(i), unscale, halves, to, i);
-        }
-    }
-}
-
-/// `8 * N` dimensions from `i` on.
-///
-/// # Safety
-///
-/// As [`sum_values`], with values from `i` on.
-#[inline]
-#[target_feature(enable = "neon,fp16")]
-unsafe fn sum_part<const N: usize, const SHARED: bool>(
-    cells: &Cells,
-    values: *const u16,
-    unscale: f32,
-    halves: *const u16,
-    to: [*mut f32; 4],
-    i: usize,
-) {
-    let mut total = [[[vdupq_n_f32(0.0); 2]; N]; 4];
-    for first in (0..cells.padded_count).step_by(BATCH) {
-        let last = cells.padded_count.min(first + BATCH);
-        // SAFETY: the caller's promise.
-        let sums = unsafe { sum_batch::<N, SHARED>(cells, values, halves, first, last) };
-        for cell in 0..4 {
-            for n in 0..N {
-                let low = vcvt_f32_f16(vget_low_f16(sums[cell][n]));
-                let high = vcvt_high_f32_f16(sums[cell][n]);
-                if first == 0 {
-                    total[cell][n] = [low, high];
-                } else {
-                    total[cell][n][0] = vaddq_f32(total[cell][n][0], low);
-                    total[cell][n][1] = vaddq_f32(total[cell][n][1], high);
+        for first in (0..cells.padded_count).step_by(BATCH) {
+            // SAFETY: a head of values has `stride` elements, lists and halves have `padded_count` places, and there are
+            // places for a part.
+            unsafe {
+                let run = Run {
+                    list: cells.lists[0].add(first),
+                    values: values.add(at),
+                    halves: strips.halves.as_ptr().add(first),
+                    count: BATCH.min(cells.padded_count - first),
+                    to: places,
+                };
+                match (cells.stride - at >= PART, first) {
+                    (true, 0) => start_32(run),
+                    (true, _) => add_32(run),
+                    (false, 0) => start_16(run),
+                    (false, _) => add_16(run),
                 }
             }
         }
-    }
-    if unscale != 1.0 {
-        for sums in total.as_flattened_mut().as_flattened_mut() {
-            *sums = vmulq_n_f32(*sums, unscale);
+        if unscale == 1.0 && is_whole {
+            continue;
         }
-    }
-    for cell in 0..cells.live {
-        for (n, sums) in total[cell].as_chunks::<2>().0.iter().enumerate() {
-            let at = i + 16 * n;
-            if at < cells.d {
-                let [[a, b], [c, d]] = *sums;
-                // SAFETY: a live cell has `d` places.
-                unsafe { write([a, b, c, d], to[cell].add(at), cells.d - at) }
+        let left = (cells.d - at.min(cells.d)).min(PART);
+        for lane in 0..cells.live {
+            for i in 0..left {
+                // SAFETY: a live cell has `d` places, and its sums are at its place.
+                unsafe { *to[lane].add(at + i) = *places[lane].add(i) * unscale }
             }
         }
     }
 }
 
-/// The sums of the tokens from `first` on.
-///
-/// # Safety
-///
-/// As [`sum_part`]; the tokens are whole fours.
-#[inline]
-#[target_feature(enable = "neon,fp16")]
-unsafe fn sum_batch<const N: usize, const SHARED: bool>(
-    cells: &Cells,
+#[derive(Clone, Copy)]
+struct Run {
+    /// `[count]`
+    list: *const usize,
     values: *const u16,
-    halves: *const u16,
-    first: usize,
-    last: usize,
-) -> [[float16x8_t; N]; 4] {
-    let mut sums = [[zero(); N]; 4];
-    for t in (first..last).step_by(2) {
-        // SAFETY: lists and halves have places for whole fours of tokens.
-        unsafe {
-            let w = load(halves.add(4 * t));
-            let value = |cell: usize, t: usize| values.add(*cells.lists[cell].add(t));
-            let shared = [value(0, t), value(0, t + 1)];
-            let at = |cell: usize, i: usize| {
-                if SHARED {
-                    shared[i]
-                } else {
-                    value(cell, t + i)
-                }
-            };
-            for n in 0..N {
-                let v = load(shared[0].add(8 * n));
-                let of = |cell: usize| {
-                    if SHARED {
-                        v
-                    } else {
-                        load(at(cell, 0).add(8 * n))
-                    }
-                };
-                sums[0][n] = vfmaq_laneq_f16::<0>(sums[0][n], v, w);
-                sums[1][n] = vfmaq_laneq_f16::<1>(sums[1][n], of(1), w);
-                sums[2][n] = vfmaq_laneq_f16::<2>(sums[2][n], of(2), w);
-                sums[3][n] = vfmaq_laneq_f16::<3>(sums[3][n], of(3), w);
-            }
-            for n in 0..N {
-                let v = load(shared[1].add(8 * n));
-                let of = |cell: usize| {
-                    if SHARED {
-                        v
-                    } else {
-                        load(at(cell, 1).add(8 * n))
-                    }
-                };
-                sums[0][n] = vfmaq_laneq_f16::<4>(sums[0][n], v, w);
-                sums[1][n] = vfmaq_laneq_f16::<5>(sums[1][n], of(1), w);
-                sums[2][n] = vfmaq_laneq_f16::<6>(sums[2][n], of(2), w);
-                sums[3][n] = vfmaq_laneq_f16::<7>(sums[3][n], of(3), w);
+    /// `[count]`
+    halves: *const [u16; 4],
+    /// Tokens, a multiple of four, not zero.
+    count: usize,
+    /// A part of dimensions for each cell.
+    to: [*mut f32; 4],
+}
+
+/// Products of a token's values with its weights: one operation, the lanes of the weights, the values.
+macro_rules! token {
+    (32, $op:literal, $w:literal, [$($lane:literal)*], $a:literal $b:literal $c:literal $d:literal) => {
+        token!(@ $op, $w, [$($lane)*], [16 20 24 28], $a, [17 21 25 29], $b, [18 22 26 30], $c, [19 23 27 31], $d)
+    };
+    (16, $op:literal, $w:literal, [$($lane:literal)*], $a:literal $b:literal $c:literal $d:literal) => {
+        token!(@ $op, $w, [$($lane)*], [16 20 24 28], $a, [17 21 25 29], $b)
+    };
+    (@ $op:literal, $w:literal, $lanes:tt, $($sums:tt, $v:literal),*) => {
+        concat!($(token!(% $op, $w, $lanes, $sums, $v),)*)
+    };
+    (% $op:literal, $w:literal, [$($lane:literal)*], [$($sum:literal)*], $v:literal) => {
+        concat!($($op, " v", $sum, ".8h, v", $v, ".8h, v", $w, ".h[", $lane, "]\n",)*)
+    };
+}
+
+/// Loads a token's values.
+macro_rules! values {
+    (32, $k:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            "ldp q", $a, ", q", $b, ", [", $k, "]\n", "ldp q", $c, ", q", $d, ", [", $k, ", #32]\n"
+        )
+    };
+    (16, $k:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!("ldp q", $a, ", q", $b, ", [", $k, "]\n")
+    };
+}
+
+/// Four tokens, the first of which starts the sums or not.
+macro_rules! four {
+    ($n:tt, $op:literal) => {
+        concat!(
+            "ldp {k0}, {k1}, [{list}], #16\n",
+            "ldp {k2}, {k3}, [{list}], #16\n",
+            "ldp q0, q1, [{halves}], #32\n",
+            "add {k0}, {values}, {k0}, lsl #1\n",
+            "add {k1}, {values}, {k1}, lsl #1\n",
+            "add {k2}, {values}, {k2}, lsl #1\n",
+            "add {k3}, {values}, {k3}, lsl #1\n",
+            values!($n, "{k0}", 2 3 4 5),
+            values!($n, "{k1}", 6 7 8 9),
+            token!($n, $op, 0, [0 1 2 3], 2 3 4 5),
+            values!($n, "{k2}", 2 3 4 5),
+            token!($n, "fmla", 0, [4 5 6 7], 6 7 8 9),
+            values!($n, "{k3}", 6 7 8 9),
+            token!($n, "fmla", 1, [0 1 2 3], 2 3 4 5),
+            token!($n, "fmla", 1, [4 5 6 7], 6 7 8 9),
+            "subs {count}, {count}, #4\n",
+        )
+    };
+}
+
+/// Sums in f32, stored or added.
+macro_rules! finish {
+    ($n:tt, $how:tt) => {
+        concat!(
+            finish!($n, $how, "{t0}", 16 17 18 19),
+            finish!($n, $how, "{t1}", 20 21 22 23),
+            finish!($n, $how, "{t2}", 24 25 26 27),
+            finish!($n, $how, "{t3}", 28 29 30 31),
+        )
+    };
+    (32, $how:tt, $to:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(
+            finish!($how $a $to "0"), finish!($how $b $to "32"),
+            finish!($how $c $to "64"), finish!($how $d $to "96"),
+        )
+    };
+    (16, $how:tt, $to:literal, $a:literal $b:literal $c:literal $d:literal) => {
+        concat!(finish!($how $a $to "0"), finish!($how $b $to "32"))
+    };
+    (store $s:literal $to:literal $at:literal) => {
+        concat!(
+            "fcvtl v0.4s, v", $s, ".4h\n",
+            "fcvtl2 v1.4s, v", $s, ".8h\n",
+            "stp q0, q1, [", $to, ", #", $at, "]\n",
+        )
+    };
+    (add $s:literal $to:literal $at:literal) => {
+        concat!(
+            "ldp q2, q3, [", $to, ", #", $at, "]\n",
+            "fcvtl v0.4s, v", $s, ".4h\n",
+            "fcvtl2 v1.4s, v", $s, ".8h\n",
+            "fadd v0.4s, v0.4s, v2.4s\n",
+            "fadd v1.4s, v1.4s, v3.4s\n",
+            "stp q0, q1, [", $to, ", #", $at, "]\n",
+        )
+    };
+}
+
+macro_rules! batch {
+    ($name:ident, $n:tt, $how:tt) => {
+        /// # Safety
+        ///
+        /// See [`sum_shared`].
+        #[inline]
+        #[target_feature(enable = "neon,fp16")]
+        unsafe fn $name(run: Run) {
+            // SAFETY: lists and halves have `count` places; values and places have a part's dimensions.
+            unsafe {
+                asm!(
+                    four!($n, "fmul"),
+                    "b.eq 3f",
+                    "2:",
+                    four!($n, "fmla"),
+                    "b.ne 2b",
+                    "3:",
+                    finish!($n, $how),
+                    list = inout(reg) run.list => _,
+                    halves = inout(reg) run.halves => _,
+                    count = inout(reg) run.count => _,
+                    values = in(reg) run.values,
+                    t0 = in(reg) run.to[0],
+                    t1 = in(reg) run.to[1],
+                    t2 = in(reg) run.to[2],
+                    t3 = in(reg) run.to[3],
+                    k0 = out(reg) _,
+                    k1 = out(reg) _,
+                    k2 = out(reg) _,
+                    k3 = out(reg) _,
+                    out("v0") _, out("v1") _, out("v2") _, out("v3") _,
+                    out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+                    out("v8") _, out("v9") _,
+                    out("v16") _, out("v17") _, out("v18") _, out("v19") _,
+                    out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+                    out("v24") _, out("v25") _, out("v26") _, out("v27") _,
+                    out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+                    options(nostack),
+                );
             }
         }
-    }
-    sums
+    };
 }
 
-#[inline]
-#[target_feature(enable = "neon,fp16")]
-fn zero() -> float16x8_t {
-    vreinterpretq_f16_u16(vdupq_n_u16(0))
-}
-
-/// # Safety
-///
-/// There are eight halves.
-#[inline]
-#[target_feature(enable = "neon,fp16")]
-unsafe fn load(from: *const u16) -> float16x8_t {
-    // SAFETY: the caller's promise.
-    vreinterpretq_f16_u16(unsafe { vld1q_u16(from) })
-}
+batch!(start_32, 32, store);
+batch!(add_32, 32, add);
+batch!(start_16, 16, store);
+batch!(add_16, 16, add);

@@ -78,7 +78,7 @@ pub struct Strips<'a> {
     pub multipliers: &'a mut [[f32; 4]],
     /// `[padded_count]`: scores, then weights, of one head.
     pub weights: &'a mut [[f32; 4]],
-    /// `[count]`: the weights of all heads added up, where they are wanted.
+    /// `[padded_count]`: the weights of all heads added up, where they are wanted.
     pub sums: Option<&'a mut [[f32; 4]]>,
     /// `[padded_count]`: weights in half precision.
     pub halves: &'a mut [[u16; 4]],
@@ -280,7 +280,7 @@ fn attend<K: Kernel, const SHARED: bool>(
     let (row, elements) = (tokens.row(), tokens.heads * tokens.d);
     let count = task.chosen_count;
     let padded_count = count.next_multiple_of(4);
-    let sums = &mut room.sums[..count];
+    let sums = &mut room.sums[..padded_count];
     sums.fill([0.0; 4]);
     let attended = outputs
         .attended
