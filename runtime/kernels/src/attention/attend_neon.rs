@@ -5,6 +5,7 @@
 use super::{
     exp_neon::softmax,
     scores_neon::{add_products, add_up},
+    values_neon::sum_shared,
     vector::{Cells, Strips},
 };
 use core::arch::aarch64::*;
@@ -32,7 +33,19 @@ pub unsafe fn attend<const SHARED: bool>(
             softmax(cells.count, greatest, strips);
             if let Some(attended) = cells.attended {
                 let to = attended.map(|cell| cell.add(head * cells.d));
-                sum_values::<SHARED>(cells, values.add(at), strips.weights, to);
+                if SHARED && cells.d.is_multiple_of(STEP) {
+                    let list = cells.lists[0];
+                    sum_shared(
+                        list,
+                        cells.padded_count,
+                        values.add(at),
+                        strips.weights,
+                        to,
+                        cells.d,
+                    );
+                } else {
+                    sum_values::<SHARED>(cells, values.add(at), strips.weights, to);
+                }
             }
         }
     }
@@ -95,7 +108,7 @@ unsafe fn score<const SHARED: bool>(
 /// # Safety
 ///
 /// As [`attend`], with pointers at a head.
-#[inline]
+#[inline(never)]
 #[target_feature(enable = "neon")]
 unsafe fn sum_values<const SHARED: bool>(
     cells: &Cells,

@@ -7,9 +7,9 @@ use super::{
 use crate::quantize::ROUNDER;
 use core::arch::aarch64::*;
 
-/// The constants in registers.
+/// The constants, in memory: loads are fewer instructions than making them for each head.
 #[derive(Clone, Copy)]
-struct Exp {
+pub struct Exp {
     floor: float32x4_t,
     rounder: float32x4_t,
     a: float32x4_t,
@@ -20,7 +20,7 @@ struct Exp {
 impl Exp {
     #[inline]
     #[target_feature(enable = "neon")]
-    fn new() -> Exp {
+    pub fn new() -> Exp {
         Exp {
             floor: vdupq_n_f32(FLOOR),
             rounder: vdupq_n_f32(ROUNDER),
@@ -50,7 +50,7 @@ impl Exp {
 #[inline]
 #[target_feature(enable = "neon")]
 pub fn softmax(count: usize, greatest: float32x4_t, strips: &mut Strips) {
-    let share = share(count, greatest, strips.weights);
+    let share = share(strips.exp, count, greatest, strips.weights);
     let (weights, _) = strips.weights.as_chunks_mut::<4>();
     match &mut strips.sums {
         None => {
@@ -70,7 +70,7 @@ pub fn softmax(count: usize, greatest: float32x4_t, strips: &mut Strips) {
 #[inline]
 #[target_feature(enable = "neon")]
 pub fn softmax_with_halves(count: usize, greatest: float32x4_t, strips: &mut Strips) {
-    let share = share(count, greatest, strips.weights);
+    let share = share(strips.exp, count, greatest, strips.weights);
     let (weights, _) = strips.weights.as_chunks_mut::<4>();
     let halves = strips.halves.as_chunks_mut::<4>().0;
     match &mut strips.sums {
@@ -93,8 +93,8 @@ pub fn softmax_with_halves(count: usize, greatest: float32x4_t, strips: &mut Str
 /// Turns scores into powers of two and gives one over their sums.
 #[inline]
 #[target_feature(enable = "neon")]
-fn share(count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]]) -> float32x4_t {
-    let exp = Exp::new();
+fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]]) -> float32x4_t {
+    let exp = *exp;
     let mut sum = vdupq_n_f32(0.0);
     let (whole, rest) = weights.split_at_mut(count / 4 * 4);
     for four in whole.as_chunks_mut::<4>().0 {

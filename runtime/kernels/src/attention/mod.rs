@@ -54,6 +54,8 @@ mod values_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod values_lone_dotprod;
 #[cfg(target_arch = "aarch64")]
+mod values_neon;
+#[cfg(target_arch = "aarch64")]
 mod vector;
 
 pub use plan::{BlockAttention, MapShape, Outputs};

@@ -26,10 +26,31 @@ pub unsafe fn score_quads(
         weights: strips.weights.as_mut_ptr(),
         count: cells.padded_count,
     };
+    // SAFETY: the caller's promise; four cells have four bytes an element.
+    unsafe {
+        match cells.stride {
+            64 => whole_64(run, bytes, keys),
+            128 => {
+                first_64(run, bytes, keys);
+                last_64(run, bytes.add(256), keys.add(64))
+            }
+            _ => score_parts(run, cells.stride, bytes, keys),
+        }
+    }
+}
+
+/// The same for heads of any `stride`.
+///
+/// # Safety
+///
+/// As [`score_quads`].
+#[inline(never)]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn score_parts(run: Run, stride: usize, bytes: *const i8, keys: *const i8) -> float32x4_t {
     let mut at = 0;
     // SAFETY: the caller's promise; parts are inside of the head, and four cells have four bytes an element.
     unsafe {
-        while cells.stride - at > 64 {
+        while stride - at > 64 {
             let (bytes, keys) = (bytes.add(4 * at), keys.add(at));
             match at {
                 0 => first_64(run, bytes, keys),
@@ -38,7 +59,7 @@ pub unsafe fn score_quads(
             at += 64;
         }
         let (bytes, keys) = (bytes.add(4 * at), keys.add(at));
-        match ((cells.stride - at) / 16, at) {
+        match ((stride - at) / 16, at) {
             (4, 0) => whole_64(run, bytes, keys),
             (3, 0) => whole_48(run, bytes, keys),
             (2, 0) => whole_32(run, bytes, keys),
@@ -157,7 +178,7 @@ macro_rules! end {
             end!(16 20), end!(17 21), end!(18 22), end!(19 23),
         )
     };
-    (sums) => { "" };
+    (sums) => { "/* {m} */" };
     ($s:literal $m:literal) => {
         concat!(
             "scvtf v", $s, ".4s, v", $s, ".4s\n",
@@ -196,7 +217,6 @@ macro_rules! part {
                     "stp q18, q19, [{w}], #32",
                     "subs {count}, {count}, #4",
                     "b.ne 2b",
-                    "/* {m} */",
                     q = in(reg) bytes,
                     keys = in(reg) keys,
                     list = inout(reg) run.list => _,

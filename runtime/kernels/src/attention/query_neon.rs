@@ -129,28 +129,33 @@ unsafe fn tops<const SUM: bool, const ADD: bool>(
 ) -> ([u16; 4], u16) {
     let mut tops = [vdupq_n_u16(0); 4];
     let mut sum_top = vdupq_n_u16(0);
-    for i in (0..row).step_by(8) {
-        // SAFETY: the row is a multiple of eight, and i below it.
+    for i in (0..row).step_by(16) {
+        // SAFETY: the row is a multiple of sixteen, and i below it.
         unsafe {
-            let mut low = vdupq_n_f32(0.0);
-            let mut high = vdupq_n_f32(0.0);
-            if ADD {
-                (low, high) = (vld1q_f32(sum.add(i)), vld1q_f32(sum.add(i + 4)));
-            }
+            let mut total = if ADD {
+                load16(sum.add(i))
+            } else {
+                load16(cells[0].add(i))
+            };
             for lane in 0..4 {
-                let a = vld1q_f32(cells[lane].add(i));
-                let b = vld1q_f32(cells[lane].add(i + 4));
+                let [a, b, c, d] = load16(cells[lane].add(i));
                 tops[lane] = vmaxq_u16(tops[lane], magnitudes(a, b));
-                if SUM && !ADD && lane == 0 {
-                    (low, high) = (a, b);
-                } else if SUM {
-                    (low, high) = (vaddq_f32(low, a), vaddq_f32(high, b));
+                tops[lane] = vmaxq_u16(tops[lane], magnitudes(c, d));
+                if SUM && (ADD || lane > 0) {
+                    total[0] = vaddq_f32(total[0], a);
+                    total[1] = vaddq_f32(total[1], b);
+                    total[2] = vaddq_f32(total[2], c);
+                    total[3] = vaddq_f32(total[3], d);
                 }
             }
             if SUM {
-                sum_top = vmaxq_u16(sum_top, magnitudes(low, high));
-                vst1q_f32(sum.add(i), low);
-                vst1q_f32(sum.add(i + 4), high);
+                let [a, b, c, d] = total;
+                sum_top = vmaxq_u16(sum_top, magnitudes(a, b));
+                sum_top = vmaxq_u16(sum_top, magnitudes(c, d));
+                vst1q_f32(sum.add(i), a);
+                vst1q_f32(sum.add(i + 4), b);
+                vst1q_f32(sum.add(i + 8), c);
+                vst1q_f32(sum.add(i + 12), d);
             }
         }
     }
@@ -175,15 +180,25 @@ fn magnitudes(a: float32x4_t, b: float32x4_t) -> uint16x8_t {
 #[target_feature(enable = "neon")]
 unsafe fn bytes16(x: *const f32, rounder: float32x4_t) -> int8x16_t {
     // SAFETY: the caller's promise.
-    let x = unsafe {
+    let x = unsafe { load16(x) };
+    let [a, b, c, d] = x.map(|x| vreinterpretq_s16_f32(vaddq_f32(x, rounder)));
+    let (low, high) = (vuzp1q_s16(a, b), vuzp1q_s16(c, d));
+    vuzp1q_s8(vreinterpretq_s8_s16(low), vreinterpretq_s8_s16(high))
+}
+
+/// # Safety
+///
+/// `x` has sixteen elements.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn load16(x: *const f32) -> [float32x4_t; 4] {
+    // SAFETY: the caller's promise.
+    unsafe {
         [
             vld1q_f32(x),
             vld1q_f32(x.add(4)),
             vld1q_f32(x.add(8)),
             vld1q_f32(x.add(12)),
         ]
-    };
-    let [a, b, c, d] = x.map(|x| vreinterpretq_s16_f32(vaddq_f32(x, rounder)));
-    let (low, high) = (vuzp1q_s16(a, b), vuzp1q_s16(c, d));
-    vuzp1q_s8(vreinterpretq_s8_s16(low), vreinterpretq_s8_s16(high))
+    }
 }

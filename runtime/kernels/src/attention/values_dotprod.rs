@@ -8,7 +8,7 @@
 //! of each cell, two where half as many dimensions are left.
 
 use super::vector::{Cells, Strips};
-use core::arch::asm;
+use core::{arch::asm, mem::MaybeUninit};
 
 /// Tokens whose values add up in f16.
 pub const BATCH: usize = 16;
@@ -30,10 +30,43 @@ pub unsafe fn sum_shared(
     strips: &Strips,
     to: [*mut f32; 4],
 ) {
+    if cells.padded_count <= BATCH && cells.d.is_multiple_of(PART) && unscale == 1.0 {
+        let run = Run {
+            list: cells.lists[0],
+            values,
+            halves: strips.halves.as_ptr(),
+            count: cells.padded_count,
+            to,
+        };
+        // SAFETY: the caller's promise. Cells that are not live have the place of the last that is, which is written
+        // behind theirs.
+        return unsafe { all_parts(run, cells.d / PART) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { sum_parts(cells, values, unscale, strips, to) }
+}
+
+/// The same where batches must be added, dimensions are left over, or sums must be scaled.
+///
+/// # Safety
+///
+/// As [`sum_shared`].
+#[inline(never)]
+#[target_feature(enable = "neon,fp16")]
+unsafe fn sum_parts(
+    cells: &Cells,
+    values: *const u16,
+    unscale: f32,
+    strips: &Strips,
+    to: [*mut f32; 4],
+) {
     for at in (0..cells.stride).step_by(PART) {
-        let mut spare = [[0.0_f32; PART]; 4];
-        let is_whole = cells.d - at.min(cells.d) >= PART;
-        let mut places = spare.each_mut().map(|spare| spare.as_mut_ptr());
+        // Where sums go that are not wanted as they are.
+        let mut spare = MaybeUninit::<[[f32; PART]; 4]>::uninit();
+        let spare = spare.as_mut_ptr().cast::<f32>();
+        let left = cells.d.saturating_sub(at).min(PART);
+        let is_whole = left == (cells.stride - at).min(PART);
+        let mut places = [0, 1, 2, 3].map(|lane| spare.wrapping_add(lane * PART));
         if is_whole {
             for lane in 0..cells.live {
                 places[lane] = to[lane].wrapping_add(at);
@@ -61,7 +94,6 @@ pub unsafe fn sum_shared(
         if unscale == 1.0 && is_whole {
             continue;
         }
-        let left = (cells.d - at.min(cells.d)).min(PART);
         for lane in 0..cells.live {
             for i in 0..left {
                 // SAFETY: a live cell has `d` places, and its sums are at its place.
@@ -136,14 +168,14 @@ macro_rules! four {
     };
 }
 
-/// Sums in f32, stored or added.
+/// Sums in f32, stored or added; the first cell last.
 macro_rules! finish {
     ($n:tt, $how:tt) => {
         concat!(
-            finish!($n, $how, "{t0}", 16 17 18 19),
-            finish!($n, $how, "{t1}", 20 21 22 23),
-            finish!($n, $how, "{t2}", 24 25 26 27),
             finish!($n, $how, "{t3}", 28 29 30 31),
+            finish!($n, $how, "{t2}", 24 25 26 27),
+            finish!($n, $how, "{t1}", 20 21 22 23),
+            finish!($n, $how, "{t0}", 16 17 18 19),
         )
     };
     (32, $how:tt, $to:literal, $a:literal $b:literal $c:literal $d:literal) => {
@@ -222,3 +254,60 @@ batch!(start_32, 32, store);
 batch!(add_32, 32, add);
 batch!(start_16, 16, store);
 batch!(add_16, 16, add);
+
+/// All parts of a head, of at most [`BATCH`] tokens.
+///
+/// # Safety
+///
+/// See [`sum_shared`]; there are `parts` of [`PART`] dimensions.
+#[inline]
+#[target_feature(enable = "neon,fp16")]
+unsafe fn all_parts(run: Run, parts: usize) {
+    // SAFETY: lists and halves have `count` places; values and places have the parts' dimensions.
+    unsafe {
+        asm!(
+            "4:",
+            "mov {list}, {lists}",
+            "mov {halves}, {all}",
+            "mov {count}, {counts}",
+            four!(32, "fmul"),
+            "b.eq 3f",
+            "2:",
+            four!(32, "fmla"),
+            "b.ne 2b",
+            "3:",
+            finish!(32, store),
+            "add {values}, {values}, #64",
+            "add {t3}, {t3}, #128",
+            "add {t2}, {t2}, #128",
+            "add {t1}, {t1}, #128",
+            "add {t0}, {t0}, #128",
+            "subs {parts}, {parts}, #1",
+            "b.ne 4b",
+            lists = in(reg) run.list,
+            all = in(reg) run.halves,
+            counts = in(reg) run.count,
+            parts = inout(reg) parts => _,
+            list = out(reg) _,
+            halves = out(reg) _,
+            count = out(reg) _,
+            values = inout(reg) run.values => _,
+            t0 = inout(reg) run.to[0] => _,
+            t1 = inout(reg) run.to[1] => _,
+            t2 = inout(reg) run.to[2] => _,
+            t3 = inout(reg) run.to[3] => _,
+            k0 = out(reg) _,
+            k1 = out(reg) _,
+            k2 = out(reg) _,
+            k3 = out(reg) _,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _,
+            out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+            out("v8") _, out("v9") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _,
+            out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _,
+            out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(nostack),
+        );
+    }
+}

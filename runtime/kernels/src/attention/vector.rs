@@ -6,6 +6,7 @@
 use super::{
     Outputs, QueryError,
     choose_neon::{CHUNK, list_marks, mark_greatest},
+    exp_neon::Exp,
     plan::{Plan, Task, product},
     query_neon::{Layout, Sum, quantize_cells, quantize_sum},
     tokens::{Keys, PackedTokens},
@@ -74,6 +75,8 @@ pub struct Cells {
 
 /// Room for a number for each token and cell.
 pub struct Strips<'a> {
+    /// The constants of the softmax.
+    pub exp: &'a Exp,
     /// `[padded_count]`: what a sum of products is multiplied by.
     pub multipliers: &'a mut [[f32; 4]],
     /// `[padded_count]`: scores, then weights, of one head.
@@ -112,7 +115,7 @@ pub fn run<K: Kernel>(
             room.place_list(task, 0, list(i));
             let mut cells = block.cells();
             while let Some(four) = next_four(&mut cells) {
-                room.multiply(multipliers, group, [list(i); 4]);
+                room.multiply::<true>(multipliers, group, [list(i); 4]);
                 attend::<K, true>(kernel, task, room, group, four, [list(i); 4], &mut outputs);
                 group += 1;
             }
@@ -127,7 +130,7 @@ pub fn run<K: Kernel>(
         for lane in 0..4 {
             room.place_list(task, lane, lists[lane]);
         }
-        room.multiply(multipliers, group, lists);
+        room.multiply::<false>(multipliers, group, lists);
         attend::<K, false>(kernel, task, room, group, four, lists, &mut outputs);
         group += 1;
     }
@@ -301,7 +304,10 @@ fn attend<K: Kernel, const SHARED: bool>(
         heads: tokens.heads,
         d: tokens.d,
     };
+    // SAFETY: 64-bit ARM is compiled for neon.
+    let exp = unsafe { Exp::new() };
     let mut strips = Strips {
+        exp: &exp,
         multipliers: &mut room.multipliers[..padded_count],
         weights: &mut room.weights[..padded_count],
         sums: outputs.relevance.is_some().then_some(&mut *sums),
@@ -314,10 +320,18 @@ fn attend<K: Kernel, const SHARED: bool>(
     };
     let cell_count = task.plan.map.height * task.plan.map.width;
     let share = 1.0 / tokens.heads as f32;
-    for lane in 0..live {
-        for (sum, &token) in sums.iter().zip(lists[lane]) {
-            let label = tokens.labels[token as usize] as usize;
-            relevance[label * cell_count + four[lane]] += sum[lane] * share;
+    for t in 0..count {
+        if SHARED {
+            let label = tokens.labels[lists[0][t] as usize] as usize;
+            let places = &mut relevance[label * cell_count..][..cell_count];
+            for (cell, sum) in four.iter().zip(&sums[t]).take(live) {
+                places[*cell] += sum * share;
+            }
+            continue;
+        }
+        for lane in 0..live {
+            let label = tokens.labels[lists[lane][t] as usize] as usize;
+            relevance[label * cell_count + four[lane]] += sums[t][lane] * share;
         }
     }
 }
@@ -405,13 +419,26 @@ impl Room {
     }
 
     /// The products of the scales of four cells and of their tokens.
-    fn multiply(&mut self, multipliers: &[f32], group: usize, lists: [&[u32]; 4]) {
+    fn multiply<const SHARED: bool>(
+        &mut self,
+        multipliers: &[f32],
+        group: usize,
+        lists: [&[u32]; 4],
+    ) {
         let scales = self.scales[group];
         let count = lists[0].len();
         let places = &mut self.multipliers[..count.next_multiple_of(4)];
-        for (t, place) in places[..count].iter_mut().enumerate() {
-            *place =
-                core::array::from_fn(|lane| scales[lane] * multipliers[lists[lane][t] as usize]);
+        if SHARED {
+            for (place, &token) in places.iter_mut().zip(lists[0]) {
+                let multiplier = multipliers[token as usize];
+                *place = scales.map(|scale| scale * multiplier);
+            }
+        } else {
+            for (t, place) in places[..count].iter_mut().enumerate() {
+                for lane in 0..4 {
+                    place[lane] = scales[lane] * multipliers[lists[lane][t] as usize];
+                }
+            }
         }
         let last = places[count - 1];
         places[count..].fill(last);
