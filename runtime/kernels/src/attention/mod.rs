@@ -57,6 +57,8 @@ mod values_lone_dotprod;
 mod values_neon;
 #[cfg(target_arch = "aarch64")]
 mod vector;
+#[cfg(target_arch = "aarch64")]
+mod vector_room;
 
 pub use plan::{BlockAttention, MapShape, Outputs};
 pub use query::{MAX_MAGNITUDE, QueryError};

@@ -8,6 +8,7 @@ use super::{
 #[cfg(target_arch = "aarch64")]
 use super::{
     qs8_attention_4c_dotprod::Qs8AttentionDotProd, qs8_attention_4c_neon::Qs8AttentionNeon, vector,
+    vector_room::Room as VectorRoom,
 };
 #[cfg(target_arch = "aarch64")]
 use crate::Isa;
@@ -41,7 +42,7 @@ pub struct BlockAttention {
     plan: Plan,
     room: Room,
     #[cfg(target_arch = "aarch64")]
-    vector_room: vector::Room,
+    vector_room: VectorRoom,
     /// `[blocks, chosen]`
     chosen: Vec<u32>,
     top_k: usize,
@@ -75,7 +76,7 @@ impl BlockAttention {
         BlockAttention {
             room: Room::new(&plan, capacity),
             #[cfg(target_arch = "aarch64")]
-            vector_room: vector::Room::new(&plan, capacity),
+            vector_room: VectorRoom::new(&plan, capacity),
             chosen: vec![0; product(&[plan.blocks()[0], plan.blocks()[1], capacity])],
             plan,
             capacity,
@@ -223,7 +224,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The same map in one block.
-    fn whole(self) -> Plan {
+    pub fn whole(self) -> Plan {
         let MapShape { height, width, .. } = self.map;
         Plan {
             map: self.map,

@@ -1,4 +1,4 @@
-//! What each block's mean scores at each token, three blocks by four tokens at a time.
+//! What each block's mean scores at each token, four blocks by four tokens at a time.
 //!
 //! Bytes within -127..=127 let two products share a lane of 16 bits: SMULL, SMLAL2, then SADALP.
 
@@ -6,7 +6,7 @@ use super::tokens::PackedTokens;
 use core::arch::aarch64::*;
 
 /// Blocks of a tile.
-pub const ROWS: usize = 3;
+pub const ROWS: usize = 4;
 
 /// Writes the scores of `rows` means, `[rows, row]`, to the rows of `out`, which lie `out_stride` apart.
 ///
@@ -38,6 +38,7 @@ pub unsafe fn scores(
                 match rows - first {
                     1 => tile::<1>(means, keys, row, scales, out, out_stride),
                     2 => tile::<2>(means, keys, row, scales, out, out_stride),
+                    3 => tile::<3>(means, keys, row, scales, out, out_stride),
                     _ => tile::<ROWS>(means, keys, row, scales, out, out_stride),
                 }
             }

@@ -5,13 +5,14 @@
 
 use super::{
     Outputs, QueryError,
+    attention_scalar::pad,
     choose_neon::{CHUNK, list_marks, mark_greatest},
     exp_neon::Exp,
-    plan::{Plan, Task, product},
+    plan::Task,
     query_neon::{Layout, Sum, quantize_cells, quantize_sum},
     tokens::{Keys, PackedTokens},
+    vector_room::{Four, Room},
 };
-use alloc::{vec, vec::Vec};
 
 /// What an instruction set does differently.
 pub trait Kernel: Copy {
@@ -99,7 +100,8 @@ pub fn run<K: Kernel>(
         unreachable!("keys in f32 have no bytes to multiply")
     };
     let is_shared = task.top_k.is_none() || task.plan.block != [1, 1];
-    quantize::<K>(task, room, is_shared)?;
+    let groups = room.groups(task);
+    quantize::<K>(task, room, groups, is_shared)?;
     choose(kernel, task, chosen, room, is_shared);
     if let Some(relevance) = &mut outputs.relevance {
         relevance.fill(0.0);
@@ -109,111 +111,70 @@ pub fn run<K: Kernel>(
     }
     let count = task.chosen_count;
     let list = |block: usize| &chosen[block * count..][..count];
-    if is_shared {
-        let mut group = 0;
-        for (i, block) in task.plan.each_block().enumerate() {
-            room.place_list(task, 0, list(i));
-            let mut cells = block.cells();
-            while let Some(four) = next_four(&mut cells) {
-                room.multiply::<true>(multipliers, group, [list(i); 4]);
-                attend::<K, true>(kernel, task, room, group, four, [list(i); 4], &mut outputs);
-                group += 1;
+    for group in 0..groups {
+        let four = room.four(task, group);
+        if is_shared {
+            let list = list(four.block);
+            if four.is_first {
+                room.place_list(task, 0, list);
             }
+            room.multiply::<true>(multipliers, group, [list; 4]);
+            attend::<K, true>(kernel, task, room, (group, &four), [list; 4], &mut outputs);
+        } else {
+            let lists = four.cells.map(list);
+            for lane in 0..4 {
+                room.place_list(task, lane, lists[lane]);
+            }
+            room.multiply::<false>(multipliers, group, lists);
+            attend::<K, false>(kernel, task, room, (group, &four), lists, &mut outputs);
         }
-        return Ok(());
-    }
-    let cell_count = task.plan.map.height * task.plan.map.width;
-    let mut cells = 0..cell_count;
-    let mut group = 0;
-    while let Some(four) = next_four(&mut cells) {
-        let lists = four.0.map(list);
-        for lane in 0..4 {
-            room.place_list(task, lane, lists[lane]);
-        }
-        room.multiply::<false>(multipliers, group, lists);
-        attend::<K, false>(kernel, task, room, group, four, lists, &mut outputs);
-        group += 1;
     }
     Ok(())
 }
 
-/// Up to four cells, and how many they are; the last is repeated.
-fn next_four(cells: &mut impl Iterator<Item = usize>) -> Option<([usize; 4], usize)> {
-    let mut four = [cells.next()?; 4];
-    for live in 1..4 {
-        match cells.next() {
-            Some(cell) => four[live..].fill(cell),
-            None => return Some((four, live)),
-        }
-    }
-    Some((four, 4))
-}
-
-fn quantize<K: Kernel>(task: &Task, room: &mut Room, is_shared: bool) -> Result<(), QueryError> {
+/// Turns all cells into bytes, and the sums of the blocks where they choose and have more than one cell.
+fn quantize<K: Kernel>(
+    task: &Task,
+    room: &mut Room,
+    groups: usize,
+    is_shared: bool,
+) -> Result<(), QueryError> {
     let layout = if is_shared {
         K::SHARED_LAYOUT
     } else {
         Layout::Rows
     };
     let is_summed = is_shared && task.top_k.is_some();
+    let is_padded = task.tokens.stride != task.tokens.d;
     let row = task.tokens.row();
-    let mut group = 0;
-    let mut quantize_four =
-        |room: &mut Room, (four, live): ([usize; 4], usize), sum: Option<usize>| {
-            let Room {
-                bytes,
-                scales,
-                cells,
-                zeros,
-                sum: sums,
-                ..
-            } = room;
-            if task.tokens.stride != task.tokens.d {
-                for lane in 0..live {
-                    super::attention_scalar::pad(task, four[lane], &mut cells[lane * row..][..row]);
-                }
+    for group in 0..groups {
+        let four = room.four(task, group);
+        if is_padded {
+            for lane in 0..four.live {
+                pad(task, four.cells[lane], &mut room.cells[lane * row..][..row]);
             }
-            let cells = core::array::from_fn(|lane| match lane < live {
-                false => &zeros[..row],
-                true if task.tokens.stride != task.tokens.d => &cells[lane * row..][..row],
-                true => &task.queries[four[lane] * row..][..row],
-            });
-            let sum = match sum {
-                None => Sum::None,
-                Some(0) => Sum::Start(&mut sums[..row]),
-                Some(_) => Sum::Add(&mut sums[..row]),
+        }
+        let mut cells = [&room.zeros[..row]; 4];
+        for lane in 0..four.live {
+            cells[lane] = match is_padded {
+                true => &room.cells[lane * row..][..row],
+                false => &task.queries[four.cells[lane] * row..][..row],
             };
-            let bytes = &mut bytes[group * 4 * row..][..4 * row];
-            // SAFETY: 64-bit ARM is compiled for neon.
-            match unsafe { quantize_cells(cells, sum, layout, bytes) } {
-                Err(lane) => Err(task.plan.error(four[lane])),
-                Ok((four_scales, sum_top)) => {
-                    scales[group] = four_scales;
-                    group += 1;
-                    Ok(sum_top)
-                }
-            }
+        }
+        let sum = match (is_summed, four.is_first) {
+            (false, _) => Sum::None,
+            (true, true) => Sum::Start(&mut room.sum[..row]),
+            (true, false) => Sum::Add(&mut room.sum[..row]),
         };
-    if !is_shared {
-        let cell_count = task.plan.map.height * task.plan.map.width;
-        let mut cells = 0..cell_count;
-        while let Some(four) = next_four(&mut cells) {
-            quantize_four(room, four, None)?;
-        }
-        return Ok(());
-    }
-    for (i, block) in task.plan.each_block().enumerate() {
-        let mut cells = block.cells();
-        let mut top = 0;
-        let mut of_block = 0;
-        while let Some(four) = next_four(&mut cells) {
-            top = quantize_four(room, four, is_summed.then_some(of_block))?;
-            of_block += 1;
-        }
-        if is_summed {
-            let mean = &mut room.means[i * row..][..row];
-            // SAFETY: 64-bit ARM is compiled for neon.
-            unsafe { quantize_sum(&room.sum[..row], top, mean) }
+        let bytes = &mut room.bytes[group * 4 * row..][..4 * row];
+        // SAFETY: 64-bit ARM is compiled for neon.
+        let (scales, sum_top) = unsafe { quantize_cells(cells, sum, layout, bytes) }
+            .map_err(|lane| task.plan.error(four.cells[lane]))?;
+        room.scales[group] = scales;
+        if is_summed && four.is_last {
+            let mean = &mut room.means[four.block * row..][..row];
+            // SAFETY: as above.
+            unsafe { quantize_sum(&room.sum[..row], sum_top, mean) }
         }
     }
     Ok(())
@@ -274,8 +235,7 @@ fn attend<K: Kernel, const SHARED: bool>(
     kernel: K,
     task: &Task,
     room: &mut Room,
-    group: usize,
-    (four, live): ([usize; 4], usize),
+    (group, four): (usize, &Four),
     lists: [&[u32]; 4],
     outputs: &mut Outputs,
 ) {
@@ -285,10 +245,10 @@ fn attend<K: Kernel, const SHARED: bool>(
     let padded_count = count.next_multiple_of(4);
     let sums = &mut room.sums[..padded_count];
     sums.fill([0.0; 4]);
-    let attended = outputs
-        .attended
-        .as_mut()
-        .map(|attended| four.map(|cell| attended[cell * elements..][..elements].as_mut_ptr()));
+    let attended = outputs.attended.as_mut().map(|attended| {
+        four.cells
+            .map(|cell| attended[cell * elements..][..elements].as_mut_ptr())
+    });
     let cells = Cells {
         bytes: room.bytes[group * 4 * row..][..4 * row].as_ptr(),
         lists: core::array::from_fn(|lane| {
@@ -298,7 +258,7 @@ fn attend<K: Kernel, const SHARED: bool>(
         count,
         padded_count,
         attended,
-        live,
+        live: four.live,
         row,
         stride: tokens.stride,
         heads: tokens.heads,
@@ -321,126 +281,10 @@ fn attend<K: Kernel, const SHARED: bool>(
     let cell_count = task.plan.map.height * task.plan.map.width;
     let share = 1.0 / tokens.heads as f32;
     for t in 0..count {
-        if SHARED {
-            let label = tokens.labels[lists[0][t] as usize] as usize;
-            let places = &mut relevance[label * cell_count..][..cell_count];
-            for (cell, sum) in four.iter().zip(&sums[t]).take(live) {
-                places[*cell] += sum * share;
-            }
-            continue;
+        for lane in 0..four.live {
+            let list = if SHARED { lists[0] } else { lists[lane] };
+            let label = tokens.labels[list[t] as usize] as usize;
+            relevance[label * cell_count + four.cells[lane]] += sums[t][lane] * share;
         }
-        for lane in 0..live {
-            let label = tokens.labels[lists[lane][t] as usize] as usize;
-            relevance[label * cell_count + four[lane]] += sums[t][lane] * share;
-        }
-    }
-}
-
-/// What a run needs to write besides its outputs.
-#[derive(Clone, Debug)]
-pub struct Room {
-    /// `[groups of four cells, 4, row]`, in the layout of the kernel.
-    bytes: Vec<i8>,
-    /// `[groups]`
-    scales: Vec<[f32; 4]>,
-    /// `[4, row]`: cells with their padding.
-    cells: Vec<f32>,
-    /// `[row]`: a cell that is not there.
-    zeros: Vec<f32>,
-    /// `[row]`: a block's sum.
-    sum: Vec<f32>,
-    /// `[blocks, row]`
-    means: Vec<i8>,
-    /// `[MOST_BLOCKS, tokens]`
-    score_rows: Vec<f32>,
-    /// `[chunks of tokens]`
-    maxima: Vec<f32>,
-    /// `[chunks of tokens]`
-    marks: Vec<u16>,
-    /// `[4, tokens]`: where chosen tokens begin
-    lists: Vec<usize>,
-    /// `[tokens]`, see [`Strips`].
-    multipliers: Vec<[f32; 4]>,
-    weights: Vec<[f32; 4]>,
-    sums: Vec<[f32; 4]>,
-    halves: Vec<[u16; 4]>,
-}
-
-/// The most blocks whose scores any kernel computes at a time.
-const MOST_BLOCKS: usize = 6;
-
-impl Room {
-    pub fn new(plan: &Plan, capacity: usize) -> Room {
-        let map = plan.map;
-        let row = product(&[map.heads, map.d.next_multiple_of(16)]);
-        let tokens = capacity.next_multiple_of(CHUNK);
-        let chunks = tokens / CHUNK;
-        let cells = product(&[map.height, map.width]);
-        let [rows, columns] = plan.blocks();
-        // A run over all tokens takes cells of the whole map by fours, as does one whose blocks are single cells.
-        let of_blocks = match plan.block {
-            [1, 1] => 0,
-            _ => plan
-                .each_block()
-                .map(|block| block.cells().count().div_ceil(4))
-                .sum(),
-        };
-        let groups = cells.div_ceil(4).max(of_blocks);
-        Room {
-            bytes: vec![0; product(&[groups, 4, row])],
-            scales: vec![[0.0; 4]; groups],
-            cells: vec![0.0; product(&[4, row])],
-            zeros: vec![0.0; row],
-            sum: vec![0.0; row],
-            means: vec![0; product(&[rows, columns, row])],
-            score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
-            maxima: vec![0.0; chunks.next_multiple_of(4)],
-            marks: vec![0; chunks],
-            lists: vec![0; product(&[4, tokens])],
-            multipliers: vec![[0.0; 4]; tokens],
-            weights: vec![[0.0; 4]; tokens],
-            sums: vec![[0.0; 4]; tokens],
-            halves: vec![[0; 4]; tokens],
-        }
-    }
-
-    /// Writes where the chosen tokens begin to the given lane's list, and repeats the last up to a multiple of four.
-    fn place_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
-        let (row, count) = (task.tokens.row(), task.tokens.valid_count());
-        let padded = chosen.len().next_multiple_of(4);
-        let to = &mut self.lists[lane * padded..][..padded];
-        let mut last = 0;
-        for (place, &token) in to.iter_mut().zip(chosen) {
-            assert!((token as usize) < count, "attention: a token is not there");
-            last = token as usize * row;
-            *place = last;
-        }
-        to[chosen.len()..].fill(last);
-    }
-
-    /// The products of the scales of four cells and of their tokens.
-    fn multiply<const SHARED: bool>(
-        &mut self,
-        multipliers: &[f32],
-        group: usize,
-        lists: [&[u32]; 4],
-    ) {
-        let scales = self.scales[group];
-        let count = lists[0].len();
-        let places = &mut self.multipliers[..count.next_multiple_of(4)];
-        if SHARED {
-            for (place, &token) in places.iter_mut().zip(lists[0]) {
-                let multiplier = multipliers[token as usize];
-                *place = scales.map(|scale| scale * multiplier);
-            }
-        } else {
-            for (t, place) in places[..count].iter_mut().enumerate() {
-                for lane in 0..4 {
-                    place[lane] = scales[lane] * multipliers[lists[lane][t] as usize];
-                }
-            }
-        }
-        let last = places[count - 1];
-        places[count..].fill(last);
     }
 }
