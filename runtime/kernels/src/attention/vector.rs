@@ -280,11 +280,24 @@ fn attend<K: Kernel, const SHARED: bool>(
     };
     let cell_count = task.plan.map.height * task.plan.map.width;
     let share = 1.0 / tokens.heads as f32;
-    for t in 0..count {
+    if SHARED && four.live == 4 {
+        assert!(four.cells.iter().all(|&cell| cell < cell_count));
+        for (sums, &token) in sums.iter().zip(lists[0]) {
+            let label = tokens.labels[token as usize] as usize;
+            for lane in 0..4 {
+                // SAFETY: labels are below their count, as cells are, and the relevance has a place for each of both.
+                let place =
+                    unsafe { relevance.get_unchecked_mut(label * cell_count + four.cells[lane]) };
+                *place += sums[lane] * share;
+            }
+        }
+        return;
+    }
+    for (t, sums) in sums[..count].iter().enumerate() {
         for lane in 0..four.live {
             let list = if SHARED { lists[0] } else { lists[lane] };
             let label = tokens.labels[list[t] as usize] as usize;
-            relevance[label * cell_count + four.cells[lane]] += sums[t][lane] * share;
+            relevance[label * cell_count + four.cells[lane]] += sums[lane] * share;
         }
     }
 }
