@@ -4,7 +4,7 @@
 //! worth it. A twin's file is named for its data type, operation, tile and instruction set. The operation's folder
 //! holds them all and one safe function that dispatches over [`Isa`], the proof of what the CPU can do.
 //!
-//! Limits: no threads, no detection, and no allocation but packed weights, at load, and the text of an error.
+//! Limits: no threads, no detection, and no allocation but packed weights and the room of an attention, at load, and the text of an error.
 //! `ocellus-sys` detects; the caller owns every buffer of a run. Shapes that contradict each other are a mistake of the calling code, not input: they panic.
 
 #![cfg_attr(not(test), no_std)]

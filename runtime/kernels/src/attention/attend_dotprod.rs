@@ -4,6 +4,8 @@
 //! bytes are taken by element: the sums come out with cells as lanes. Values add up in f16 over [`BATCH`](super::values_dotprod::BATCH) tokens, then
 //! in f32.
 
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
 use super::{
     exp_neon::softmax_with_halves,
     quads_dotprod::score_quads,

@@ -2,6 +2,8 @@
 //!
 //! Cells of a block share each load of a key and a value. Four blocks of one cell share nothing but the lanes.
 
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
 use super::{
     exp_neon::softmax,
     scores_neon::{add_products, add_up},

@@ -1,17 +1,13 @@
 //! A map cut into blocks, the room that a run needs, and the run itself.
 
-use super::{
-    attention_scalar,
-    query::QueryError,
-    tokens::{PackedTokens, Precision},
-};
+use super::{attention_scalar, query::QueryError, tokens::PackedTokens};
 #[cfg(target_arch = "aarch64")]
 use super::{
     qs8_attention_4c_dotprod::Qs8AttentionDotProd, qs8_attention_4c_neon::Qs8AttentionNeon, vector,
     vector_room::Room as VectorRoom,
 };
 #[cfg(target_arch = "aarch64")]
-use crate::Isa;
+use crate::{Isa, Precision};
 use alloc::{vec, vec::Vec};
 
 /// A feature map: `[height, width, heads, d]`.

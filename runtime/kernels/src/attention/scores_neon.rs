@@ -2,6 +2,8 @@
 //!
 //! Bytes within -127..=127 let two products share a lane of 16 bits: SMULL, SMLAL2, then SADALP.
 
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
 use super::tokens::PackedTokens;
 use core::arch::aarch64::*;
 

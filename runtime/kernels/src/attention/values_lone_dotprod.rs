@@ -2,6 +2,8 @@
 //!
 //! As in [`values_dotprod`](super::values_dotprod), f16 holds the sums of a batch of tokens.
 
+#![allow(clippy::needless_range_loop)] // registers are numbered
+
 use super::{
     values_dotprod::BATCH,
     vector::{Cells, Strips},

@@ -62,7 +62,7 @@ pub struct Cells {
     pub count: usize,
     /// The same, rounded up to four; the last token is repeated.
     pub padded_count: usize,
-    /// `[heads, d]` of each cell that is live.
+    /// `[heads, d]` of each cell; those that are not live have the place of the last that is.
     pub attended: Option<[*mut f32; 4]>,
     /// How many of the four have outputs.
     pub live: usize,
@@ -122,8 +122,8 @@ pub fn run<K: Kernel>(
             attend::<K, true>(kernel, task, room, (group, &four), [list; 4], &mut outputs);
         } else {
             let lists = four.cells.map(list);
-            for lane in 0..4 {
-                room.place_list(task, lane, lists[lane]);
+            for (lane, list) in lists.into_iter().enumerate() {
+                room.place_list(task, lane, list);
             }
             room.multiply::<false>(multipliers, group, lists);
             attend::<K, false>(kernel, task, room, (group, &four), lists, &mut outputs);
@@ -155,8 +155,8 @@ fn quantize<K: Kernel>(
             }
         }
         let mut cells = [&room.zeros[..row]; 4];
-        for lane in 0..four.live {
-            cells[lane] = match is_padded {
+        for (lane, query) in cells.iter_mut().enumerate().take(four.live) {
+            *query = match is_padded {
                 true => &room.cells[lane * row..][..row],
                 false => &task.queries[four.cells[lane] * row..][..row],
             };
@@ -246,8 +246,13 @@ fn attend<K: Kernel, const SHARED: bool>(
     let sums = &mut room.sums[..padded_count];
     sums.fill([0.0; 4]);
     let attended = outputs.attended.as_mut().map(|attended| {
-        four.cells
-            .map(|cell| attended[cell * elements..][..elements].as_mut_ptr())
+        assert!(
+            four.cells
+                .iter()
+                .all(|cell| (cell + 1) * elements <= attended.len())
+        );
+        let start = attended.as_mut_ptr();
+        four.cells.map(|cell| start.wrapping_add(cell * elements))
     });
     let cells = Cells {
         bytes: room.bytes[group * 4 * row..][..4 * row].as_ptr(),
@@ -284,11 +289,10 @@ fn attend<K: Kernel, const SHARED: bool>(
         assert!(four.cells.iter().all(|&cell| cell < cell_count));
         for (sums, &token) in sums.iter().zip(lists[0]) {
             let label = tokens.labels[token as usize] as usize;
-            for lane in 0..4 {
+            for (cell, sum) in four.cells.into_iter().zip(sums) {
                 // SAFETY: labels are below their count, as cells are, and the relevance has a place for each of both.
-                let place =
-                    unsafe { relevance.get_unchecked_mut(label * cell_count + four.cells[lane]) };
-                *place += sums[lane] * share;
+                let place = unsafe { relevance.get_unchecked_mut(label * cell_count + cell) };
+                *place += sum * share;
             }
         }
         return;
