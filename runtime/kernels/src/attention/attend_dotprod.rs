@@ -7,7 +7,7 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    exp_neon::softmax_with_halves,
+    exp_neon::softmax,
     quads_dotprod::score_quads,
     scores_neon::add_up,
     values_dotprod::sum_shared,
@@ -31,7 +31,6 @@ pub unsafe fn attend<const SHARED: bool>(
     unscale: f32,
     strips: &mut Strips,
 ) {
-    let count = cells.count;
     for head in 0..cells.heads {
         let at = head * cells.stride;
         // SAFETY: the caller's promise; `at` is inside of a row, and four cells as quads have four bytes an element.
@@ -41,7 +40,7 @@ pub unsafe fn attend<const SHARED: bool>(
             } else {
                 score_rows(cells, cells.bytes.add(at), keys.add(at), strips)
             };
-            softmax_with_halves(count, greatest, strips);
+            softmax::<true>(cells.count, greatest, strips);
             if let Some(attended) = cells.attended {
                 let to = attended.map(|cell| cell.add(head * cells.d));
                 if SHARED {

@@ -32,7 +32,7 @@ pub unsafe fn attend<const SHARED: bool>(
         // SAFETY: the caller's promise; `at` is inside of a row.
         unsafe {
             let greatest = score::<SHARED>(cells, cells.bytes.add(at), keys.add(at), strips);
-            softmax(cells.count, greatest, strips);
+            softmax::<false>(cells.count, greatest, strips);
             if let Some(attended) = cells.attended {
                 let to = attended.map(|cell| cell.add(head * cells.d));
                 if SHARED && cells.d.is_multiple_of(STEP) {

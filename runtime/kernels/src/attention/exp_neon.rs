@@ -46,45 +46,41 @@ impl Exp {
 }
 
 /// Turns the scores of `count` tokens, powers of two whose greatest are given, into weights that sum to 1 in each lane, and
-/// adds them to the sums where they are wanted. Places behind `count` get weights of zero.
+/// adds them to the sums where they are wanted; with `HALVES`, writes them in half precision besides. Places behind
+/// `count`, up to a multiple of four, get weights of zero.
+///
+/// # Panics
+///
+/// If the strips differ in their places, which are a multiple of four, or have fewer than `count`.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn softmax(count: usize, greatest: float32x4_t, strips: &mut Strips) {
+pub fn softmax<const HALVES: bool>(count: usize, greatest: float32x4_t, strips: &mut Strips) {
+    let padded = strips.weights.len();
+    assert!(padded.is_multiple_of(4) && count <= padded && strips.halves.len() == padded);
     let share = share(strips.exp, count, greatest, strips.weights);
-    let (weights, _) = strips.weights.as_chunks_mut::<4>();
-    match &mut strips.sums {
-        None => {
-            for weights in weights {
-                scale(weights, share);
+    let weights = strips.weights.as_mut_ptr().cast::<[[f32; 4]; 4]>();
+    let halves = strips.halves.as_mut_ptr().cast::<[[u16; 4]; 4]>();
+    // SAFETY: all strips have as many places, a multiple of four.
+    unsafe {
+        match &mut strips.sums {
+            Some(sums) => {
+                assert!(sums.len() == padded);
+                let sums = sums.as_mut_ptr().cast::<[[f32; 4]; 4]>();
+                for i in 0..padded / 4 {
+                    let scaled = scale(&mut *weights.add(i), share);
+                    add(&mut *sums.add(i), scaled);
+                    if HALVES {
+                        store_halves(&mut *halves.add(i), scaled);
+                    }
+                }
             }
-        }
-        Some(sums) => {
-            for (weights, sums) in weights.iter_mut().zip(sums.as_chunks_mut::<4>().0) {
-                add(sums, scale(weights, share));
-            }
-        }
-    }
-}
-
-/// The same, with the weights in half precision besides.
-#[inline]
-#[target_feature(enable = "neon")]
-pub fn softmax_with_halves(count: usize, greatest: float32x4_t, strips: &mut Strips) {
-    let share = share(strips.exp, count, greatest, strips.weights);
-    let (weights, _) = strips.weights.as_chunks_mut::<4>();
-    let halves = strips.halves.as_chunks_mut::<4>().0;
-    match &mut strips.sums {
-        None => {
-            for (weights, halves) in weights.iter_mut().zip(halves) {
-                store_halves(halves, scale(weights, share));
-            }
-        }
-        Some(sums) => {
-            let sums = sums.as_chunks_mut::<4>().0;
-            for ((weights, sums), halves) in weights.iter_mut().zip(sums).zip(halves) {
-                let weights = scale(weights, share);
-                add(sums, weights);
-                store_halves(halves, weights);
+            None => {
+                for i in 0..padded / 4 {
+                    let scaled = scale(&mut *weights.add(i), share);
+                    if HALVES {
+                        store_halves(&mut *halves.add(i), scaled);
+                    }
+                }
             }
         }
     }
@@ -96,26 +92,34 @@ pub fn softmax_with_halves(count: usize, greatest: float32x4_t, strips: &mut Str
 fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]]) -> float32x4_t {
     let exp = *exp;
     let mut sum = vdupq_n_f32(0.0);
-    let (whole, rest) = weights.split_at_mut(count / 4 * 4);
-    for four in whole.as_chunks_mut::<4>().0 {
+    let (fours, _) = weights.as_chunks_mut::<4>();
+    for four in fours.iter_mut() {
         let a = exp.exp2(vsubq_f32(load(&four[0]), greatest));
         let b = exp.exp2(vsubq_f32(load(&four[1]), greatest));
         let c = exp.exp2(vsubq_f32(load(&four[2]), greatest));
         let d = exp.exp2(vsubq_f32(load(&four[3]), greatest));
-        sum = vaddq_f32(vaddq_f32(vaddq_f32(vaddq_f32(sum, a), b), c), d);
         store(&mut four[0], a);
         store(&mut four[1], b);
         store(&mut four[2], c);
         store(&mut four[3], d);
+        sum = vaddq_f32(vaddq_f32(vaddq_f32(vaddq_f32(sum, a), b), c), d);
     }
-    let (last, padding) = rest.split_at_mut(count % 4);
-    for weight in last {
-        let w = exp.exp2(vsubq_f32(load(weight), greatest));
-        sum = vaddq_f32(sum, w);
-        store(weight, w);
+    if !count.is_multiple_of(4) {
+        sum = without_padding(count, weights);
     }
-    padding.fill([0.0; 4]);
     vdivq_f32(vdupq_n_f32(1.0), sum)
+}
+
+/// Gives padding weights of zero and adds the others up again.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+fn without_padding(count: usize, weights: &mut [[f32; 4]]) -> float32x4_t {
+    weights[count..].fill([0.0; 4]);
+    let mut sum = vdupq_n_f32(0.0);
+    for weight in &weights[..count] {
+        sum = vaddq_f32(sum, load(weight));
+    }
+    sum
 }
 
 /// Multiplies the weights of four tokens.
