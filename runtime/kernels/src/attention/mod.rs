@@ -12,16 +12,17 @@
 //! * attended: `sum of p[t] * v[t]`, for each head;
 //! * relevance of a label: the mean over heads of the sum of `p` over the label's tokens.
 //!
-//! Where `top_k` reaches the number of tokens there is nothing to choose and all cells attend to all tokens: global
-//! attention.
+//! A cell, or a block's sum, is quantized with one scale, a power of two; a key with one of its own. Where `top_k` reaches the
+//! number of tokens that are not chosen anyway there is nothing to choose and all cells attend to all tokens: global attention.
 //!
 //! With [`Precision::Int8`], choice and relevance have the same bits on every instruction set; attended differs from the
 //! specification by at most `(n + 1) * 2^-23 * max |v|` with neon, where `n` is the number of chosen tokens, and by
-//! `18 * 2^-11 * max |v|` with dotprod, which has the values in half precision.
+//! `18 * 2^-11 * max |v|` with dotprod, which has the values in half precision. With [`Precision::F32`] every instruction
+//! set runs the specification.
 //!
-//! No matrix of scores exists: the workspace has room for the scores of four cells and one head. A run allocates nothing.
+//! No matrix of scores exists: the room holds the scores of four cells and one head. A run allocates nothing.
 //!
-//! Limits: queries, keys and values are below [`MAX_MAGNITUDE`].
+//! Limits: queries, keys and values are below [`MAX_MAGNITUDE`]; [`Precision::F32`] has no kernel with vectors.
 
 #[cfg(target_arch = "aarch64")]
 mod attend_dotprod;

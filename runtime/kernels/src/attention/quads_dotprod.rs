@@ -169,7 +169,7 @@ macro_rules! start {
     };
 }
 
-/// Sums become scores, or are left to the next part.
+/// Sums become scores, or are left to the next part, which names the operand all the same: assembly must use each.
 macro_rules! end {
     (scores) => {
         concat!(
