@@ -93,7 +93,7 @@ fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]
     let exp = *exp;
     let mut sum = vdupq_n_f32(0.0);
     let (fours, _) = weights.as_chunks_mut::<4>();
-    for four in fours.iter_mut() {
+    for four in fours.iter_mut().take(count / 4) {
         let a = exp.exp2(vsubq_f32(load(&four[0]), greatest));
         let b = exp.exp2(vsubq_f32(load(&four[1]), greatest));
         let c = exp.exp2(vsubq_f32(load(&four[2]), greatest));
@@ -105,19 +105,26 @@ fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]
         sum = vaddq_f32(vaddq_f32(vaddq_f32(vaddq_f32(sum, a), b), c), d);
     }
     if !count.is_multiple_of(4) {
-        sum = without_padding(count, weights);
+        sum = last_four(exp, count, greatest, sum, weights);
     }
     vdivq_f32(vdupq_n_f32(1.0), sum)
 }
 
-/// Gives padding weights of zero and adds the others up again.
+/// The same for the tokens behind the last whole four, whose powers are added to `sum`; padding gets zeros.
 #[inline(never)]
 #[target_feature(enable = "neon")]
-fn without_padding(count: usize, weights: &mut [[f32; 4]]) -> float32x4_t {
+fn last_four(
+    exp: Exp,
+    count: usize,
+    greatest: float32x4_t,
+    mut sum: float32x4_t,
+    weights: &mut [[f32; 4]],
+) -> float32x4_t {
     weights[count..].fill([0.0; 4]);
-    let mut sum = vdupq_n_f32(0.0);
-    for weight in &weights[..count] {
-        sum = vaddq_f32(sum, load(weight));
+    for weight in &mut weights[count / 4 * 4..count] {
+        let w = exp.exp2(vsubq_f32(load(weight), greatest));
+        sum = vaddq_f32(sum, w);
+        store(weight, w);
     }
     sum
 }
