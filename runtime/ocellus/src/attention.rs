@@ -12,7 +12,7 @@
 //! let prompts = Prompts::new(ocellus::detect_isa(), Precision::Int8, Tokens {
 //!     shape: [2, 1, 2],
 //!     keys: &[1.0, 0.0, 0.0, 1.0],
-//!     values: &[1.0, 0.0, 0.0, 1.0],
+//!     values: None,
 //!     labels: &[0, 1],
 //!     label_count: 2,
 //!     valid: &[true, true],
@@ -86,10 +86,11 @@ impl Prompts {
         })?;
         let elements = heads.checked_mul(d).and_then(|row| row.checked_mul(l));
         for (what, got) in [
-            ("elements of the keys", tokens.keys.len()),
-            ("elements of the values", tokens.values.len()),
+            ("elements of the keys", Some(tokens.keys.len())),
+            ("elements of the values", tokens.values.map(<[f32]>::len)),
         ] {
-            require(what, elements == Some(got), || {
+            require(what, got.is_none() || got == elements, || {
+                let got = got.unwrap_or_default();
                 (format!("{l} tokens x {heads} heads x {d}"), got.to_string())
             })?;
         }
@@ -207,6 +208,11 @@ impl BlockAttention {
         let cells = map.height * map.width;
         let elements = cells * map.heads * map.d;
         let attended = outputs.attended.as_ref().map(|slice| slice.len());
+        require(
+            "values of the tokens",
+            attended.is_none() || prompts.packed.has_values(),
+            || ("some, as they are to be attended to".into(), "none".into()),
+        )?;
         let relevance = outputs.relevance.as_ref().map(|slice| slice.len());
         for (what, expected, got) in [
             ("elements of the queries", elements, Some(queries.len())),
@@ -267,7 +273,7 @@ mod tests {
         Tokens {
             shape: [3, 1, 2],
             keys,
-            values: keys,
+            values: Some(keys),
             labels,
             label_count: 2,
             valid: marks,
@@ -307,7 +313,7 @@ mod tests {
             ),
             (
                 Tokens {
-                    values: &KEYS[1..],
+                    values: Some(&KEYS[1..]),
                     ..good
                 },
                 "values",
@@ -403,6 +409,26 @@ mod tests {
         assert_eq!(run(&[1.0; 8], 8), Ok(()));
         assert_eq!(attention.chosen(0), Some(&[2][..]));
         assert_eq!(attention.chosen(1), None);
+        let bare = Tokens {
+            values: None,
+            ..tokens(&KEYS, &[0, 1, 1], &[true; 3])
+        };
+        let bare = Prompts::new(Isa::Scalar, Precision::Int8, bare).expect("good tokens");
+        let attended = Some(&mut [0.0; 8][..]);
+        let error = attention.run(
+            &bare,
+            &[1.0; 8],
+            Outputs {
+                relevance: None,
+                attended,
+            },
+        );
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("values of the tokens")
+        );
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl BlockAttention {
     ///
     /// # Panics
     ///
-    /// If `tokens` have other heads than the map or do not fit into the room, or a slice has another size than its shape.
+    /// If `tokens` have other heads than the map or do not fit into the room, have no values where they are asked for, or a slice has another size than its shape.
     pub fn run(
         &mut self,
         tokens: &PackedTokens,
@@ -182,6 +182,10 @@ impl BlockAttention {
             queries.len()
         );
         if let Some(attended) = &outputs.attended {
+            assert!(
+                tokens.has_values,
+                "attention: values are asked for, and the tokens have none"
+            );
             assert!(
                 attended.len() == elements,
                 "attention: {} places for what a map of {map:?} attends to",

@@ -23,8 +23,8 @@ pub struct Tokens<'a> {
     pub shape: [usize; 3],
     /// `[l, heads, d]`
     pub keys: &'a [f32],
-    /// `[l, heads, d]`
-    pub values: &'a [f32],
+    /// `[l, heads, d]`; none where relevance is all that will be asked for.
+    pub values: Option<&'a [f32]>,
     /// `[l]`: the label that each token belongs to, below `label_count`.
     pub labels: &'a [u32],
     /// How many labels there are.
@@ -98,6 +98,7 @@ pub struct PackedTokens {
     pub(super) d: usize,
     /// `d` padded.
     pub(super) stride: usize,
+    pub(super) has_values: bool,
     pub(super) label_count: usize,
     /// `[tokens]`: the label.
     pub(super) labels: Vec<u32>,
@@ -106,7 +107,7 @@ pub struct PackedTokens {
     /// The tokens that are always chosen, rising.
     pub(super) always: Vec<u32>,
     pub(super) keys: Keys,
-    /// `[tokens, heads, stride]`; empty where `dotprod` has them.
+    /// `[tokens, heads, stride]`; empty where `dotprod` has them, or nobody.
     pub(super) values: Vec<f32>,
     /// What the kernel with dot product reads.
     #[cfg(target_arch = "aarch64")]
@@ -171,14 +172,19 @@ impl PackedTokens {
             if !are_sound(&tokens.keys[token * elements..][..elements]) {
                 return Err(TokensError::Key { token });
             }
-            if !are_sound(&tokens.values[token * elements..][..elements]) {
+            let value = tokens
+                .values
+                .map(|values| &values[token * elements..][..elements]);
+            if !value.is_none_or(are_sound) {
                 return Err(TokensError::Value { token });
             }
         }
         let places: Vec<u32> = valid().map(|token| token as u32).collect();
         let keys = padded_rows(tokens.keys, &places, [heads, d, stride]);
         let multiplier = tokens.scale * LOG2_E;
-        let values = padded_rows(tokens.values, &places, [heads, d, stride]);
+        let values = tokens.values.map_or_else(Vec::new, |values| {
+            padded_rows(values, &places, [heads, d, stride])
+        });
         let keys = match precision {
             Precision::F32 => Keys::F32 {
                 reals: keys,
@@ -199,6 +205,7 @@ impl PackedTokens {
             heads,
             d,
             stride,
+            has_values: tokens.values.is_some(),
             label_count: tokens.label_count,
             labels: valid().map(|token| tokens.labels[token]).collect(),
             always: (0..count as u32)
@@ -215,6 +222,11 @@ impl PackedTokens {
     /// How many tokens are valid: what a [`BlockAttention`](super::BlockAttention) must have room for.
     pub fn valid_count(&self) -> usize {
         self.places.len()
+    }
+
+    /// Whether there are values to be attended to.
+    pub fn has_values(&self) -> bool {
+        self.has_values
     }
 
     /// How many labels the tokens have: the first size of the relevance.
@@ -247,10 +259,11 @@ fn check(tokens: &Tokens, elements: usize) {
         "attention: {l} tokens of {heads} heads of {d} are nothing to attend to"
     );
     assert!(
-        tokens.keys.len() == elements && tokens.values.len() == elements,
-        "attention: {} elements of keys and {} of values for {l} tokens of {heads} heads of {d}",
+        tokens.keys.len() == elements
+            && tokens.values.is_none_or(|values| values.len() == elements),
+        "attention: {} elements of keys and {:?} of values for {l} tokens of {heads} heads of {d}",
         tokens.keys.len(),
-        tokens.values.len()
+        tokens.values.map(<[f32]>::len)
     );
     assert!(
         [tokens.labels.len(), tokens.valid.len(), tokens.always.len()] == [l; 3],

@@ -68,7 +68,7 @@ pub(crate) fn prompts(
     let tokens = Tokens {
         shape: [count, 1, channels + 1],
         keys: &keys,
-        values: &keys,
+        values: None,
         labels: &labels,
         label_count: count,
         valid: &vec![true; count],

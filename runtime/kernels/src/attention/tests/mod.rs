@@ -97,7 +97,7 @@ impl Case {
         let tokens = Tokens {
             shape: [self.l, heads, d],
             keys: &self.keys,
-            values: &self.values,
+            values: Some(&self.values),
             labels: &self.labels,
             label_count: self.label_count,
             valid: &self.valid,

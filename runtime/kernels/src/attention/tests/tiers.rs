@@ -176,3 +176,32 @@ fn values_of_every_magnitude_keep_their_bound() {
         check(&case, "no values");
     }
 }
+
+#[test]
+fn tokens_without_values_have_the_same_relevance() {
+    let case = Case::new([3, 5, 2, 21], [2, 2], [13, 4], 5);
+    let tokens = Tokens {
+        shape: [case.l, 2, 21],
+        keys: &case.keys,
+        values: None,
+        labels: &case.labels,
+        label_count: case.label_count,
+        valid: &case.valid,
+        always: &case.always,
+        scale: case.scale,
+    };
+    for precision in [Precision::Int8, Precision::F32] {
+        for isa in isas() {
+            let packed = PackedTokens::new(isa, precision, tokens).expect("sound tokens");
+            let mut relevance = vec![f32::NAN; case.label_count * case.cells()];
+            let outputs = Outputs {
+                relevance: Some(&mut relevance),
+                attended: None,
+            };
+            case.attention()
+                .run(&packed, &case.queries, outputs)
+                .expect("sound cells");
+            assert_eq!(relevance, case.run(isa, precision).relevance);
+        }
+    }
+}
