@@ -184,6 +184,7 @@ def measure(maps: Maps, head: Head, table: Table, templates: list[str], task: Ta
                 )
     return {
         "labels": len(names),
+        "macs_of_head_at_each_cell": side * side * head.weight.size,
         "task_labels": len(task.labels),
         "photos": len(task.photos),
         "ways": {name: {str(r): pointing(r, weights) for r in pictures.RESOLUTIONS} for name, weights in ways.items()},
@@ -236,6 +237,11 @@ _HALVES = [f"{half}, {count}: {what}" for half in ("calibration", "held-out") fo
 
 def render(result: dict) -> str:
     parts = [_INTRO.format(scenes=_SCENES), "## Ways to ask\n"]
+    shipped = next(r for r in result["blocks"] if (r["side"], r["top_k"]) == (_SHIPPED.side, _SHIPPED.top_k))
+    parts.append(
+        f"The head at each cell, which the cosines need, takes {result['macs_of_head_at_each_cell'] / 1e6:.1f} M MACs at {pictures.RESOLUTIONS[-1]}; keys that hold the labels' classes "
+        f"alone take {shipped['macs'] / 1e6:.1f} M for {result['task_labels']} labels in blocks as shipped, and no head.\n"
+    )
     parts.append(_table(["way", "resolution", *_HALVES], [[n, r, *_cells(p)] for n, by in result["ways"].items() for r, p in by.items()]))
     parts.append("## Block-local against global\n")
     parts.append(
