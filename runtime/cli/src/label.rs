@@ -85,7 +85,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let options = SessionOptions {
         policy: Some(policy),
         crop: arguments.crop,
-        limits: limits.clone(),
+        limits,
         relevance: relevance(&arguments, engine.bundle().manifest()),
     };
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
