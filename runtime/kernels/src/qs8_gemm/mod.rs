@@ -7,18 +7,24 @@
 
 #[cfg(target_arch = "aarch64")]
 mod dotprod_6x16_loop;
+#[cfg(any(target_arch = "aarch64", test))]
+mod groups;
 #[cfg(target_arch = "aarch64")]
 mod neon_1x4_loop;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
 #[cfg(target_arch = "aarch64")]
-mod neon_3x4_resident;
+mod neon_3x8_resident;
+#[cfg(target_arch = "aarch64")]
+mod neon_quads;
 #[cfg(target_arch = "aarch64")]
 mod neon_rest;
 #[cfg(target_arch = "aarch64")]
 mod neon_steps;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;
+#[cfg(target_arch = "aarch64")]
+mod qs8_gemm_3x8_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;
 mod qs8_gemm_scalar;
@@ -46,6 +52,8 @@ enum Weights {
     Scalar(Vec<i8>),
     #[cfg(target_arch = "aarch64")]
     Neon(qs8_gemm_3x4_neon::Panels),
+    #[cfg(target_arch = "aarch64")]
+    NeonResident(qs8_gemm_3x8_neon::Panels),
     #[cfg(target_arch = "aarch64")]
     DotProd(qs8_gemm_6x16_dotprod::Panels),
 }
@@ -83,6 +91,15 @@ impl PackedGemm {
         let requantize = Requantize::new(epilogue, n, magnitude)?;
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]
+            Isa::Neon(proof) if qs8_gemm_3x8_neon::ROW_LENGTHS.contains(&k) => {
+                Weights::NeonResident(qs8_gemm_3x8_neon::Panels::pack(
+                    proof,
+                    weights,
+                    k,
+                    &requantize,
+                ))
+            }
+            #[cfg(target_arch = "aarch64")]
             Isa::Neon(proof) => Weights::Neon(qs8_gemm_3x4_neon::Panels::pack(
                 proof,
                 weights,
@@ -118,6 +135,8 @@ impl PackedGemm {
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(_) => "qs8_gemm_3x4_neon",
             #[cfg(target_arch = "aarch64")]
+            Weights::NeonResident(_) => "qs8_gemm_3x8_neon",
+            #[cfg(target_arch = "aarch64")]
             Weights::DotProd(_) => "qs8_gemm_6x16_dotprod",
         }
     }
@@ -128,6 +147,8 @@ impl PackedGemm {
             Weights::Scalar(weights) => weights.len(),
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(panels) => panels.bytes(),
+            #[cfg(target_arch = "aarch64")]
+            Weights::NeonResident(panels) => panels.bytes(),
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(panels) => panels.bytes(),
         };
@@ -157,6 +178,8 @@ impl PackedGemm {
             }
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(panels) => panels.run(&self.requantize, a, out, out_stride),
+            #[cfg(target_arch = "aarch64")]
+            Weights::NeonResident(panels) => panels.run(&self.requantize, a, out, out_stride),
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(panels) => panels.run(&self.requantize, a, out, out_stride),
         }

@@ -1,9 +1,34 @@
 //! What no assembly loop computes: rows shorter than a register, a last panel that is not full, and panels with two -128
 //! in one lane. Each product is widened by itself.
 
-use super::qs8_gemm_3x4_neon::{CHANNELS, Panels, STEP};
+use super::qs8_gemm_3x4_neon::{CHANNELS, Panels, Params, STEP};
 use crate::requantize_neon::Finish;
 use core::arch::aarch64::*;
+
+/// Finishes a row's sums of one panel and stores the first `channels` bytes.
+///
+/// # Safety
+///
+/// The CPU has neon. `out` points to `channels` bytes, at most four.
+#[inline]
+#[target_feature(enable = "neon")]
+pub unsafe fn store_row<const SHORT: bool>(
+    finish: &Finish,
+    params: &Params,
+    sums: int32x4_t,
+    out: *mut i8,
+    channels: usize,
+) {
+    // SAFETY: the caller's; there are as many biases and multipliers as a register has lanes.
+    unsafe {
+        let sums = vaddq_s32(sums, vld1q_s32(params.bias.as_ptr()));
+        let multiplier = vld1q_f32(params.multiplier.as_ptr());
+        let bytes = finish.bytes8::<SHORT>([sums; 2], [multiplier; 2]);
+        let mut lanes = [0_i8; 8];
+        vst1_s8(lanes.as_mut_ptr(), bytes);
+        out.copy_from_nonoverlapping(lanes.as_ptr(), channels);
+    }
+}
 
 impl Panels {
     /// Computes all rows of one panel.
@@ -25,18 +50,11 @@ impl Panels {
         let channels = (self.n - first).min(CHANNELS);
         let params = &self.params[panel];
         for row in 0..rows {
-            // SAFETY: the caller's; there are as many biases and multipliers as a register has lanes.
+            // SAFETY: the caller's.
             unsafe {
-                let sums = vaddq_s32(
-                    self.row_sums(panel, a.add(row * a_stride)),
-                    vld1q_s32(params.bias.as_ptr()),
-                );
-                let multiplier = vld1q_f32(params.multiplier.as_ptr());
-                let bytes = finish.bytes8::<SHORT>([sums; 2], [multiplier; 2]);
-                let mut lanes = [0_i8; 8];
-                vst1_s8(lanes.as_mut_ptr(), bytes);
-                out.add(row * out_stride + first)
-                    .copy_from_nonoverlapping(lanes.as_ptr(), channels);
+                let sums = self.row_sums(panel, a.add(row * a_stride));
+                let out = out.add(row * out_stride + first);
+                store_row::<SHORT>(finish, params, sums, out, channels);
             }
         }
     }

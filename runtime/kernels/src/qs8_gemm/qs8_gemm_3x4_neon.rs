@@ -6,9 +6,10 @@
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
+use super::groups::group_end;
 use super::rows::{Tiles, block_rows};
 use super::runs::{Step, schedule};
-use super::{Matrix, neon_1x4_loop, neon_3x4_loop, neon_3x4_resident};
+use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
@@ -22,11 +23,11 @@ pub(super) const STEP: usize = 16;
 pub(super) const CHANNELS: usize = 4;
 
 /// Rows of a tile.
-const ROWS: usize = 3;
+pub(super) const ROWS: usize = 3;
 
 /// The bytes of weights that a tile goes over before the next tile does: what the first-level cache has beside a block
 /// of rows.
-const GROUP_BYTES: usize = 16 * 1024;
+pub(super) const GROUP_BYTES: usize = 16 * 1024;
 
 /// A panel's numbers of the epilogue.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,26 @@ const GROUP_BYTES: usize = 16 * 1024;
 pub struct Params {
     pub bias: [i32; CHANNELS],
     pub multiplier: [f32; CHANNELS],
+}
+
+impl Params {
+    /// Of all panels; channels that a last panel lacks have zeros.
+    pub fn of(requantize: &Requantize) -> Vec<Params> {
+        let n = requantize.bias.len();
+        (0..n.div_ceil(CHANNELS))
+            .map(|panel| {
+                let channels = panel * CHANNELS..n.min((panel + 1) * CHANNELS);
+                let mut params = Params {
+                    bias: [0; CHANNELS],
+                    multiplier: [0.0; CHANNELS],
+                };
+                params.bias[..channels.len()].copy_from_slice(&requantize.bias[channels.clone()]);
+                params.multiplier[..channels.len()]
+                    .copy_from_slice(&requantize.multiplier[channels]);
+                params
+            })
+            .collect()
+    }
 }
 
 /// Weights in panels of four channels, `[panel][k step][channel][16]`.
@@ -49,8 +70,6 @@ pub struct Panels {
     runs: Vec<u16>,
     /// Where each panel's runs start in `runs`; `None` where it has no schedule.
     schedules: Vec<Option<usize>>,
-    /// For rows of two steps, whether each panel's products of both stay in 16 bits.
-    together: Vec<u8>,
     pub(super) params: Vec<Params>,
 }
 
@@ -60,9 +79,6 @@ pub struct Group {
     pub weights: *const Step,
     /// The lengths of the runs, panel after panel, a 0 behind each.
     pub runs: *const u16,
-    /// For rows of 16 to 32 elements: for each panel, 1 where the second step's products may be added to the first's in
-    /// 16 bits, else 0.
-    pub together: *const u8,
     pub panels: usize,
     /// The length of a row, at least sixteen.
     pub k: usize,
@@ -71,7 +87,7 @@ pub struct Group {
 
 /// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left to a
 /// group of weights, all of whose outputs a tile writes before the next.
-const BLOCK_BYTES: usize = 16 * 1024;
+pub(super) const BLOCK_BYTES: usize = 16 * 1024;
 
 impl Panels {
     pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
@@ -80,17 +96,8 @@ impl Panels {
         let steps = whole + usize::from(left > 0);
         let count = n.div_ceil(CHANNELS);
         let mut packed: Vec<Step> = vec![[0; CHANNELS * STEP]; count * steps];
-        let mut params = vec![
-            Params {
-                bias: [0; CHANNELS],
-                multiplier: [0.0; CHANNELS],
-            };
-            count
-        ];
         for channel in 0..n {
             let (panel, column) = (channel / CHANNELS, channel % CHANNELS);
-            params[panel].bias[column] = requantize.bias[channel];
-            params[panel].multiplier[column] = requantize.multiplier[channel];
             let panel = &mut packed[panel * steps..][..steps];
             let (bodies, tail) = weights[channel * k..][..k].split_at(whole * STEP);
             for (step, body) in panel.iter_mut().zip(bodies.chunks_exact(STEP)) {
@@ -102,14 +109,10 @@ impl Panels {
                 panel[whole][column * STEP + end - left..][..left].copy_from_slice(tail);
             }
         }
-        let (mut runs, mut schedules, mut together) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut runs, mut schedules) = (Vec::new(), Vec::new());
         for panel in 0..count {
             let panel = &packed[panel * steps..][..steps];
             let (bodies, tail) = panel.split_at(whole);
-            if k <= 2 * STEP {
-                let alone = schedule(panel).is_some_and(|runs| runs.len() == 1);
-                together.push(u8::from(alone));
-            }
             let start = runs.len();
             let panel_runs = schedule(bodies).filter(|_| k >= STEP && schedule(tail).is_some());
             schedules.push(panel_runs.is_some().then_some(start));
@@ -126,8 +129,7 @@ impl Panels {
             weights: packed,
             runs,
             schedules,
-            together,
-            params,
+            params: Params::of(requantize),
         }
     }
 
@@ -135,7 +137,6 @@ impl Panels {
         size_of_val(&*self.weights)
             + size_of_val(&*self.runs)
             + size_of_val(&*self.schedules)
-            + self.together.len()
             + size_of_val(&*self.params)
     }
 
@@ -165,6 +166,7 @@ impl Panels {
         out_stride: usize,
     ) {
         let finish = Finish::new(requantize);
+        let fitting = GROUP_BYTES / (self.steps.max(1) * size_of::<Step>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
@@ -173,16 +175,18 @@ impl Panels {
             let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
             let mut next = 0;
             while next < self.schedules.len() {
-                let panels = next..self.group_end(next);
+                let end = group_end(next, self.schedules.len(), fitting, |panel| {
+                    self.is_loopable(panel)
+                });
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
                     if self.is_loopable(next) {
-                        self.run_group::<SHORT>(panels.clone(), &finish, a, out, rows);
+                        self.run_group::<SHORT>(next..end, &finish, a, out, rows);
                     } else {
                         self.run_rest::<SHORT>(next, &finish, a, out, rows);
                     }
                 }
-                next = panels.end;
+                next = end;
             }
         }
     }
@@ -190,15 +194,6 @@ impl Panels {
     /// Whether an assembly loop can compute a panel: it has a schedule, and each of its channels is one of the output's.
     fn is_loopable(&self, panel: usize) -> bool {
         self.schedules[panel].is_some() && (panel + 1) * CHANNELS <= self.n
-    }
-
-    /// The end of the group that starts at `first`: one panel that no loop can compute, or as many that one can as fit the
-    /// cache.
-    fn group_end(&self, first: usize) -> usize {
-        let fitting = (GROUP_BYTES / (self.steps.max(1) * size_of::<Step>())).max(1);
-        let most = (first + fitting).min(self.schedules.len());
-        let loopable = (first..most).take_while(|&panel| self.is_loopable(panel));
-        first + loopable.count().max(1)
     }
 
     /// Computes all rows of panels that have schedules.
@@ -220,7 +215,6 @@ impl Panels {
             params: self.params[panels.clone()].as_ptr(),
             weights: self.weights[panels.start * self.steps..].as_ptr(),
             runs: self.runs[start..].as_ptr(),
-            together: self.together.as_ptr().wrapping_add(panels.start),
             panels: panels.len(),
             k: self.k,
             finish,
@@ -238,11 +232,7 @@ impl Panels {
                     out_stride,
                     count,
                 };
-                if self.k <= 2 * STEP {
-                    neon_3x4_resident::run::<SHORT>(&group, tiles);
-                } else {
-                    neon_3x4_loop::run::<SHORT>(&group, tiles);
-                }
+                neon_3x4_loop::run::<SHORT>(&group, tiles);
             }
             for row in count * ROWS..rows {
                 let (a, out) = (a.add(row * a_stride), out.add(row * out_stride));

@@ -19,6 +19,18 @@ const REGISTERS: usize = 4;
 /// What is multiplied between two chances to widen: for each channel sixteen weights, whose halves share lanes.
 pub type Step = [i8; REGISTERS * 2 * LANES];
 
+/// What rows that stay in registers are multiplied by: four weights of each channel of a panel, `[2][channel][2]`. Its
+/// halves share lanes, and are a run of their own.
+pub type Quad = [i8; 2 * LANES];
+
+/// Whether a quad's products stay in 16 bits.
+pub fn fits_a_lane(quad: &Quad) -> bool {
+    let (low, high) = quad.split_at(LANES);
+    low.iter()
+        .zip(high)
+        .all(|(a, b)| u16::from(a.unsigned_abs()) + u16::from(b.unsigned_abs()) <= LANE_BOUND)
+}
+
 /// The lengths of the runs that cover `steps`, in order. `None` where a single step can leave 16 bits.
 pub fn schedule(steps: &[Step]) -> Option<Vec<u16>> {
     let mut runs = Vec::new();
@@ -67,6 +79,19 @@ mod tests {
         assert_eq!(schedule(&steps), Some(vec![64, 7]));
         assert_eq!(schedule(&[heavy; 2]), Some(vec![1, 1]));
         assert_eq!(schedule(&[]), Some(vec![]));
+    }
+
+    #[test]
+    fn only_two_least_weights_in_a_lane_leave_a_quad() {
+        for lane in 0..LANES {
+            let mut quad = [i8::MAX; 2 * LANES];
+            quad[lane] = i8::MIN;
+            assert!(fits_a_lane(&quad));
+            quad[(lane + 1) % LANES + LANES] = i8::MIN;
+            assert!(fits_a_lane(&quad));
+            quad[lane + LANES] = i8::MIN;
+            assert!(!fits_a_lane(&quad));
+        }
     }
 
     #[test]

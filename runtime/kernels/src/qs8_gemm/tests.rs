@@ -159,6 +159,58 @@ fn lanes_filled_to_their_bound_equal_the_specification() {
 }
 
 #[test]
+fn short_rows_equal_the_specification_for_every_remainder() {
+    let [.., weights, a] = fills(22 * 48);
+    // By the short way of rounding, then by the plain one.
+    for (zero_point, max) in [(-128, 127), (3, 127), (4, 99)] {
+        for k in 16..=48 {
+            for n in [4, 8, 12, 22] {
+                for m in 1..=7 {
+                    let (bias, multiplier) = scales(n, k);
+                    let epilogue = Epilogue {
+                        bias: &bias,
+                        multiplier: &multiplier,
+                        zero_point,
+                        min: -128,
+                        max,
+                    };
+                    let a = &a[k * n % 100..];
+                    check(&weights[..n * k], a, [m, n, k], [k % 3, m % 2], epilogue);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_least_weights_equal_the_specification_wherever_they_stand() {
+    // The greatest product in 16 bits twice, in one channel of the second of four panels: where both meet in a lane the
+    // panel has no loop, and groups of one and of two panels stand beside it.
+    let (n, m) = (16, 4);
+    for k in [16, 19, 20, 21, 24, 27, 32, 33, 40, 45] {
+        for first in 0..k {
+            for distance in [1, 2, 4, 8] {
+                let mut weights = vec![1; n * k];
+                let channel = 4 + first % 4;
+                for at in [first, first + distance] {
+                    if at < k {
+                        weights[channel * k + at] = i8::MIN;
+                    }
+                }
+                let epilogue = Epilogue {
+                    bias: &[-32_768; 16],
+                    multiplier: &[0.01; 16],
+                    zero_point: 0,
+                    min: -128,
+                    max: 127,
+                };
+                check(&weights, &vec![i8::MIN; m * k], [m, n, k], [0, 0], epilogue);
+            }
+        }
+    }
+}
+
+#[test]
 fn runs_of_every_length_equal_the_specification() {
     let [.., weights, a] = fills(10 * 700);
     let (n, m) = (10, 4);

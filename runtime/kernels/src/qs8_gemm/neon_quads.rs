@@ -1,0 +1,364 @@
+//! The pieces of the armv8.0 loop over rows that stay in registers, as assembly text over numbered registers.
+//!
+//! A register of weights, a [`Quad`](super::runs::Quad), holds four `k` of four columns: `k` 0 and 1 of each column, then `k` 2
+//! and 3. Each row's bytes are spread once for all panels: four times the same two, then four times the next two. The
+//! products of a row with a quad then share one register, whose neighbouring lanes belong to one column: widening adds
+//! them up and leaves the sums of the four columns in order, so nothing is reduced behind the last of them.
+//!
+//! v0-v2 and v8-v10: sums of three rows by four columns, of two neighbouring panels; v3-v5: products in 16 bits; v6, v7:
+//! weights; v11-v31: up to seven quads of each row, or v8-v31: eight, which leave no room for a second panel. v29 and v31
+//! hold a multiplier and the rounder where at most six quads do not need them. Pointers have names: `{w}` weights,
+//! `{params}` the panels' [`Params`](super::qs8_gemm_3x4_neon::Params), `{finish}` the
+//! [`Finish`](crate::requantize_neon::Finish), `{r0}`, `{r1}`, `{r2}` the rows, `{o0}`, `{o1}`, `{o2}` the output's rows.
+
+/// A quad of each row times one of four columns, added to the sums.
+macro_rules! quad {
+    ($w:literal, [$a:literal $b:literal $c:literal], [$s:literal $t:literal $u:literal]) => {
+        concat!(
+            "smull v3.8h, v",
+            $a,
+            ".8b, v",
+            $w,
+            ".8b\n",
+            "smull v4.8h, v",
+            $b,
+            ".8b, v",
+            $w,
+            ".8b\n",
+            "smull v5.8h, v",
+            $c,
+            ".8b, v",
+            $w,
+            ".8b\n",
+            "smlal2 v3.8h, v",
+            $a,
+            ".16b, v",
+            $w,
+            ".16b\n",
+            "smlal2 v4.8h, v",
+            $b,
+            ".16b, v",
+            $w,
+            ".16b\n",
+            "smlal2 v5.8h, v",
+            $c,
+            ".16b, v",
+            $w,
+            ".16b\n",
+            "sadalp v",
+            $s,
+            ".4s, v3.8h\n",
+            "sadalp v",
+            $t,
+            ".4s, v4.8h\n",
+            "sadalp v",
+            $u,
+            ".4s, v5.8h\n",
+        )
+    };
+}
+
+/// A panel's sums over all quads of the rows, where the first row's have the biases.
+macro_rules! sums {
+    (4 quads, $sums:tt) => {
+        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22])
+    };
+    (5 quads, $sums:tt) => {
+        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25])
+    };
+    (6 quads, $sums:tt) => {
+        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28])
+    };
+    (7 quads, $sums:tt) => {
+        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31])
+    };
+    (8 quads, $sums:tt) => {
+        sums!(
+            $sums,
+            [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31] [8 9 10]
+        )
+    };
+    ([$s:literal $t:literal $u:literal], $($rows:tt)*) => {
+        concat!(
+            "mov v", $t, ".16b, v", $s, ".16b\n",
+            "mov v", $u, ".16b, v", $s, ".16b\n",
+            quads!([$s $t $u], $($rows)*),
+        )
+    };
+}
+
+/// Quads two by two, and one that is left.
+macro_rules! quads {
+    ($sums:tt, $a:tt $b:tt $($rest:tt)*) => {
+        concat!(
+            "ldp q6, q7, [{w}], #32\n",
+            quad!(6, $a, $sums),
+            quad!(7, $b, $sums),
+            quads!($sums, $($rest)*),
+        )
+    };
+    ($sums:tt, $a:tt) => {
+        concat!("ldr q6, [{w}], #16\n", quad!(6, $a, $sums))
+    };
+    ($sums:tt,) => {
+        ""
+    };
+}
+
+/// Spreads the bytes of v0, v1 and v2, one row each, over quads.
+macro_rules! spread {
+    (4 quads, [$($first:literal)*], [$($second:literal)*], [$($third:literal)*], [$($fourth:literal)*]) => {
+        concat!(
+            spread!("zip1", 3, 0), spread!("zip1", 4, 1), spread!("zip1", 5, 2),
+            spread!("zip1", [$($first)*]), spread!("zip2", [$($second)*]),
+            spread!("zip2", 3, 0), spread!("zip2", 4, 1), spread!("zip2", 5, 2),
+            spread!("zip1", [$($third)*]), spread!("zip2", [$($fourth)*]),
+        )
+    };
+    // The quads behind the first.
+    (3 quads, [$($second:literal)*], [$($third:literal)*], [$($fourth:literal)*]) => {
+        concat!(
+            spread!("zip1", 3, 0), spread!("zip1", 4, 1), spread!("zip1", 5, 2),
+            spread!("zip2", [$($second)*]),
+            spread!("zip2", 3, 0), spread!("zip2", 4, 1), spread!("zip2", 5, 2),
+            spread!("zip1", [$($third)*]), spread!("zip2", [$($fourth)*]),
+        )
+    };
+    (2 quads, [$($first:literal)*], [$($second:literal)*]) => {
+        concat!(
+            spread!("zip1", 3, 0), spread!("zip1", 4, 1), spread!("zip1", 5, 2),
+            spread!("zip1", [$($first)*]), spread!("zip2", [$($second)*]),
+        )
+    };
+    (1 quad, [$($first:literal)*]) => {
+        concat!(
+            spread!("zip1", 3, 0), spread!("zip1", 4, 1), spread!("zip1", 5, 2),
+            spread!("zip1", [$($first)*]),
+        )
+    };
+    ($zip:literal, [$a:literal $b:literal $c:literal]) => {
+        concat!(
+            $zip, " v", $a, ".4s, v3.4s, v3.4s\n",
+            $zip, " v", $b, ".4s, v4.4s, v4.4s\n",
+            $zip, " v", $c, ".4s, v5.4s, v5.4s\n",
+        )
+    };
+    ($zip:literal, $to:literal, $from:literal) => {
+        concat!($zip, " v", $to, ".8h, v", $from, ".8h, v", $from, ".8h\n")
+    };
+}
+
+/// Loads bytes of each row into v0, v1 and v2: registers named by `size`, from `at`.
+macro_rules! load_rows {
+    ($size:literal, $at:literal) => {
+        concat!(
+            "ldr ", $size, "0, [{r0}", $at, "]\n", "ldr ", $size, "1, [{r1}", $at, "]\n", "ldr ",
+            $size, "2, [{r2}", $at, "]\n",
+        )
+    };
+}
+
+/// Loads all quads of the rows. What is behind the first sixteen bytes comes by one load that ends where the row ends.
+macro_rules! rows {
+    (4 quads) => {
+        concat!(
+            load_rows!("q", ""),
+            spread!(4 quads, [11 12 13], [14 15 16], [17 18 19], [20 21 22]),
+        )
+    };
+    (5 quads) => {
+        concat!(rows!(4 quads), load_rows!("s", ", {tail}"), spread!(1 quad, [23 24 25]))
+    };
+    (6 quads) => {
+        concat!(
+            rows!(4 quads),
+            load_rows!("d", ", {tail}"),
+            spread!(2 quads, [23 24 25], [26 27 28]),
+        )
+    };
+    (7 quads) => {
+        concat!(
+            rows!(4 quads),
+            load_rows!("q", ", {tail}"),
+            spread!(3 quads, [23 24 25], [26 27 28], [29 30 31]),
+        )
+    };
+    (8 quads) => {
+        concat!(
+            rows!(4 quads),
+            load_rows!("q", ", {tail}"),
+            spread!(4 quads, [23 24 25], [26 27 28], [29 30 31], [8 9 10]),
+        )
+    };
+}
+
+/// Converts the rows' sums and multiplies them.
+macro_rules! scale_rows {
+    ([$($s:literal)*], $multiplier:literal) => {
+        concat!(
+            $("scvtf v", $s, ".4s, v", $s, ".4s\n",)*
+            $("fmul v", $s, ".4s, v", $s, ".4s, v", $multiplier, ".4s\n",)*
+        )
+    };
+}
+
+/// Two neighbouring panels, up to eight bytes of each row.
+macro_rules! twins {
+    (7 quads, $narrow:ident) => {
+        concat!(
+            // The second panel's sums are free until it starts.
+            "ldp q0, q8, [{params}], #32\n",
+            sums!(7 quads, [0 1 2]),
+            scale_rows!([0 1 2], 8),
+            "ldr q8, [{params}], #32\n",
+            sums!(7 quads, [8 9 10]),
+            "ldur q6, [{params}, #-16]\n",
+            scale_rows!([8 9 10], 6),
+            $narrow!(twins, loaded),
+        )
+    };
+    ($n:tt quads, $narrow:ident) => {
+        concat!(
+            "ldp q0, q29, [{params}], #32\n",
+            sums!($n quads, [0 1 2]),
+            scale_rows!([0 1 2], 29),
+            "ldp q8, q29, [{params}], #32\n",
+            sums!($n quads, [8 9 10]),
+            scale_rows!([8 9 10], 29),
+            $narrow!(twins, kept),
+        )
+    };
+}
+
+/// One panel, four bytes of each row.
+macro_rules! single {
+    ($n:tt quads, $narrow:ident) => {
+        concat!(
+            "ldr q0, [{params}], #32\n",
+            sums!($n quads, [0 1 2]),
+            "ldur q6, [{params}, #-16]\n",
+            scale_rows!([0 1 2], 6),
+            $narrow!(single),
+        )
+    };
+}
+
+/// Rounds, narrows and stores scaled sums, the short way of [`requantize_neon`](crate::requantize_neon); `kept` where the
+/// rounder is in v31.
+macro_rules! narrow_short {
+    (twins, kept) => {
+        narrow_short!(twins, 31)
+    };
+    (twins, loaded) => {
+        concat!("ldr q7, [{finish}]\n", narrow_short!(twins, 7))
+    };
+    (twins, $rounder:literal) => {
+        concat!(
+            round_rows!([0 1 2], $rounder),
+            round_rows!([8 9 10], $rounder),
+            "uzp1 v0.8h, v0.8h, v8.8h\n",
+            "uzp1 v1.8h, v1.8h, v9.8h\n",
+            "uzp1 v2.8h, v2.8h, v10.8h\n",
+            each_row!("sqxtn", ".8b", ".8h"),
+            store_rows!(twins),
+        )
+    };
+    (single) => {
+        concat!(
+            "ldr q7, [{finish}]\n",
+            round_rows!([0 1 2], 7),
+            "uzp1 v0.8h, v0.8h, v1.8h\n",
+            "xtn v2.4h, v2.4s\n",
+            "sqxtn v0.8b, v0.8h\n",
+            "sqxtn2 v0.16b, v2.8h\n",
+            store_rows!(single),
+        )
+    };
+}
+
+/// The same the plain way.
+macro_rules! narrow_plain {
+    (twins, $rounder:ident) => {
+        concat!(
+            each_row!("fcvtns", ".4s", ".4s"),
+            "fcvtns v8.4s, v8.4s\n",
+            "fcvtns v9.4s, v9.4s\n",
+            "fcvtns v10.4s, v10.4s\n",
+            each_row!("sqxtn", ".4h", ".4s"),
+            "sqxtn2 v0.8h, v8.4s\n",
+            "sqxtn2 v1.8h, v9.4s\n",
+            "sqxtn2 v2.8h, v10.4s\n",
+            clamp_rows!(),
+            store_rows!(twins),
+        )
+    };
+    (single) => {
+        concat!(
+            each_row!("fcvtns", ".4s", ".4s"),
+            each_row!("sqxtn", ".4h", ".4s"),
+            clamp_rows!(),
+            "str s0, [{o0}], #4\n",
+            "str s1, [{o1}], #4\n",
+            "str s2, [{o2}], #4\n",
+        )
+    };
+}
+
+/// One instruction on each of v0, v1 and v2.
+macro_rules! each_row {
+    ($op:literal, $to:literal, $from:literal) => {
+        concat!(
+            $op, " v0", $to, ", v0", $from, "\n", $op, " v1", $to, ", v1", $from, "\n", $op, " v2",
+            $to, ", v2", $from, "\n",
+        )
+    };
+    ($op:literal, $lanes:literal, with $v:literal) => {
+        concat!(
+            $op, " v0", $lanes, ", v0", $lanes, ", v", $v, $lanes, "\n", $op, " v1", $lanes,
+            ", v1", $lanes, ", v", $v, $lanes, "\n", $op, " v2", $lanes, ", v2", $lanes, ", v", $v,
+            $lanes, "\n",
+        )
+    };
+}
+
+macro_rules! round_rows {
+    ([$($s:literal)*], $rounder:literal) => {
+        concat!($("fadd v", $s, ".4s, v", $s, ".4s, v", $rounder, ".4s\n",)*)
+    };
+}
+
+/// The zero point, the last narrowing and the clamp of v0, v1 and v2.
+macro_rules! clamp_rows {
+    () => {
+        concat!(
+            "ldp q3, q4, [{finish}, #16]\n",
+            "ldr q5, [{finish}, #48]\n",
+            each_row!("sqadd", ".8h", with 3),
+            each_row!("sqxtn", ".8b", ".8h"),
+            each_row!("smax", ".8b", with 4),
+            each_row!("smin", ".8b", with 5),
+        )
+    };
+}
+
+macro_rules! store_rows {
+    (twins) => {
+        concat!(
+            "str d0, [{o0}], #8\n",
+            "str d1, [{o1}], #8\n",
+            "str d2, [{o2}], #8\n",
+        )
+    };
+    (single) => {
+        concat!(
+            "str s0, [{o0}], #4\n",
+            "st1 {{v0.s}}[1], [{o1}], #4\n",
+            "st1 {{v0.s}}[2], [{o2}], #4\n",
+        )
+    };
+}
+
+pub(super) use {
+    clamp_rows, each_row, load_rows, narrow_plain, narrow_short, quad, quads, round_rows, rows,
+    scale_rows, single, spread, store_rows, sums, twins,
+};
