@@ -1,7 +1,5 @@
-//! Tiles of three rows by eight channels for rows of 16 to 32 elements, as one piece of assembly for each number of quads:
-//! the rows stay in registers for all panels of a group.
-//!
-//! Rows of more than 28 elements leave no registers for a second panel's sums: their tiles have four channels.
+//! Tiles of three rows by eight channels for rows of 16 to 28 elements, as one piece of assembly for each number of
+//! quads: the rows stay in registers for all panels of a group.
 
 use super::neon_quads::*;
 use super::qs8_gemm_3x4_neon::Params;
@@ -15,18 +13,26 @@ pub struct Group {
     pub params: *const Params,
     pub weights: *const Quad,
     pub panels: usize,
-    /// The length of a row, 16 to 32.
+    /// The length of a row, at least sixteen.
     pub k: usize,
     pub finish: *const Finish,
 }
 
-/// The bytes of a row's last load, given its quads: what the quads behind the fourth need, or more.
-fn tail_bytes(quads: usize) -> usize {
-    match quads {
-        ..=4 => 0,
-        5 => 4,
-        6 => 8,
-        _ => 16,
+impl Group {
+    /// The quads of a row.
+    pub fn quads(&self) -> usize {
+        self.k.div_ceil(4)
+    }
+
+    /// Where a row's last load starts: it ends where the row ends, and brings as many quads as loads of sixteen bytes
+    /// leave, or more.
+    pub fn tail(&self) -> usize {
+        self.k
+            - match self.quads() % 4 {
+                1 => 4,
+                2 => 8,
+                _ => 16,
+            }
     }
 }
 
@@ -37,17 +43,24 @@ fn tail_bytes(quads: usize) -> usize {
 /// The CPU has neon; group and tiles are sound, and there is at least one panel and one tile.
 #[target_feature(enable = "neon")]
 pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
-    let quads = group.k.div_ceil(4);
-    let tail = group.k - tail_bytes(quads);
     macro_rules! tiles {
-        ($n:tt quads, $narrow:ident, [$($panels:expr),*], $rounder:literal) => {
+        ($n:tt quads, $narrow:ident, $rounder:literal) => {
             asm!(
                 $rounder,
                 "2:",
                 rows!($n quads),
                 "mov {params}, {params0}",
                 "mov {w}, {w0}",
-                $($panels,)*
+                "lsr {left}, {panels}, #1",
+                "cbz {left}, 6f",
+                "5:",
+                twins!($n quads, $narrow),
+                "subs {left}, {left}, #1",
+                "b.ne 5b",
+                "6:",
+                "tbz {panels}, #0, 7f",
+                single!($n quads, $narrow),
+                "7:",
                 "add {r0}, {r0}, {a_step}",
                 "add {r1}, {r1}, {a_step}",
                 "add {r2}, {r2}, {a_step}",
@@ -56,8 +69,6 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 "add {o2}, {o2}, {out_step}",
                 "subs {tiles}, {tiles}, #1",
                 "b.ne 2b",
-                // Four quads have no tail, and an operand must be named.
-                "/* {tail} */",
                 params0 = in(reg) group.params,
                 params = out(reg) _,
                 w0 = in(reg) group.weights,
@@ -74,7 +85,7 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 a_step = in(reg) 3 * tiles.a_stride,
                 out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * group.panels),
                 tiles = inout(reg) tiles.count => _,
-                tail = in(reg) tail,
+                tail = in(reg) group.tail(),
                 out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
                 out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
                 out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,
@@ -84,51 +95,26 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 options(nostack),
             )
         };
-        (8 quads, $narrow:ident) => {
-            tiles!(8 quads, $narrow, [
-                "mov {left}, {panels}",
-                "5:",
-                single!(8 quads, $narrow),
-                "subs {left}, {left}, #1",
-                "b.ne 5b"
-            ], "")
-        };
         (7 quads, $narrow:ident) => {
             tiles!(7 quads, $narrow, "")
         };
         ($n:tt quads, $narrow:ident) => {
             tiles!($n quads, $narrow, "ldr q31, [{finish}]")
         };
-        ($n:tt quads, $narrow:ident, $rounder:literal) => {
-            tiles!($n quads, $narrow, [
-                "lsr {left}, {panels}, #1",
-                "cbz {left}, 6f",
-                "5:",
-                twins!($n quads, $narrow),
-                "subs {left}, {left}, #1",
-                "b.ne 5b",
-                "6:",
-                "tbz {panels}, #0, 7f",
-                single!($n quads, $narrow),
-                "7:"
-            ], $rounder)
-        };
     }
     // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends. Each
     // panel writes four bytes of each row.
     unsafe {
-        match (quads, SHORT) {
+        match (group.quads(), SHORT) {
             (4, true) => tiles!(4 quads, narrow_short),
             (5, true) => tiles!(5 quads, narrow_short),
             (6, true) => tiles!(6 quads, narrow_short),
             (7, true) => tiles!(7 quads, narrow_short),
-            (8, true) => tiles!(8 quads, narrow_short),
             (4, false) => tiles!(4 quads, narrow_plain),
             (5, false) => tiles!(5 quads, narrow_plain),
             (6, false) => tiles!(6 quads, narrow_plain),
             (7, false) => tiles!(7 quads, narrow_plain),
-            (8, false) => tiles!(8 quads, narrow_plain),
-            _ => unreachable!("a resident row has 16 to 32 elements"),
+            _ => unreachable!("three resident rows have 16 to 28 elements"),
         }
     }
 }

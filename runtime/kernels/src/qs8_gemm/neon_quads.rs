@@ -6,54 +6,21 @@
 //! them up and leaves the sums of the four columns in order, so nothing is reduced behind the last of them.
 //!
 //! v0-v2 and v8-v10: sums of three rows by four columns, of two neighbouring panels; v3-v5: products in 16 bits; v6, v7:
-//! weights; v11-v31: up to seven quads of each row, or v8-v31: eight, which leave no room for a second panel. v29 and v31
-//! hold a multiplier and the rounder where at most six quads do not need them. Pointers have names: `{w}` weights,
-//! `{params}` the panels' [`Params`](super::qs8_gemm_3x4_neon::Params), `{finish}` the
-//! [`Finish`](crate::requantize_neon::Finish), `{r0}`, `{r1}`, `{r2}` the rows, `{o0}`, `{o1}`, `{o2}` the output's rows.
+//! weights; v11-v31: up to seven quads of each row. Where there are at most six, v29 and v31 hold a multiplier and the
+//! rounder. Pointers have names: `{w}` weights, `{params}` the panels' [`Params`](super::qs8_gemm_3x4_neon::Params),
+//! `{finish}` the [`Finish`](crate::requantize_neon::Finish), `{r0}`, `{r1}`, `{r2}` the rows, `{o0}`, `{o1}`, `{o2}` the
+//! output's rows, `{tail}` where a row's last load starts.
 
 /// A quad of each row times one of four columns, added to the sums.
 macro_rules! quad {
-    ($w:literal, [$a:literal $b:literal $c:literal], [$s:literal $t:literal $u:literal]) => {
+    ($w:literal, $rows:tt, $sums:tt) => {
+        quad!($w, $rows, $sums, [3 4 5])
+    };
+    ($w:literal, [$($a:literal)*], [$($s:literal)*], [$($p:literal)*]) => {
         concat!(
-            "smull v3.8h, v",
-            $a,
-            ".8b, v",
-            $w,
-            ".8b\n",
-            "smull v4.8h, v",
-            $b,
-            ".8b, v",
-            $w,
-            ".8b\n",
-            "smull v5.8h, v",
-            $c,
-            ".8b, v",
-            $w,
-            ".8b\n",
-            "smlal2 v3.8h, v",
-            $a,
-            ".16b, v",
-            $w,
-            ".16b\n",
-            "smlal2 v4.8h, v",
-            $b,
-            ".16b, v",
-            $w,
-            ".16b\n",
-            "smlal2 v5.8h, v",
-            $c,
-            ".16b, v",
-            $w,
-            ".16b\n",
-            "sadalp v",
-            $s,
-            ".4s, v3.8h\n",
-            "sadalp v",
-            $t,
-            ".4s, v4.8h\n",
-            "sadalp v",
-            $u,
-            ".4s, v5.8h\n",
+            $("smull v", $p, ".8h, v", $a, ".8b, v", $w, ".8b\n",)*
+            $("smlal2 v", $p, ".8h, v", $a, ".16b, v", $w, ".16b\n",)*
+            $("sadalp v", $s, ".4s, v", $p, ".8h\n",)*
         )
     };
 }
@@ -71,12 +38,6 @@ macro_rules! sums {
     };
     (7 quads, $sums:tt) => {
         sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31])
-    };
-    (8 quads, $sums:tt) => {
-        sums!(
-            $sums,
-            [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31] [8 9 10]
-        )
     };
     ([$s:literal $t:literal $u:literal], $($rows:tt)*) => {
         concat!(
@@ -151,43 +112,39 @@ macro_rules! spread {
 /// Loads bytes of each row into v0, v1 and v2: registers named by `size`, from `at`.
 macro_rules! load_rows {
     ($size:literal, $at:literal) => {
-        concat!(
-            "ldr ", $size, "0, [{r0}", $at, "]\n", "ldr ", $size, "1, [{r1}", $at, "]\n", "ldr ",
-            $size, "2, [{r2}", $at, "]\n",
-        )
+        load_rows!($size, $at, [0 1 2])
+    };
+    ($size:literal, $at:literal, [$($r:literal)*]) => {
+        concat!($("ldr ", $size, $r, ", [{r", $r, "}, ", $at, "]\n",)*)
     };
 }
 
 /// Loads all quads of the rows. What is behind the first sixteen bytes comes by one load that ends where the row ends.
 macro_rules! rows {
     (4 quads) => {
+        rows!(4 quads, "{tail}")
+    };
+    (4 quads, $at:literal) => {
         concat!(
-            load_rows!("q", ""),
+            load_rows!("q", $at),
             spread!(4 quads, [11 12 13], [14 15 16], [17 18 19], [20 21 22]),
         )
     };
     (5 quads) => {
-        concat!(rows!(4 quads), load_rows!("s", ", {tail}"), spread!(1 quad, [23 24 25]))
+        concat!(rows!(4 quads, "#0"), load_rows!("s", "{tail}"), spread!(1 quad, [23 24 25]))
     };
     (6 quads) => {
         concat!(
-            rows!(4 quads),
-            load_rows!("d", ", {tail}"),
+            rows!(4 quads, "#0"),
+            load_rows!("d", "{tail}"),
             spread!(2 quads, [23 24 25], [26 27 28]),
         )
     };
     (7 quads) => {
         concat!(
-            rows!(4 quads),
-            load_rows!("q", ", {tail}"),
+            rows!(4 quads, "#0"),
+            load_rows!("q", "{tail}"),
             spread!(3 quads, [23 24 25], [26 27 28], [29 30 31]),
-        )
-    };
-    (8 quads) => {
-        concat!(
-            rows!(4 quads),
-            load_rows!("q", ", {tail}"),
-            spread!(4 quads, [23 24 25], [26 27 28], [29 30 31], [8 9 10]),
         )
     };
 }

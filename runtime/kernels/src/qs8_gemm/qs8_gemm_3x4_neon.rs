@@ -23,7 +23,7 @@ pub(super) const STEP: usize = 16;
 pub(super) const CHANNELS: usize = 4;
 
 /// Rows of a tile.
-pub(super) const ROWS: usize = 3;
+const ROWS: usize = 3;
 
 /// The bytes of weights that a tile goes over before the next tile does: what the first-level cache has beside a block
 /// of rows.

@@ -1,17 +1,20 @@
-//! Tiles of three rows by eight channels with SMULL, SMLAL2 and SADALP for rows of 16 to 32 elements, which stay in registers
-//! while all panels of weights go by.
+//! Tiles of three rows by eight channels with SMULL, SMLAL2 and SADALP for rows of 16 to 40 elements, which stay in
+//! registers while all panels of weights go by.
 //!
 //! Weights lie in [`Quad`]s, and a row's bytes are spread to match: see [`neon_quads`](super::neon_quads). A quad's products
 //! are two to a lane of 16 bits, which only two -128 leave; a panel that has them is computed product by product.
 //!
-//! A row is read by a load of its first sixteen bytes and one that ends where the row ends. Where the quads of the second
-//! look back at the first's elements their weights are zero. Nothing is read outside a row.
+//! Three rows have registers for up to seven quads; tiles of longer rows have two.
+//!
+//! A row is read by loads of sixteen bytes and one that ends where the row ends. Where the quads of the last look back at
+//! elements of the others their weights are zero. Nothing is read outside a row.
 
 use super::Matrix;
 use super::groups::group_end;
+use super::neon_2x8_resident;
 use super::neon_3x8_resident::{self, Group};
 use super::neon_rest::store_row;
-use super::qs8_gemm_3x4_neon::{BLOCK_BYTES, CHANNELS, GROUP_BYTES, Params, ROWS};
+use super::qs8_gemm_3x4_neon::{BLOCK_BYTES, CHANNELS, GROUP_BYTES, Params};
 use super::rows::{Tiles, block_rows};
 use super::runs::{Quad, fits_a_lane};
 use crate::isa::Neon;
@@ -22,13 +25,13 @@ use core::arch::aarch64::*;
 use core::ops::{Range, RangeInclusive};
 
 /// The lengths of rows that this kernel takes.
-pub const ROW_LENGTHS: RangeInclusive<usize> = 16..=32;
+pub const ROW_LENGTHS: RangeInclusive<usize> = 16..=40;
 
 /// Elements of `k` in a quad, for each of four channels.
 const QUAD: usize = 4;
 
-/// Elements of `k` that a row's first load brings.
-const FIRST: usize = 16;
+/// The most quads of three rows that registers hold.
+const QUADS_OF_THREE: usize = 7;
 
 /// Weights in panels of four channels, `[panel][quad][2][channel][2]`.
 #[derive(Clone, Debug)]
@@ -44,6 +47,11 @@ pub struct Panels {
     params: Vec<Params>,
 }
 
+/// The elements of a row that stand where they are in its quads; those behind them stand at the quads' end.
+fn straight(quads: usize) -> usize {
+    (quads - 1) / 4 * 16
+}
+
 impl Panels {
     /// `k` is one of [`ROW_LENGTHS`].
     pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
@@ -56,7 +64,11 @@ impl Panels {
             let panel = &mut packed[panel * quads..][..quads];
             for (i, &weight) in weights[channel * k..][..k].iter().enumerate() {
                 // The last element stands at the end of the last quad.
-                let at = if i < FIRST { i } else { i + quads * QUAD - k };
+                let at = if i < straight(quads) {
+                    i
+                } else {
+                    i + quads * QUAD - k
+                };
                 let (pair, element) = (at % QUAD / 2, at % 2);
                 panel[at / QUAD][(pair * CHANNELS + column) * 2 + element] = weight;
             }
@@ -109,7 +121,7 @@ impl Panels {
     ) {
         let finish = Finish::new(requantize);
         let fitting = GROUP_BYTES / (self.quads * size_of::<Quad>());
-        let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
+        let block = block_rows(a.rows, self.k, BLOCK_BYTES, self.tile_rows());
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
@@ -133,8 +145,13 @@ impl Panels {
         }
     }
 
+    /// The rows of a tile.
+    fn tile_rows(&self) -> usize {
+        if self.quads <= QUADS_OF_THREE { 3 } else { 2 }
+    }
+
     /// Computes all rows of loopable panels. Rows that fill no tile are computed by one that takes rows before them once
-    /// more, or, where there are too few for a tile, each three times over: the same bytes are written again.
+    /// more, or, where there are too few for a tile, each as all rows of one: the same bytes are written again.
     ///
     /// # Safety
     ///
@@ -166,15 +183,19 @@ impl Panels {
         // SAFETY: the caller's; weights and numbers were packed panel after panel, and a row of `out` has four channels
         // for each. Every tile's rows are of the `rows`.
         unsafe {
-            if rows < ROWS {
+            let (tile_rows, run): (_, unsafe fn(&Group, Tiles)) = match self.tile_rows() {
+                3 => (3, neon_3x8_resident::run::<SHORT>),
+                _ => (2, neon_2x8_resident::run::<SHORT>),
+            };
+            if rows < tile_rows {
                 for row in 0..rows {
-                    neon_3x8_resident::run::<SHORT>(&group, tiles(row, 0, 1));
+                    run(&group, tiles(row, 0, 1));
                 }
                 return;
             }
-            neon_3x8_resident::run::<SHORT>(&group, tiles(0, 1, rows / ROWS));
-            if !rows.is_multiple_of(ROWS) {
-                neon_3x8_resident::run::<SHORT>(&group, tiles(rows - ROWS, 1, 1));
+            run(&group, tiles(0, 1, rows / tile_rows));
+            if !rows.is_multiple_of(tile_rows) {
+                run(&group, tiles(rows - tile_rows, 1, 1));
             }
         }
     }
@@ -215,11 +236,11 @@ impl Panels {
     #[target_feature(enable = "neon")]
     unsafe fn row_sums(&self, panel: usize, row: *const i8) -> int32x4_t {
         let mut values = [0_u8; *ROW_LENGTHS.end()];
-        let (first, last) = values[..self.quads * QUAD].split_at_mut(FIRST);
+        let (first, last) = values[..self.quads * QUAD].split_at_mut(straight(self.quads));
         // SAFETY: the caller's; the last bytes are at most sixteen, which a row has.
         unsafe {
             let row = row.cast::<u8>();
-            row.copy_to_nonoverlapping(first.as_mut_ptr(), FIRST);
+            row.copy_to_nonoverlapping(first.as_mut_ptr(), first.len());
             row.add(self.k - last.len())
                 .copy_to_nonoverlapping(last.as_mut_ptr(), last.len());
         }
