@@ -92,15 +92,20 @@ impl Blocks {
                 for part in (start..start + BLOCK).step_by(cover.part) {
                     for quad in 0..cover.quads {
                         for kx in 0..cover.kw {
-                            let taps: [Option<&[i8]>; 4] = array::from_fn(|i| {
-                                let ky = (4 * quad + i).checked_sub(row * cover.stride)?;
-                                let start = (ky * cover.kw + kx) * channels + part;
-                                (ky < cover.kw).then(|| &weights[start..][..cover.part])
+                            let taps: [&[i8]; 4] = array::from_fn(|i| {
+                                let ky = (4 * quad + i).checked_sub(row * cover.stride);
+                                match ky.filter(|&ky| ky < cover.kw) {
+                                    Some(ky) => &weights[(ky * cover.kw + kx) * channels + part..],
+                                    None => &[0; BLOCK],
+                                }
                             });
-                            for c in 0..cover.part {
-                                let four = taps.map(|tap| tap.map_or(0, |tap| tap[c]));
-                                packed.weights.extend_from_slice(&four);
+                            let taps = taps.map(|tap| &tap[..cover.part]);
+                            let mut fours = [[0; 4]; BLOCK];
+                            let fours = &mut fours[..cover.part];
+                            for (c, four) in fours.iter_mut().enumerate() {
+                                *four = taps.map(|tap| tap[c]);
                             }
+                            packed.weights.extend_from_slice(fours.as_flattened());
                         }
                     }
                 }
