@@ -9,11 +9,11 @@ use crate::{
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
 use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A loaded bundle: encoders, words and heads.
 pub struct Engine {
-    bundle: Bundle,
+    bundle: Arc<Bundle>,
     isa: Isa,
     image: Encoder,
     plans: Vec<OnceLock<Plan>>,
@@ -38,11 +38,16 @@ pub struct Embedded {
 }
 
 impl Engine {
-    /// Checks and loads every model of a bundle. Plans for the resolutions are made at first use, or by [`Engine::prepare`].
+    /// Checks and loads every model of a bundle, which engines may share. Plans for the resolutions are made at first
+    /// use, or by [`Engine::prepare`].
     ///
     /// # Errors
     /// [`Error::Bundle`] or [`Error::Encoder`] name the file and what is wrong with it.
-    pub fn load(bundle: Bundle, isa: Isa) -> Result<Engine, Error> {
+    pub fn load(bundle: impl Into<Arc<Bundle>>, isa: Isa) -> Result<Engine, Error> {
+        Engine::of(bundle.into(), isa)
+    }
+
+    fn of(bundle: Arc<Bundle>, isa: Isa) -> Result<Engine, Error> {
         let manifest = bundle.manifest();
         let encoder = |file: &str| -> Result<Encoder, Error> {
             Ok(Encoder::new(
