@@ -1,0 +1,73 @@
+//! Labels as C gives them.
+
+use crate::{
+    log::OCELLUS_LOG_WARN,
+    pointer,
+    session::{ocellus_session, with},
+    status::{Failure, OCELLUS_E_LABELS},
+};
+use ocellus::language::{MAX_LABEL_BYTES, MAX_LABELS};
+use std::ffi::c_char;
+
+/// Sets the labels, and computes what is kept of them. Where this fails, the labels before stay.
+///
+/// labels     `count` texts in UTF-8, copied; at most 65536 of at most 1000 bytes each.
+/// lengths    their lengths in bytes, `count` numbers; NULL: each label ends with a NUL.
+///
+/// Words that the bundle does not know are left out, with a message at OCELLUS_LOG_WARN.
+///
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_UTF8; OCELLUS_E_LABELS for no label, an empty or
+/// over-long one, one of unknown words only. One thread at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocellus_session_set_labels(
+    session: *mut ocellus_session,
+    labels: *const *const c_char,
+    lengths: *const usize,
+    count: usize,
+) -> i32 {
+    with(session, |state, runtime| {
+        // SAFETY: handed through.
+        let labels = unsafe { read(labels, lengths, count)? };
+        state.session.set_labels(labels)?;
+        state.places = None;
+        for warning in state.session.label_warnings() {
+            runtime.log.write(OCELLUS_LOG_WARN, || warning.clone());
+        }
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `labels` and `lengths` keep the header's word.
+unsafe fn read(
+    labels: *const *const c_char,
+    lengths: *const usize,
+    count: usize,
+) -> Result<Vec<String>, Failure> {
+    if count > MAX_LABELS {
+        let message = format!("labels: expected at most {MAX_LABELS}, got {count}");
+        return Err(Failure::new(OCELLUS_E_LABELS, message));
+    }
+    if labels.is_null() {
+        return Err(Failure::null("labels"));
+    }
+    // SAFETY: `count` pointers by the caller's word.
+    let texts = unsafe { pointer::slice(labels, count, "labels")? };
+    let lengths = match lengths.is_null() {
+        true => None,
+        // SAFETY: `count` numbers by the caller's word.
+        false => Some(unsafe { pointer::slice(lengths, count, "lengths")? }),
+    };
+    let label = |(index, text): (usize, &*const c_char)| {
+        let what = format!("labels[{index}]");
+        let length = lengths.map(|lengths| lengths[index]);
+        // SAFETY: a text of this length, or with a NUL, by the caller's word.
+        let bytes = unsafe { pointer::bytes(*text, length, MAX_LABEL_BYTES, &what)? };
+        let bytes = bytes.ok_or_else(|| {
+            let message = format!("{what}: expected at most {MAX_LABEL_BYTES} bytes");
+            Failure::new(OCELLUS_E_LABELS, message)
+        })?;
+        Ok(pointer::utf8(bytes, &what)?.to_owned())
+    };
+    texts.iter().enumerate().map(label).collect()
+}

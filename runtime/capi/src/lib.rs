@@ -1,0 +1,44 @@
+//! The C library: `libocellus.so`, `libocellus.a` and `include/ocellus.h`, for firmware that is written in C.
+//!
+//! The header is the manual, and is generated from what stands here: comments of public items are written for a reader
+//! of C. This crate computes nothing. It turns pointers into checked values ([`pointer`], [`sized`]), handles into things
+//! that live ([`handle`]), errors into status codes ([`status`]), and lets no panic out ([`guard`]).
+//!
+//! **Invariants.** Every pointer is checked before it is used. Outputs are written only when a call succeeds. Nothing is
+//! printed, no signal is raised, no environment variable is read. The state of the process that this library keeps is
+//! its table of handles and its panic hook.
+//!
+//! Limits: an allocation that fails ends the process, as everywhere in Rust; sizes from outside are bounded before
+//! anything is allocated for them.
+#![deny(unsafe_op_in_unsafe_fn)]
+// The names are C's, and what a caller owes stands in the header, once for all functions.
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+
+mod bundle;
+mod frame;
+mod guard;
+mod handle;
+mod infer;
+mod labels;
+mod log;
+mod pointer;
+mod relevance;
+mod runtime;
+mod session;
+mod sized;
+mod status;
+mod version;
+
+pub use bundle::*;
+pub use frame::*;
+pub use infer::*;
+pub use labels::*;
+pub use log::*;
+pub use relevance::*;
+pub use runtime::*;
+pub use session::*;
+pub use status::*;
+pub use version::*;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The runtime as C sees it: a loaded engine and a log.
+
+use crate::{
+    bundle::ocellus_bundle,
+    guard,
+    handle::{self, Handled, Table},
+    log::{Log, OCELLUS_LOG_INFO, OCELLUS_LOG_WARN, ocellus_log_fn},
+    pointer::place,
+    sized::{self, Versioned},
+    status::Failure,
+};
+use ocellus::{Bundle, Engine, Tier};
+use std::{ffi::c_void, ptr, sync::Arc};
+
+/// Instruction set: the best that this machine has.
+pub const OCELLUS_ISA_BEST: i32 = 0;
+/// Instruction set: portable code.
+pub const OCELLUS_ISA_SCALAR: i32 = 1;
+/// Instruction set: NEON of ARMv8.0.
+pub const OCELLUS_ISA_NEON: i32 = 2;
+/// Instruction set: NEON with the INT8 dot product of ARMv8.2.
+pub const OCELLUS_ISA_DOTPROD: i32 = 3;
+
+/// A bundle made ready to run. Never changes; threads and sessions share it. It computes in the thread that calls.
+pub struct ocellus_runtime {
+    _opaque: [u8; 0],
+}
+
+/// What a session needs of its runtime.
+pub(crate) struct Runtime {
+    pub engine: Arc<Engine>,
+    pub log: Log,
+}
+
+impl Handled for Runtime {
+    type Token = ocellus_runtime;
+    const NAME: &'static str = "runtime";
+    fn table() -> &'static Table<Runtime> {
+        static TABLE: Table<Runtime> = Table::new();
+        &TABLE
+    }
+}
+
+/// How a runtime works. Set up by ocellus_runtime_options_init.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ocellus_runtime_options {
+    /// Set by ocellus_runtime_options_init.
+    pub struct_size: u32,
+    /// OCELLUS_ISA_...: no better instruction set is used, whatever the machine has. OCELLUS_ISA_BEST.
+    pub isa_at_most: i32,
+    /// Takes messages, as long as the runtime or a session of it lives. NULL: nothing is logged, and nothing printed.
+    pub log: ocellus_log_fn,
+    /// Handed to `log` as it is.
+    pub log_context: *mut c_void,
+    /// OCELLUS_LOG_...: what `log` gets. OCELLUS_LOG_WARN.
+    pub log_level: i32,
+}
+
+// SAFETY: repr(C), size first; a function pointer is any bytes but is only called where the caller set it.
+unsafe impl Versioned for ocellus_runtime_options {
+    const NAME: &'static str = "ocellus_runtime_options";
+    const FIRST: usize = 32;
+    fn defaults() -> ocellus_runtime_options {
+        ocellus_runtime_options {
+            struct_size: size_of::<ocellus_runtime_options>() as u32,
+            isa_at_most: OCELLUS_ISA_BEST,
+            log: None,
+            log_context: ptr::null_mut(),
+            log_level: OCELLUS_LOG_WARN,
+        }
+    }
+}
+
+/// Sets runtime options up: every field has the value that its comment ends with.
+///
+/// struct_size    sizeof(ocellus_runtime_options)
+///
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_STRUCT_SIZE. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocellus_runtime_options_init(
+    options: *mut ocellus_runtime_options,
+    struct_size: u32,
+) -> i32 {
+    // SAFETY: NULL or `struct_size` writable bytes by the caller's word.
+    guard::call(|| unsafe { sized::init(options, struct_size) })
+}
+
+/// Loads a bundle: checks its models and makes them ready. Takes from tens of milliseconds to a second.
+///
+/// bundle     may be freed before the runtime is.
+/// options    NULL: the defaults.
+/// runtime    receives a handle that the caller frees with ocellus_runtime_free.
+///
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_BUNDLE,
+/// OCELLUS_E_MODEL. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocellus_runtime_new(
+    bundle: *const ocellus_bundle,
+    options: *const ocellus_runtime_options,
+    runtime: *mut *mut ocellus_runtime,
+) -> i32 {
+    guard::call(|| {
+        let to = place(runtime, "runtime")?;
+        let bundle = handle::get::<Bundle>(bundle)?;
+        let options = match options.is_null() {
+            true => ocellus_runtime_options::defaults(),
+            // SAFETY: not NULL, and as long as it says by the caller's word.
+            false => unsafe { sized::read(options)? },
+        };
+        // SAFETY: the callback keeps the header's word.
+        let log = unsafe { Log::new(options.log, options.log_context, options.log_level)? };
+        let isa = match options.isa_at_most {
+            OCELLUS_ISA_BEST => ocellus::detect_isa(),
+            limit => ocellus::detect_isa().at_most(tier(limit)?),
+        };
+        let engine = log.failures(|| Ok(Engine::load(Arc::clone(&bundle), isa)?))?;
+        log.write(OCELLUS_LOG_INFO, || {
+            let id = engine.bundle_id();
+            format!("loaded {} {}, isa {}", id.name, id.sha256, isa.name())
+        });
+        let handle = handle::put(Runtime {
+            engine: Arc::new(engine),
+            log,
+        });
+        // SAFETY: not NULL, and writable by the caller's word.
+        unsafe { to.write_unaligned(handle) };
+        Ok(())
+    })
+}
+
+fn tier(isa: i32) -> Result<Tier, Failure> {
+    Ok(match isa {
+        OCELLUS_ISA_SCALAR => Tier::Scalar,
+        OCELLUS_ISA_NEON => Tier::Neon,
+        OCELLUS_ISA_DOTPROD => Tier::DotProd,
+        _ => {
+            return Err(Failure::argument(format!(
+                "ocellus_runtime_options: isa_at_most: expected {OCELLUS_ISA_BEST} to {OCELLUS_ISA_DOTPROD}, got {isa}"
+            )));
+        }
+    })
+}
+
+/// Which instruction set a runtime uses.
+///
+/// isa    receives OCELLUS_ISA_SCALAR, OCELLUS_ISA_NEON or OCELLUS_ISA_DOTPROD.
+///
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocellus_runtime_isa(
+    runtime: *const ocellus_runtime,
+    isa: *mut i32,
+) -> i32 {
+    guard::call(|| {
+        let to = place(isa, "isa")?;
+        let runtime = handle::get::<Runtime>(runtime)?;
+        let isa = match runtime.engine.isa().tier() {
+            Tier::Scalar => OCELLUS_ISA_SCALAR,
+            Tier::Neon => OCELLUS_ISA_NEON,
+            Tier::DotProd => OCELLUS_ISA_DOTPROD,
+        };
+        // SAFETY: not NULL, and writable by the caller's word.
+        unsafe { to.write_unaligned(isa) };
+        Ok(())
+    })
+}
+
+/// Frees a runtime. Its sessions stay, and so does what they share. NULL is fine.
+///
+/// Errors: OCELLUS_E_HANDLE where it was freed before. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ocellus_runtime_free(runtime: *mut ocellus_runtime) -> i32 {
+    guard::call(|| handle::free::<Runtime>(runtime))
+}

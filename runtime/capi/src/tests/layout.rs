@@ -1,0 +1,43 @@
+//! Sizes and offsets of every struct, as they were when the header's generation began. A struct may grow at its end, and
+//! then has a second line here; nothing else may change without a new generation.
+
+use super::*;
+use std::mem::offset_of;
+
+/// A line for each field: its offset, struct and name.
+macro_rules! layout {
+    ($($name:ident { $($field:ident),* $(,)? })*) => {
+        vec![$(
+            format!("{} {}", stringify!($name), size_of::<$name>()),
+            $(format!("    {} {}", stringify!($field), offset_of!($name, $field)),)*
+        )*]
+    };
+}
+
+#[test]
+fn the_layout_is_the_committed_one() {
+    let lines = layout! {
+        ocellus_file { name, data, size }
+        ocellus_runtime_options { struct_size, isa_at_most, log, log_context, log_level }
+        ocellus_session_options {
+            struct_size, policy, resolution, margin, thresholds_bits, threshold_count, crop, relevance, block_height,
+            block_width, top_k,
+        }
+        ocellus_plane { data, offset, stride, size }
+        ocellus_frame {
+            struct_size, fourcc, width, height, plane_count, matrix, range, rotation, flip_horizontal, flip_vertical,
+            crop_x, crop_y, crop_width, crop_height, timestamp_ns, cookie, planes,
+        }
+        ocellus_hit { label, score, probability }
+        ocellus_result {
+            struct_size, label_count, hit_count, no_match, match_probability, entropy_bits, resolution, escalated,
+            decode_us, look_us, resize_us, encode_us, heads_us, total_us, timestamp_ns, cookie,
+        }
+        ocellus_relevance {
+            struct_size, rows, columns, has_peak, peak_x_px, peak_y_px, local_score, view_x_px, view_y_px,
+            view_width_px, view_height_px,
+        }
+    };
+    let got = lines.join("\n") + "\n";
+    assert_eq!(got, include_str!("../../abi/layout.txt"), "\n{got}");
+}
