@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod header;
 mod models;
 mod setup;
 mod test;
@@ -48,6 +49,8 @@ enum Verb {
     Test(test::Args),
     /// Check licences, banned crates, layout and source rules
     Tidy,
+    /// Write the C header from its declarations
+    Header,
     Models(models::Args),
     Bench(bench::Args),
     /// Everything that must hold before a change lands
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => build::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Tidy => tidy::run(),
+        Verb::Header => header::run(),
         Verb::Models(args) => models::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),

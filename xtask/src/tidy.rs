@@ -8,6 +8,7 @@
 
 mod bundle;
 mod crates;
+mod header;
 mod layout;
 mod licences;
 mod manifests;
@@ -88,6 +89,7 @@ pub fn run() -> Result<()> {
     findings.extend(manifests::workspace(&fs::read_to_string(
         root.join("Cargo.toml"),
     )?));
+    findings.extend(header::check(&root)?);
     for member in metadata.members("") {
         let text = fs::read_to_string(&member.manifest_path)?;
         findings.extend(manifests::member(
@@ -155,6 +157,10 @@ mod tests {
         let policy: Policy = toml::from_str(&text).unwrap();
         assert!(policy.banned.iter().all(|ban| !ban.reason.is_empty()));
         assert!(policy.words.iter().all(|rule| !rule.reason.is_empty()));
+        // A licence that is not for what ships is excused where it cannot ship.
+        for tool in policy.licences.tools.keys() {
+            assert!(policy.banned.iter().any(|ban| ban.names(tool)), "{tool}");
+        }
         assert!(toml::from_str::<Policy>(&format!("{text}\n[unknown]\n")).is_err());
     }
 

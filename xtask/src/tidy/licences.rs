@@ -7,18 +7,28 @@ use super::Finding;
 use crate::repo::Metadata;
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Which licences are fine.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     allow: Vec<String>,
+    /// Crates of another licence that only work for whoever builds, by their licence.
+    pub tools: BTreeMap<String, String>,
 }
 
 /// Checks every package, build and test dependencies included: they are in the clone of whoever builds.
 pub fn check(policy: &Policy, metadata: &Metadata) -> Vec<Finding> {
     let packages = metadata.packages.iter();
+    let excused = |name: &str, licence: Option<&str>| {
+        let tool = policy.tools.get(name);
+        tool.is_some_and(|expected| Some(expected.as_str()) == licence)
+    };
     let judged = packages.filter_map(|package| {
+        if excused(&package.name, package.license.as_deref()) {
+            return None;
+        }
         let what = judge(policy, package.license.as_deref())?;
         Some(Finding::new(
             format!("{} {}", package.name, package.version),
@@ -131,6 +141,7 @@ mod tests {
         ];
         Policy {
             allow: allow.map(str::to_owned).to_vec(),
+            tools: [("tool".to_owned(), "MPL-2.0".to_owned())].into(),
         }
     }
 
@@ -157,6 +168,21 @@ mod tests {
                 "{expression}"
             );
         }
+    }
+
+    #[test]
+    fn a_tool_is_excused_while_its_licence_is_the_one_that_was_read() {
+        let found = |name: &str, licence: &str| {
+            let text = format!(
+                r#"{{"packages":[{{"id":"a","name":"{name}","version":"1.0.0","license":"{licence}",
+                    "manifest_path":"/a/Cargo.toml","targets":[]}}],"workspace_members":[],"target_directory":"/t",
+                    "workspace_root":"/w","resolve":{{"nodes":[]}}}}"#
+            );
+            check(&policy(), &serde_json::from_str(&text).unwrap()).len()
+        };
+        assert_eq!(found("tool", "MPL-2.0"), 0);
+        assert_eq!(found("tool", "GPL-3.0-only"), 1);
+        assert_eq!(found("other", "MPL-2.0"), 1);
     }
 
     #[test]
