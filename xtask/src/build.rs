@@ -23,8 +23,9 @@ pub struct Args {
     profile: String,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Machine {
+/// What something is built for.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+pub enum Machine {
     /// The one this runs on
     Host,
     /// 64-bit ARM Linux

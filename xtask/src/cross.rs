@@ -18,6 +18,9 @@ pub const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// (the Nano's A57 has the same set). A76: Pi 5 (and Orin's A78AE), with dot product and half floats.
 pub const CPUS: [&str; 3] = ["cortex-a53", "cortex-a72", "cortex-a76"];
 
+/// The C compiler for the target.
+pub const COMPILER: &str = "aarch64-linux-gnu-gcc";
+
 /// Where Debian's cross packages keep the target's C library.
 pub const LIBC: &str = "/usr/aarch64-linux-gnu";
 
@@ -26,11 +29,8 @@ const RUNNER: &str = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER";
 
 /// The ways to set a tool, and the tool.
 const TOOLS: [(&str, &str); 3] = [
-    (
-        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
-        "aarch64-linux-gnu-gcc",
-    ),
-    ("CC_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-gcc"),
+    ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", COMPILER),
+    ("CC_aarch64_unknown_linux_gnu", COMPILER),
     ("AR_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-ar"),
 ];
 

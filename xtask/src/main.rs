@@ -12,6 +12,7 @@ mod build;
 mod ci;
 mod demo;
 mod header;
+mod install;
 mod models;
 mod setup;
 mod test;
@@ -21,6 +22,7 @@ mod armstd;
 mod counter;
 mod cross;
 mod debian;
+mod library;
 mod process;
 mod repo;
 mod scratch;
@@ -51,6 +53,7 @@ enum Verb {
     Tidy,
     /// Write the C header from its declarations
     Header,
+    Install(install::Args),
     Models(models::Args),
     Bench(bench::Args),
     /// Everything that must hold before a change lands
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Tidy => tidy::run(),
         Verb::Header => header::run(),
+        Verb::Install(args) => install::run(&args),
         Verb::Models(args) => models::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),

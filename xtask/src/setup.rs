@@ -167,6 +167,12 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "strace",
             "shows that nothing talks to a network",
         ));
+        needs.push(Need::program("g++", "g++", "reads the C header as C++"));
+        needs.push(Need::program(
+            "valgrind",
+            "valgrind",
+            "finds errors and leaks of memory behind the C border",
+        ));
     }
     let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");
     if host_is_arm || matches!(purpose, For::HostBuild | For::HostTest) {

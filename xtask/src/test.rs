@@ -10,6 +10,8 @@
 //! | `OCELLUS_RUNNER` | the command line that runs it, words separated by spaces; unset on the host |
 //! | `OCELLUS_HOST_BIN` | the host's program, to compare answers with; ARM only |
 //! | `OCELLUS_CPU` | the emulated core; ARM only |
+//! | `OCELLUS_PREFIX` | where the C library is installed for the machine under test |
+//! | `OCELLUS_CC` | the C compiler for it; ARM only |
 //!
 //! Packages are always selected the same way for building and for testing: another selection unifies features in
 //! another way, and cargo would compile tract twice.
@@ -19,7 +21,7 @@
 use crate::cross::{self, Cross, TARGET};
 use crate::setup::{self, For};
 use crate::table::Table;
-use crate::{armstd::Toolchain, process, repo};
+use crate::{armstd::Toolchain, install, library, process, repo};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,6 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut table = Table::new();
     let done = (|| {
         table.step("build, host", || plan.build_host())?;
+        table.step("C library, host", || plan.install(None))?;
         if on_host {
             // A failing test stops nothing: whoever waited for the build wants to know every failure.
             let _ = table.step("test, host", || plan.test_host());
@@ -103,10 +106,18 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// `--tests` is part of it so that features are unified as in `cargo test`, whose programs these are.
+    /// `--tests` is part of it so that features are unified as in `cargo test`, whose programs these are; `--lib` since
+    /// no program here holds the C library.
     fn build_host(&self) -> Result<()> {
         let mut cargo = process::cargo();
-        cargo.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
+        cargo.args([
+            "build",
+            "--locked",
+            "--workspace",
+            "--bins",
+            "--tests",
+            "--lib",
+        ]);
         process::run(cargo.current_dir(self.root))
     }
 
@@ -114,9 +125,15 @@ impl Plan<'_> {
         let mut cargo = process::cargo();
         cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         // A shell in which somebody tried an emulated run may still name it.
-        for foreign in ["OCELLUS_RUNNER", "OCELLUS_HOST_BIN", "OCELLUS_CPU"] {
+        for foreign in [
+            "OCELLUS_RUNNER",
+            "OCELLUS_HOST_BIN",
+            "OCELLUS_CPU",
+            "OCELLUS_CC",
+        ] {
             cargo.env_remove(foreign);
         }
+        cargo.env("OCELLUS_PREFIX", self.prefix(None));
         self.test(cargo.env("OCELLUS_BIN", self.program(None)))
     }
 
@@ -126,10 +143,11 @@ impl Plan<'_> {
         table.step("build, ARM", || {
             let mut cargo = Cross::ready()?.cargo("build");
             cargo
-                .args(["--locked", "--bins", "--tests"])
+                .args(["--locked", "--bins", "--tests", "--lib"])
                 .args(&packages);
             process::run(cargo.current_dir(self.root))
         })?;
+        table.step("C library, ARM", || self.install(Some(TARGET)))?;
         for cpu in cross::CPUS {
             if !chosen.is_empty() && !chosen.iter().any(|c| c == cpu) {
                 continue;
@@ -147,6 +165,8 @@ impl Plan<'_> {
                 cargo.args(&end_to_end).env("OCELLUS_CPU", cpu);
                 cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
                 cargo.env("OCELLUS_HOST_BIN", self.program(None));
+                cargo.env("OCELLUS_PREFIX", self.prefix(Some(TARGET)));
+                cargo.env("OCELLUS_CC", library::compiler(true));
                 self.test(cargo.env("OCELLUS_RUNNER", cross::emulator(cpu)))
             });
         }
@@ -160,12 +180,23 @@ impl Plan<'_> {
         process::run(cargo.current_dir(self.root))
     }
 
+    /// Installs the C library that was built, for programs in C to be compiled against.
+    fn install(&self, target: Option<&str>) -> Result<()> {
+        let archive = self.built(target).join(library::STATIC);
+        let compiler = library::compiler(target.is_some());
+        install::install(&archive, &self.prefix(target), compiler)
+    }
+
+    fn prefix(&self, target: Option<&str>) -> PathBuf {
+        self.built(target).join("prefix")
+    }
+
     fn program(&self, target: Option<&str>) -> PathBuf {
-        let dir = match target {
-            Some(target) => self.target.join(target),
-            None => self.target.clone(),
-        };
-        dir.join("debug/ocellus")
+        self.built(target).join("ocellus")
+    }
+
+    fn built(&self, target: Option<&str>) -> PathBuf {
+        self.target.join(target.unwrap_or_default()).join("debug")
     }
 }
 
