@@ -8,11 +8,15 @@
 //! | `OCELLUS_RUNNER` | words before it, such as `qemu-aarch64 -cpu cortex-a53 -L ROOT` |
 //! | `OCELLUS_HOST_BIN` | the host's program, whose answers the one under test must give |
 //! | `OCELLUS_CPU` | the emulated CPU's name |
+//! | `OCELLUS_PREFIX` | where the C library is installed; programs in C are compiled against it |
+//! | `OCELLUS_CC` | the C compiler for the machine under test; `cc` if unset |
 #![forbid(unsafe_code)]
 
 mod bundle_copy;
+mod c_program;
 
 pub use bundle_copy::BundleCopy;
+pub use c_program::{Linked, compile, compile_header, prefix, run_program, tool};
 use serde_json::Value;
 use std::{
     env,

@@ -1,0 +1,130 @@
+//! Programs in C, compiled against an installed prefix, for the machine under test.
+
+use crate::{Run, run};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// What is asked of every compilation.
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+/// Where `cargo xtask install` put the C library for the machine under test.
+pub fn prefix() -> PathBuf {
+    env::var_os("OCELLUS_PREFIX").map(PathBuf::from).expect(
+        "no OCELLUS_PREFIX: run `cargo xtask test`, or `cargo xtask install --prefix DIR` and set it to DIR",
+    )
+}
+
+/// The compiler for the machine under test, or a tool beside it such as `nm`.
+pub fn tool(name: &str) -> String {
+    let compiler = env::var("OCELLUS_CC").unwrap_or_else(|_| "cc".to_owned());
+    match (name, compiler.strip_suffix("gcc")) {
+        ("cc", _) => compiler,
+        (name, Some(target)) => format!("{target}{name}"),
+        (name, None) => name.to_owned(),
+    }
+}
+
+/// How a program gets the library.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Linked {
+    /// When it starts.
+    Dynamically,
+    /// When it is linked.
+    Statically,
+}
+
+/// Compiles `tests/c/<name>.c` as C11 by what the installed `ocellus.pc` says, and returns the program.
+pub fn compile(name: &str, linked: Linked, folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{name}.c"));
+    let program = folder.join(format!("{name}_{linked:?}").to_lowercase());
+    let pc = PkgConfig::read();
+    let mut cc = Command::new(tool("cc"));
+    cc.args(["-std=c11", "-O1", "-g"]).args(WARNINGS);
+    cc.args(pc.words("Cflags"))
+        .arg(source)
+        .arg("-o")
+        .arg(&program);
+    match linked {
+        Linked::Dynamically => {
+            let lib = prefix().join("lib");
+            cc.args(pc.words("Libs"))
+                .arg(format!("-Wl,-rpath,{}", lib.display()));
+        }
+        Linked::Statically => {
+            let archive = |word: String| match word.as_str() {
+                "-locellus" => "-l:libocellus.a".to_owned(),
+                _ => word,
+            };
+            cc.args(pc.words("Libs").into_iter().map(archive))
+                .args(pc.words("Libs.private"));
+        }
+    }
+    succeed(&mut cc);
+    program
+}
+
+/// Compiles the installed header alone, as a language of the C compiler or the C++ one.
+pub fn compile_header(language: &str) {
+    let (compiler, kind) = match language.starts_with("c++") {
+        true => ("g++", "c++"),
+        false => ("cc", "c"),
+    };
+    let header = prefix().join("include/ocellus.h");
+    succeed(
+        Command::new(tool(compiler))
+            .args([&format!("-std={language}"), "-x", kind, "-fsyntax-only"])
+            .args(WARNINGS)
+            .arg("-include")
+            .arg(header)
+            .arg("/dev/null"),
+    );
+}
+
+fn succeed(command: &mut Command) {
+    let out = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{command:?}\n{said}");
+}
+
+/// Runs a compiled program on the machine under test, with `before` its own words before it.
+pub fn run_program(before: &[&str], program: &Path, arguments: &[&str]) -> Run {
+    let runner = env::var("OCELLUS_RUNNER").unwrap_or_default();
+    let mut words: Vec<String> = runner.split_whitespace().map(str::to_owned).collect();
+    words.extend(before.iter().map(|word| (*word).to_owned()));
+    words.push(program.display().to_string());
+    run(&words, arguments, &[], &[])
+}
+
+/// The installed `ocellus.pc`, its variables replaced.
+struct PkgConfig(String);
+
+impl PkgConfig {
+    fn read() -> PkgConfig {
+        let folder = prefix().join("lib/pkgconfig");
+        let mut text =
+            fs::read_to_string(folder.join("ocellus.pc")).expect("an installed ocellus.pc");
+        text = text.replace("${pcfiledir}", &folder.display().to_string());
+        let variables: Vec<(String, String)> = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (format!("${{{name}}}"), value.to_owned()))
+            .collect();
+        // A variable may use those before it.
+        for (name, value) in variables.iter().rev() {
+            text = text.replace(name, value);
+        }
+        PkgConfig(text)
+    }
+
+    fn words(&self, key: &str) -> Vec<String> {
+        let mut lines = self.0.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(name, _)| *name == key);
+        let (_, value) = found.unwrap_or_else(|| panic!("no {key} in {}", self.0));
+        value.split_whitespace().map(str::to_owned).collect()
+    }
+}
