@@ -1,7 +1,7 @@
 //! The installed library itself: what it exports and asks for, how it behaves when C makes mistakes.
 #![allow(missing_docs)]
 
-use ocellus_tests::{Linked, compile, compile_header, prefix, run_program, tool};
+use ocellus_tests::{Linked, compile, compile_header, compile_source, prefix, run_program, tool};
 use std::{env, fs, path::Path, process::Command};
 
 /// What a tool prints about the shared library.
@@ -80,6 +80,60 @@ fn every_mistake_is_a_status_and_nothing_is_printed() {
             (0, "", ""),
             "{linked:?}"
         );
+    }
+}
+
+#[test]
+fn the_readme_s_program_works() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = fs::read_to_string(readme).expect("a README");
+    let program = text.split_once("```c\n").expect("a program in C").1;
+    let (program, _) = program.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("camera.c");
+    fs::write(&source, program).expect("a file");
+    let program = compile_source(&source, Linked::Dynamically, folder.path());
+    let run = run_program(&[], &program, &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
+}
+
+#[test]
+fn cmake_finds_both_libraries() {
+    if env::var_os("OCELLUS_CC").is_some() {
+        // The files are the same for every target, and the host's run has read them.
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/mistakes.c");
+    fs::copy(source, folder.path().join("mistakes.c")).expect("a copy");
+    let project = "cmake_minimum_required(VERSION 3.16)\nproject(camera C)\n\
+        find_package(ocellus 0.1 CONFIG REQUIRED)\n\
+        add_executable(shared mistakes.c)\ntarget_link_libraries(shared ocellus::ocellus)\n\
+        add_executable(static mistakes.c)\ntarget_link_libraries(static ocellus::ocellus_static)\n";
+    let lists = folder.path().join("CMakeLists.txt");
+    let configure = || {
+        let mut cmake = Command::new("cmake");
+        cmake.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix().display()));
+        cmake
+            .args(["-S", ".", "-B", "build"])
+            .current_dir(folder.path());
+        cmake
+            .output()
+            .expect("cmake is installed by `cargo xtask setup`")
+    };
+    fs::write(&lists, project.replace("0.1 CONFIG", "9.0 CONFIG")).expect("a file");
+    assert!(!configure().status.success(), "a version that is not there");
+    fs::write(&lists, project).expect("a file");
+    let out = configure();
+    assert!(out.status.success(), "{out:?}");
+    let mut cmake = Command::new("cmake");
+    let out = cmake.args(["--build", "build"]).current_dir(folder.path());
+    let out = out.output().expect("cmake");
+    assert!(out.status.success(), "{out:?}");
+    for program in ["shared", "static"] {
+        let run = run_program(&[], &folder.path().join("build").join(program), &[]);
+        assert_eq!(run.code, 0, "{run:?}");
     }
 }
 

@@ -36,9 +36,15 @@ pub enum Linked {
     Statically,
 }
 
-/// Compiles `tests/c/<name>.c` as C11 by what the installed `ocellus.pc` says, and returns the program.
+/// Compiles `tests/c/<name>.c` as [`compile_source`] does.
 pub fn compile(name: &str, linked: Linked, folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{name}.c"));
+    compile_source(&source, linked, folder)
+}
+
+/// Compiles a file as C11 by what the installed `ocellus.pc` says, and returns the program, which lies in `folder`.
+pub fn compile_source(source: &Path, linked: Linked, folder: &Path) -> PathBuf {
+    let name = source.file_stem().expect("a file").to_string_lossy();
     let program = folder.join(format!("{name}_{linked:?}").to_lowercase());
     let pc = PkgConfig::read();
     let mut cc = Command::new(tool("cc"));

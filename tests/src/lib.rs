@@ -16,7 +16,7 @@ mod bundle_copy;
 mod c_program;
 
 pub use bundle_copy::BundleCopy;
-pub use c_program::{Linked, compile, compile_header, prefix, run_program, tool};
+pub use c_program::{Linked, compile, compile_header, compile_source, prefix, run_program, tool};
 use serde_json::Value;
 use std::{
     env,

@@ -169,6 +169,11 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
         ));
         needs.push(Need::program("g++", "g++", "reads the C header as C++"));
         needs.push(Need::program(
+            "cmake",
+            "cmake",
+            "finds the installed C library",
+        ));
+        needs.push(Need::program(
             "valgrind",
             "valgrind",
             "finds errors and leaks of memory behind the C border",
