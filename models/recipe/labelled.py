@@ -6,7 +6,7 @@ import numpy as np
 
 from .photos import CUTOUTS, NATURAL, Photo
 
-_LONGEST_CUTOUT_LABEL = 24  # longer ones are sentences about the stamp, not labels
+LONGEST_CUTOUT_LABEL = 24  # longer ones are sentences about the stamp, not labels
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Task:
 
 
 def task(photos: list[Photo], package: str) -> Task:
-    longest = _LONGEST_CUTOUT_LABEL if package == CUTOUTS else 10_000
+    longest = LONGEST_CUTOUT_LABEL if package == CUTOUTS else 10_000
     chosen = [i for i, p in enumerate(photos) if p.package == package and 0 < len(p.label) <= longest]
     labels = sorted({photos[i].label for i in chosen})
     return Task(np.array(chosen), labels, np.array([labels.index(photos[i].label) for i in chosen]))

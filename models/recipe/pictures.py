@@ -34,6 +34,11 @@ def centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
 def prepare(picture: Image.Image, resolution: int) -> np.ndarray:
     """The encoder's input `[1, 3, resolution, resolution]`."""
     small = picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=centre_square(picture.size))
+    return normalized(small)
+
+
+def normalized(small: Image.Image) -> np.ndarray:
+    """The pixels of a picture as the encoder takes them, `[1, 3, h, w]`."""
     pixels = (np.asarray(small, np.float32) - MEAN) / STD
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 

@@ -13,6 +13,7 @@ from .head import Head
 from .labelled import Task
 from .photos import Photo
 from .relevance import Blocks
+from .report import table
 from .words import Table, unit
 
 _SCENES = 100  # for each half and number of objects
@@ -47,8 +48,7 @@ def _map(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.ndarra
 def _whole(picture: Image.Image, resolution: int) -> np.ndarray:
     """The encoder's input from all of the picture, as `--crop squash` has it."""
     small = picture.resize((resolution, resolution), Image.Resampling.BICUBIC)
-    pixels = (np.asarray(small, np.float32) - pictures.MEAN) / pictures.STD
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+    return pictures.normalized(small)
 
 
 def observe(session: onnxruntime.InferenceSession, listed: list[Photo], task: Task) -> Maps:
@@ -209,10 +209,6 @@ def _cells(rows: dict) -> list[str]:
     return [f"{rows[f'{half}, {count} objects'][k]:.3f}" for half in ("calibration", "held-out") for count in _COUNTS for k in ("part", "thing")]
 
 
-def _table(head: list[str], rows: list[list]) -> str:
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in [head, ["---"] * len(head), *rows]) + "\n"
-
-
 def _quarter(rows: list[dict]) -> str:
     """What the rows lose that cost at most a quarter of the first, which is global."""
     whole, cheap = rows[0], [r for r in rows[1:] if r["macs"] * 4 <= rows[0]["macs"]]
@@ -242,7 +238,7 @@ def render(result: dict) -> str:
         f"The head at each cell, which the cosines need, takes {result['macs_of_head_at_each_cell'] / 1e6:.1f} M MACs at {pictures.RESOLUTIONS[-1]}; keys that hold the labels' classes "
         f"alone take {shipped['macs'] / 1e6:.1f} M for {result['task_labels']} labels in blocks as shipped, and no head.\n"
     )
-    parts.append(_table(["way", "resolution", *_HALVES], [[n, r, *_cells(p)] for n, by in result["ways"].items() for r, p in by.items()]))
+    parts.append(table(["way", "resolution", *_HALVES], [[n, r, *_cells(p)] for n, by in result["ways"].items() for r, p in by.items()]))
     parts.append("## Block-local against global\n")
     parts.append(
         f"At {pictures.RESOLUTIONS[-1]}. *Accuracy* and *R@1*: the local score alone (a label's largest share at any cell) over the {result['photos']} natural photos and "
@@ -255,7 +251,7 @@ def render(result: dict) -> str:
         name = ["all cells, all labels", ""] if r["top_k"] is None else [f"{r['side']} x {r['side']}", r["top_k"]]
         figures = [f"{r['accuracy']:.3f}", f"{r['recall_at_1']:.3f}", *_cells(r["pointing"])]
         rows.append([*name, *figures, f"{r['macs'] / 1e6:.2f} M", f"{r['macs'] / whole:.2f}", r["exponentials"]])
-    parts.append(_table(["block", "top k", "accuracy", "R@1", *_HALVES, "MACs", "cost", "exponentials"], rows))
+    parts.append(table(["block", "top k", "accuracy", "R@1", *_HALVES, "MACs", "cost", "exponentials"], rows))
     parts.append(_quarter(result["blocks"]))
     parts.append("## A local score beside the cosine\n")
     parts.append(
@@ -263,10 +259,10 @@ def render(result: dict) -> str:
         "two-sided McNemar p. It is off: on the calibration half no weight gains more than chance.\n"
     )
     rows = [
-        [r["resolution"], r["weight"], "calibration" if r["calibration"] else "held-out", f"{r['plain']:.3f}", f"{r['blended']:.3f}", f"{r['lost']} / {r['gained']}", f"{r['mcnemar_p']:.3f}"]
+        [r["resolution"], str(r["weight"]), "calibration" if r["calibration"] else "held-out", f"{r['plain']:.3f}", f"{r['blended']:.3f}", f"{r['lost']} / {r['gained']}", f"{r['mcnemar_p']:.3f}"]
         for r in result["blends"]
     ]
-    parts.append(_table(["resolution", "weight", "half", "top-1", "blended", "lost / gained", "p"], rows))
+    parts.append(table(["resolution", "weight", "half", "top-1", "blended", "lost / gained", "p"], rows))
     return "\n".join(parts)
 
 

@@ -15,7 +15,7 @@ first, or among five. *Lost / gained*: photos that only f32 / only INT8 gets rig
 """
 
 
-def _table(head: list[str], rows: list[list]) -> str:
+def table(head: list[str], rows: list[list]) -> str:
     def cell(value) -> str:
         return f"{value:.3f}" if isinstance(value, float) else str(value)
 
@@ -33,7 +33,7 @@ def _tasks(result: dict) -> str:
             shift = f"{pair['lost']} / {pair['gained']}"
             rows.append([f"{name} ({size['photos']} photos, {size['labels']} labels)", encoder["resolution"], *figures, shift, pair["mcnemar_p"]])
     head = ["task", "resolution", "top-1 f32", "top-1 INT8", "R@1 f32", "R@1 INT8", "R@5 f32", "R@5 INT8", "lost / gained", "p"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _thousand(result: dict) -> str:
@@ -46,7 +46,7 @@ def _thousand(result: dict) -> str:
             shift = f"{pair['lost']} / {pair['gained']}"
             rows.append([f"{name} ({part['photos']})", encoder["resolution"], *figures, shift, pair["mcnemar_p"]])
     head = ["photos", "resolution", "top-1 f32", "top-1 INT8", "top-5 f32", "top-5 INT8", "lost / gained", "p"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _cosines(result: dict) -> str:
@@ -55,7 +55,7 @@ def _cosines(result: dict) -> str:
         for encoder in result["encoders"]:
             part = encoder["logit_cosine"][name]
             rows.append([f"{name} ({part['photos']})", encoder["resolution"], f"{part['min']:.4f}", f"{part['mean']:.4f}", part["below_0.99"]])
-    return _table(["photos", "resolution", "least", "mean", "below 0.99"], rows)
+    return table(["photos", "resolution", "least", "mean", "below 0.99"], rows)
 
 
 def _policies(rows: list[dict]) -> str:
@@ -63,7 +63,7 @@ def _policies(rows: list[dict]) -> str:
         [r["policy"], r["accuracy"], r["random_accuracy"], f"{r['mean_macs'] / 1e6:.0f} M", r["escalation_rate"], " / ".join(f"{m:.2f}" for m in r["mix"])]
         for r in rows
     ]
-    return _table(["policy", "top-1", "chance, same mix", "mean MACs", "escalated", "answered at 112 / 160 / 224"], made)
+    return table(["policy", "top-1", "chance, same mix", "mean MACs", "escalated", "answered at 112 / 160 / 224"], made)
 
 
 def _no_match(result: dict) -> str:
@@ -72,7 +72,7 @@ def _no_match(result: dict) -> str:
         for r in by_resolution:
             sizes = " / ".join(f"{a:.2f}" for a in r["accuracy_by_labels"].values())
             rows.append([name, r["resolution"], r["trials"], r["precision"], r["recall"], r["accuracy"], sizes, r["brier"]])
-    return _table(["photos", "resolution", "trials", "precision", "recall", "accuracy", "accuracy at 1 / 2 / 5 / 10 / 40 labels", "Brier"], rows)
+    return table(["photos", "resolution", "trials", "precision", "recall", "accuracy", "accuracy at 1 / 2 / 5 / 10 / 40 labels", "Brier"], rows)
 
 
 def render(result: dict) -> str:

@@ -8,12 +8,12 @@ from functools import cache
 from PIL import Image
 
 from . import packages, pictures
+from .labelled import LONGEST_CUTOUT_LABEL
 from .photos import CUTOUTS, Photo
 
 SIDE = 448  # pixels of a scene
 _PART = SIDE // 2  # an object has a half or a quarter of the scene
 _FILLED = 0.85  # of it, along the object's longer side
-_LONGEST_LABEL = 24
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Scene:
 
 def objects(photos: list[Photo]) -> list[Photo]:
     """Cut-outs of one of the classifier's classes, with a short label."""
-    return [p for p in photos if p.package == CUTOUTS and p.imagenet and 0 < len(p.label) <= _LONGEST_LABEL]
+    return [p for p in photos if p.package == CUTOUTS and p.imagenet and 0 < len(p.label) <= LONGEST_CUTOUT_LABEL]
 
 
 @cache

@@ -1,7 +1,7 @@
 //! The engine: a bundle made ready to run. It is shared by sessions and never changes; what a session caches is its own.
 
 use crate::{
-    bundle::{Bundle, BundleError, Head, Tensors},
+    bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors},
     error::Error,
     heads::{Background, Conse, unit},
     report::BundleId,
@@ -240,6 +240,20 @@ impl Engine {
             logits,
             embedding,
         })
+    }
+
+    /// How the bundle computes relevance.
+    ///
+    /// # Errors
+    /// [`Error::NoRelevance`] where it does not say.
+    pub(crate) fn relevance(&self) -> Result<&RelevanceDefaults, Error> {
+        let manifest = self.bundle.manifest();
+        manifest
+            .relevance
+            .as_ref()
+            .ok_or_else(|| Error::NoRelevance {
+                bundle: manifest.name.clone(),
+            })
     }
 
     /// Where in the space of the map's channels a label with this embedding lies, `[channels]`.

@@ -67,17 +67,11 @@ impl Session {
             .policy
             .clone()
             .unwrap_or_else(|| Policy::of(engine.bundle().manifest()));
-        let manifest = engine.bundle().manifest();
-        policy.check(&manifest.image)?;
-        let defaults = || {
-            manifest.relevance.as_ref().ok_or(Error::NoRelevance {
-                bundle: manifest.name.clone(),
-            })
-        };
+        policy.check(&engine.bundle().manifest().image)?;
         let blocks = match options.relevance {
             Relevance::Off => None,
-            Relevance::Calibrated => Some(Blocks::of(defaults()?)),
-            Relevance::Blocks(blocks) => defaults().map(|_| Some(blocks))?,
+            Relevance::Calibrated => Some(Blocks::of(engine.relevance()?)),
+            Relevance::Blocks(blocks) => engine.relevance().map(|_| Some(blocks))?,
         };
         Ok(Session {
             engine,

@@ -49,11 +49,7 @@ impl Words {
 
     /// Makes the labels ready to be attended to.
     pub fn prepare_relevance(&mut self, engine: &Engine) -> Result<(), Error> {
-        let manifest = engine.bundle().manifest();
-        let defaults = manifest.relevance.as_ref().ok_or(Error::NoRelevance {
-            bundle: manifest.name.clone(),
-        })?;
-        self.prompts = Some(relevance::prompts(engine, defaults, &self.embeddings)?);
+        self.prompts = Some(relevance::prompts(engine, &self.embeddings)?);
         Ok(())
     }
 

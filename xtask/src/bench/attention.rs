@@ -185,7 +185,6 @@ fn markdown(rows: &[Row], peers: &Peers) -> String {
     );
     let names = peers.names();
     let mut maps: Vec<&str> = rows.iter().map(|row| row.of.map.as_str()).collect();
-    maps.dedup();
     maps.sort_unstable();
     maps.dedup();
     for attended in [true, false] {

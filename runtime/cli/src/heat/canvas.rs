@@ -7,7 +7,7 @@ use embedded_graphics::{
     pixelcolor::{Rgb888, RgbColor},
     prelude::{DrawTarget, Primitive},
     primitives::{Circle, PrimitiveStyle, Rectangle},
-    text::{Alignment, Baseline, Text, TextStyleBuilder},
+    text::{Baseline, Text},
 };
 use image::{Rgb, RgbImage};
 use std::convert::Infallible;
@@ -29,14 +29,10 @@ impl Canvas {
         }
     }
 
-    /// One line of text, black, from the left or up to the right of `x`, its top at `y`. Letters beyond Latin-1 become `?`.
-    pub fn text(&mut self, text: &str, x: i32, y: i32, alignment: Alignment) {
-        let style = TextStyleBuilder::new()
-            .alignment(alignment)
-            .baseline(Baseline::Top)
-            .build();
+    /// One line of text, black, its left end at `x` and its top at `y`. Letters beyond Latin-1 become `?`.
+    pub fn text(&mut self, text: &str, x: i32, y: i32) {
         let letters = MonoTextStyle::new(&FONT_9X15, Rgb888::BLACK);
-        drawn(Text::with_text_style(text, Point::new(x, y), letters, style).draw(self));
+        drawn(Text::with_baseline(text, Point::new(x, y), letters, Baseline::Top).draw(self));
     }
 
     /// A white ring with a black rim, which shows on every ground.

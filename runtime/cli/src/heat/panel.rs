@@ -1,7 +1,6 @@
 //! One label's panel: the photo in grey, the heat over what was seen of it, the peak, and the colour bar beside it.
 
 use super::canvas::{Canvas, LETTER_WIDTH, LINE_HEIGHT};
-use embedded_graphics::text::Alignment;
 use image::{Rgb, RgbImage};
 use ocellus::{Hit, Seen};
 
@@ -115,7 +114,7 @@ fn title(canvas: &mut Canvas, hit: &Hit, left: u32, top: u32, width: u32) {
         label.push_str("..");
     }
     let text = format!("{label}{tail}");
-    canvas.text(&text, left as i32, top as i32 + 4, Alignment::Left);
+    canvas.text(&text, left as i32, top as i32 + 4);
 }
 
 /// A pixel of the photo in grey under its heat, 0..1; dimmed where nothing was seen.
@@ -142,9 +141,9 @@ fn bar(canvas: &mut Canvas, left: u32, top: u32, height: u32, most: f32) {
         }
     }
     let x = (left + BAR + 4) as i32;
-    canvas.text(&format!("{most:.2}"), x, top as i32, Alignment::Left);
+    canvas.text(&format!("{most:.2}"), x, top as i32);
     let bottom = (top + height).saturating_sub(LINE_HEIGHT) as i32;
-    canvas.text("0", x, bottom, Alignment::Left);
+    canvas.text("0", x, bottom);
 }
 
 #[cfg(test)]

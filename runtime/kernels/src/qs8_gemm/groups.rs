@@ -1,16 +1,22 @@
 //! How panels of weights are cut into groups that a tile goes over before the next tile does.
 
-/// The end of the group that starts at `first` of `panels`: one panel that no assembly loop can compute, or as many
-/// neighbours that one can as are `fitting` the cache, and at least one.
-pub fn group_end(
-    first: usize,
+use core::ops::Range;
+
+/// The groups of `panels`: each is one panel that no assembly loop can compute, or as many neighbours that one can as are
+/// `fitting` the cache, and at least one.
+pub fn groups(
     panels: usize,
     fitting: usize,
     is_loopable: impl Fn(usize) -> bool,
-) -> usize {
-    let most = first.saturating_add(fitting).min(panels);
-    let loopable = (first..most).take_while(|&panel| is_loopable(panel));
-    first + loopable.count().max(1)
+) -> impl Iterator<Item = Range<usize>> {
+    let mut first = 0_usize;
+    core::iter::from_fn(move || {
+        let most = first.saturating_add(fitting).min(panels);
+        let loopable = (first..most).take_while(|&panel| is_loopable(panel));
+        let group = first..first + loopable.count().max(1);
+        first = group.end;
+        (group.start < panels).then_some(group)
+    })
 }
 
 #[cfg(test)]
@@ -19,14 +25,11 @@ mod tests {
 
     #[test]
     fn groups_end_before_a_panel_without_a_loop_and_where_the_cache_is_full() {
-        let ends = |fitting| {
-            let mut ends = vec![0];
-            while ends[ends.len() - 1] < 7 {
-                ends.push(group_end(ends[ends.len() - 1], 7, fitting, |panel| {
-                    panel != 3
-                }));
-            }
-            ends
+        let ends = |fitting| -> Vec<usize> {
+            let groups = groups(7, fitting, |panel| panel != 3);
+            core::iter::once(0)
+                .chain(groups.map(|group| group.end))
+                .collect()
         };
         assert_eq!(ends(100), [0, 3, 4, 7]);
         assert_eq!(ends(2), [0, 2, 3, 4, 6, 7]);

@@ -6,7 +6,7 @@
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
-use super::groups::group_end;
+use super::groups::groups;
 use super::rows::{Tiles, block_rows};
 use super::runs::{Step, schedule};
 use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
@@ -173,20 +173,17 @@ impl Panels {
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
             let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
-            let mut next = 0;
-            while next < self.schedules.len() {
-                let end = group_end(next, self.schedules.len(), fitting, |panel| {
-                    self.is_loopable(panel)
-                });
+            for panels in groups(self.schedules.len(), fitting, |panel| {
+                self.is_loopable(panel)
+            }) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
-                    if self.is_loopable(next) {
-                        self.run_group::<SHORT>(next..end, &finish, a, out, rows);
+                    if self.is_loopable(panels.start) {
+                        self.run_group::<SHORT>(panels, &finish, a, out, rows);
                     } else {
-                        self.run_rest::<SHORT>(next, &finish, a, out, rows);
+                        self.run_rest::<SHORT>(panels.start, &finish, a, out, rows);
                     }
                 }
-                next = end;
             }
         }
     }

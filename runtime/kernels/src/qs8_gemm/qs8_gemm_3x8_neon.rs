@@ -10,7 +10,7 @@
 //! elements of the others their weights are zero. Nothing is read outside a row.
 
 use super::Matrix;
-use super::groups::group_end;
+use super::groups::groups;
 use super::neon_2x8_resident;
 use super::neon_3x8_resident::{self, Group};
 use super::neon_rest::store_row;
@@ -127,20 +127,15 @@ impl Panels {
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
             let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
-            let mut next = 0;
-            while next < self.loopable.len() {
-                let end = group_end(next, self.loopable.len(), fitting, |panel| {
-                    self.loopable[panel]
-                });
+            for panels in groups(self.loopable.len(), fitting, |panel| self.loopable[panel]) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
-                    if self.loopable[next] {
-                        self.run_group::<SHORT>(next..end, &finish, a, out, rows);
+                    if self.loopable[panels.start] {
+                        self.run_group::<SHORT>(panels, &finish, a, out, rows);
                     } else {
-                        self.run_rest::<SHORT>(next, &finish, a, out, rows);
+                        self.run_rest::<SHORT>(panels.start, &finish, a, out, rows);
                     }
                 }
-                next = end;
             }
         }
     }

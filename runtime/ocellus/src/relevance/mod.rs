@@ -49,11 +49,8 @@ impl Blocks {
 }
 
 /// The labels as tokens of the attention, and the token for everything else behind them.
-pub(crate) fn prompts(
-    engine: &Engine,
-    defaults: &RelevanceDefaults,
-    embeddings: &[Vec<f32>],
-) -> Result<Prompts, Error> {
+pub(crate) fn prompts(engine: &Engine, embeddings: &[Vec<f32>]) -> Result<Prompts, Error> {
+    let defaults = engine.relevance()?;
     let channels = engine.bundle().manifest().image.channels;
     let mut keys = Vec::with_capacity((embeddings.len() + 1) * (channels + 1));
     for embedding in embeddings {
