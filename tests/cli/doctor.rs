@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 use ocellus_tests::{ocellus, program, run};
+use std::fs;
 
 #[test]
 fn the_embedded_bundle_is_healthy() {
@@ -35,6 +36,52 @@ fn the_instruction_set_is_this_cpus_and_can_be_lowered() {
         "{found}"
     );
     assert_eq!(isa(&[("OCELLUS_ISA", "scalar")]), "scalar");
+}
+
+/// A folder that says what a Raspberry Pi 4 with two of its cores offline says.
+fn half_a_pi() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let core =
+        "Features\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n\n";
+    for (path, text) in [
+        ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
+        ("proc/cpuinfo", core),
+        ("proc/meminfo", "MemTotal:        3885396 kB\n"),
+        ("sys/devices/system/cpu/online", "0-1\n"),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn a_board_is_known_and_what_differs_is_said() {
+    let folder = half_a_pi();
+    let folder = folder.path().to_str().expect("UTF-8");
+    let report = ocellus(["doctor", "--json", "--machine", folder]).answer();
+    let wanted = serde_json::json!({
+        "model": "Raspberry Pi 4 Model B Rev 1.4",
+        "profile": "rpi-4",
+        "differences": [{"what": "cores", "expected": "4 online", "got": "2"}],
+    });
+    assert_eq!(report["board"], wanted);
+    assert_eq!(report["healthy"], true, "a difference is not a fault");
+    let run = ocellus(["doctor", "--machine", folder]);
+    for line in [
+        "board      Raspberry Pi 4 Model B Rev 1.4, profile rpi-4",
+        "differs    cores: expected 4 online, got 2",
+    ] {
+        assert!(run.stdout.lines().any(|said| said == line), "{run:?}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_machine_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    ocellus(["doctor", "--machine", path]).fails(1, &[path, "no folder `proc`", "/proc/cpuinfo"]);
 }
 
 #[test]

@@ -75,12 +75,13 @@ pub fn run(args: &Args) -> Result<()> {
     done.and(table.verdict())
 }
 
-/// `--package` for every crate of the runtime: what runs on a board, and so is built and tested for ARM.
+/// `--package` for every crate of the runtime and of the boards: what runs there, and so is built and tested for ARM.
 pub fn arm_packages(root: &Path) -> Result<Vec<String>> {
     let metadata = repo::Metadata::load(root)?;
-    let runtime = metadata.members("runtime");
-    Ok(runtime
+    let on_boards = ["runtime", "boards"].map(|folder| metadata.members(folder));
+    Ok(on_boards
         .iter()
+        .flatten()
         .map(|p| format!("--package={}", p.name))
         .collect())
 }
@@ -218,6 +219,7 @@ mod tests {
         let packages = arm_packages(&repo::root().unwrap()).unwrap();
         assert!(packages.contains(&"--package=ocellus-cli".to_owned()));
         assert!(packages.contains(&"--package=ocellus-kernels".to_owned()));
+        assert!(packages.contains(&"--package=ocellus-boards".to_owned()));
         assert!(!packages.contains(&"--package=xtask".to_owned()));
     }
 }

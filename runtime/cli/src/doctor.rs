@@ -2,15 +2,19 @@
 
 use crate::loading::BundleOption;
 use ocellus::{Engine, encoder::Precision, sys};
-use serde_json::json;
-use std::process::ExitCode;
+use ocellus_boards::{Difference, Profile};
+use serde_json::{Value, json};
+use std::{path::PathBuf, process::ExitCode};
 
-/// Check this machine and the bundle: CPU, instruction set, hashes, golden vectors, what runs in f32
+/// Check this machine and the bundle: board, CPU, instruction set, hashes, golden vectors, what runs in f32
 #[derive(clap::Args)]
 pub struct Arguments {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Tell the board from the `proc` and `sys` in this folder, copied from another machine, instead of this one's
+    #[arg(long, value_name = "DIR")]
+    machine: Option<PathBuf>,
     #[command(flatten)]
     bundle: BundleOption,
 }
@@ -22,6 +26,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let goldens = engine.check_goldens()?;
     let healthy = hashes.is_ok() && goldens.iter().all(|check| check.passes());
     let (f32_steps, steps) = steps_in_f32(&engine)?;
+    let board = Board::of(arguments.machine)?;
 
     if arguments.json {
         let goldens: Vec<_> = goldens
@@ -32,6 +37,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             "healthy": healthy,
             "version": env!("CARGO_PKG_VERSION"),
             "architecture": std::env::consts::ARCH,
+            "board": board.json(),
             "cpu": sys::cpu_name(),
             "cores": sys::cores(),
             "page_size_bytes": sys::page_size(),
@@ -52,6 +58,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     );
+    board.print();
     println!(
         "cpu        {}, {} cores, pages of {} bytes",
         sys::cpu_name(),
@@ -96,6 +103,60 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     );
     Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// Which board this is, if its profile is known.
+struct Board {
+    model: Option<String>,
+    known: Option<(&'static Profile, Vec<Difference>)>,
+}
+
+impl Board {
+    fn of(folder: Option<PathBuf>) -> anyhow::Result<Board> {
+        let machine = match folder {
+            Some(folder) => {
+                anyhow::ensure!(
+                    folder.join("proc").is_dir(),
+                    "{}: no folder `proc` in it; copy a machine's /proc/cpuinfo, /proc/meminfo, \
+                     /proc/device-tree/model and /sys/devices/system/cpu/online there, each below its own path",
+                    folder.display()
+                );
+                sys::Machine::below(&folder)
+            }
+            None => sys::Machine::this(),
+        };
+        let known = Profile::of(&machine);
+        Ok(Board {
+            known: known.map(|profile| (profile, profile.differences(&machine))),
+            model: machine.model,
+        })
+    }
+
+    fn json(&self) -> Value {
+        let difference =
+            |d: &Difference| json!({"what": d.what, "expected": d.expected, "got": d.got});
+        match &self.known {
+            None => json!({"model": self.model, "profile": null}),
+            Some((profile, differences)) => json!({
+                "model": self.model,
+                "profile": profile.id,
+                "differences": differences.iter().map(difference).collect::<Vec<_>>(),
+            }),
+        }
+    }
+
+    fn print(&self) {
+        match (&self.model, &self.known) {
+            (Some(model), Some((profile, differences))) => {
+                println!("board      {model}, profile {}", profile.id);
+                for difference in differences {
+                    println!("differs    {difference}");
+                }
+            }
+            (Some(model), None) => println!("board      {model}, which has no profile"),
+            (None, _) => println!("board      none: there is no device tree with a model"),
+        }
+    }
 }
 
 /// Steps of the image encoder at the lowest resolution that run in f32, and all of them.

@@ -7,6 +7,9 @@
 
 use std::{fs, num::NonZero, thread};
 
+/// The name where there is none.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// How many cores this process may use: at least 1, and fewer than the machine has where affinity or a control group
 /// says so.
 pub fn cores() -> usize {
@@ -22,17 +25,16 @@ pub fn cpu_name() -> String {
 
 /// Names the cores of a `/proc/cpuinfo`; `own` is the part of the core that asks.
 fn name_from(cpuinfo: &str, own: Option<Part>) -> String {
-    let mut parts = parts_of(cpuinfo);
-    if parts.is_empty() {
-        // User-mode emulators pass the host's file through: the register is right where the file is another machine's.
-        parts.extend(own);
-    }
-    if parts.is_empty() {
-        let model = values_of(cpuinfo, "model name").next();
-        return model.unwrap_or("unknown").to_string();
-    }
-    let names: Vec<String> = parts.into_iter().map(Part::name).collect();
-    names.join(" + ")
+    // User-mode emulators pass the host's file through: the register is right where the file is another machine's.
+    let name = arm_name(cpuinfo).or(own.map(Part::name));
+    let or_model = || values_of(cpuinfo, "model name").next().map(str::to_owned);
+    name.or_else(or_model).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// Names the ARM cores of a `/proc/cpuinfo`, if it has any.
+pub(crate) fn arm_name(cpuinfo: &str) -> Option<String> {
+    let names: Vec<String> = parts_of(cpuinfo).into_iter().map(Part::name).collect();
+    (!names.is_empty()).then(|| names.join(" + "))
 }
 
 /// A kind of core, as its identification register has it.
@@ -98,7 +100,7 @@ fn parts_of(cpuinfo: &str) -> Vec<Part> {
 }
 
 /// The values of every line `key : value`.
-fn values_of<'a>(cpuinfo: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn values_of<'a>(cpuinfo: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     cpuinfo
         .lines()
         .filter_map(|line| line.split_once(':'))

@@ -9,8 +9,10 @@
 
 mod cpu;
 pub mod isa;
+mod machine;
 pub mod mark;
 mod memory;
 
 pub use cpu::{cores, cpu_name};
+pub use machine::Machine;
 pub use memory::{page_size, peak_rss_bytes};
