@@ -2,17 +2,42 @@
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 /// Prints the command, runs it with its output going to the user, and fails if it does.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = shown(command)?;
+    ended(command, status)
+}
+
+fn ended(command: &Command, status: ExitStatus) -> Result<()> {
     if status.success() {
         return Ok(());
     }
     // The status tells a failure from a death by signal.
     bail!("failed ({status}): {}", line(command))
+}
+
+/// Runs a command that does not run alone: prints it with all that it wrote in one piece when it ends, and fails if it does.
+pub fn run_beside_others(command: &mut Command) -> Result<()> {
+    let (mut said, writer) = std::io::pipe()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program(command)))?;
+    // The command holds the pipe's other end, which would never be at its end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut text = Vec::new();
+    said.read_to_end(&mut text)?;
+    let status = child.wait()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "$ {}", line(command))?;
+    out.write_all(&text)?;
+    ended(command, status)
 }
 
 /// Prints the command, runs it, and says whether it succeeded; an error means that it could not be started.
@@ -121,6 +146,13 @@ mod tests {
         assert!(error.to_string().contains("no-such-program"));
         let error = capture(Command::new("sh").args(["-c", "echo why >&2; exit 1"])).unwrap_err();
         assert!(error.to_string().ends_with("why"));
+    }
+
+    #[test]
+    fn beside_others_a_failure_is_one_too() {
+        assert!(run_beside_others(Command::new("sh").args(["-c", "exit 0"])).is_ok());
+        let error = run_beside_others(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
     }
 
     #[test]

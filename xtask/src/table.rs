@@ -1,6 +1,10 @@
 //! The table that closes a verb of many steps: what was done, how it went, and how long it took.
 
+use crate::process;
 use anyhow::{Result, bail};
+use std::num::NonZero;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The steps so far.
@@ -14,6 +18,16 @@ struct Row {
     time: Duration,
 }
 
+impl Row {
+    fn new(name: &str, start: Instant, done: &Result<()>) -> Row {
+        Row {
+            name: name.to_owned(),
+            error: done.as_ref().err().map(|error| format!("{error:#}")),
+            time: start.elapsed(),
+        }
+    }
+}
+
 impl Table {
     /// An empty one.
     pub fn new() -> Self {
@@ -24,13 +38,39 @@ impl Table {
     pub fn step(&mut self, name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
         let start = Instant::now();
         let done = step();
-        let error = done.as_ref().err().map(|error| format!("{error:#}"));
-        self.rows.push(Row {
-            name: name.to_owned(),
-            error,
-            time: start.elapsed(),
-        });
+        self.rows.push(Row::new(name, start, &done));
         done
+    }
+
+    /// Runs commands as steps, as many at once as there are cores, and notes them in their order.
+    pub fn commands(&mut self, mut steps: Vec<(String, Command)>) {
+        let lanes = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let alone = steps.len() == 1;
+        let left = Mutex::new(steps.iter_mut().enumerate());
+        let mut rows: Vec<(usize, Row)> = std::thread::scope(|scope| {
+            let lane = || {
+                let mut rows = Vec::new();
+                loop {
+                    let next = left.lock().expect("no lane panics").next();
+                    let Some((at, (name, command))) = next else {
+                        return rows;
+                    };
+                    let start = Instant::now();
+                    let done = match alone {
+                        true => process::run(command),
+                        false => process::run_beside_others(command),
+                    };
+                    rows.push((at, Row::new(name, start, &done)));
+                }
+            };
+            let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+            let rows = lanes
+                .into_iter()
+                .flat_map(|lane| lane.join().expect("no lane panics"));
+            rows.collect()
+        });
+        rows.sort_by_key(|(at, _)| *at);
+        self.rows.extend(rows.into_iter().map(|(_, row)| row));
     }
 
     /// Prints it.
@@ -86,5 +126,24 @@ mod tests {
             table.verdict().unwrap_err().to_string(),
             "1 of 2 steps failed"
         );
+    }
+
+    #[test]
+    fn commands_at_once_are_told_in_their_order() {
+        let mut table = Table::new();
+        let shell = |name: &str, script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            (name.to_owned(), command)
+        };
+        table.commands(vec![
+            shell("slow", "sleep 0.2"),
+            shell("bad", "exit 3"),
+            shell("quick", ":"),
+        ]);
+        let names: Vec<&str> = table.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["slow", "bad", "quick"]);
+        let failed: Vec<bool> = table.rows.iter().map(|row| row.error.is_some()).collect();
+        assert_eq!(failed, [false, true, false]);
     }
 }

@@ -135,7 +135,8 @@ impl Plan<'_> {
             cargo.env_remove(foreign);
         }
         cargo.env("OCELLUS_PREFIX", self.prefix(None));
-        self.test(cargo.env("OCELLUS_BIN", self.program(None)))
+        cargo.env("OCELLUS_BIN", self.program(None));
+        process::run(&mut self.test(cargo))
     }
 
     fn arm(&self, chosen: &[String], table: &mut Table) -> Result<()> {
@@ -149,36 +150,40 @@ impl Plan<'_> {
             process::run(cargo.current_dir(self.root))
         })?;
         table.step("C library, ARM", || self.install(Some(TARGET)))?;
+        let mut steps = Vec::new();
         for cpu in cross::CPUS {
             if !chosen.is_empty() && !chosen.iter().any(|c| c == cpu) {
                 continue;
             }
-            let _ = table.step(&format!("crates, {cpu}"), || {
-                let mut cargo = Cross::ready()?.cargo_on(cpu, "test");
-                cargo
-                    .args(["--locked", "--tests", "--no-fail-fast"])
-                    .args(&packages);
-                self.test(cargo.env("OCELLUS_CPU", cpu))
-            });
-            let _ = table.step(&format!("end to end, {cpu}"), || {
-                let mut cargo = process::cargo();
-                cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
-                cargo.args(&end_to_end).env("OCELLUS_CPU", cpu);
-                cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
-                cargo.env("OCELLUS_HOST_BIN", self.program(None));
-                cargo.env("OCELLUS_PREFIX", self.prefix(Some(TARGET)));
-                cargo.env("OCELLUS_CC", library::compiler(true));
-                self.test(cargo.env("OCELLUS_RUNNER", cross::emulator(cpu)))
-            });
+            let mut cargo = Cross::ready()?.cargo_on(cpu, "test");
+            cargo
+                .args(["--locked", "--tests", "--no-fail-fast"])
+                .args(&packages);
+            cargo.env("OCELLUS_CPU", cpu);
+            steps.push((format!("crates, {cpu}"), self.test(cargo)));
+
+            let mut cargo = process::cargo();
+            cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+            cargo.args(&end_to_end).env("OCELLUS_CPU", cpu);
+            cargo.env("OCELLUS_BIN", self.program(Some(TARGET)));
+            cargo.env("OCELLUS_HOST_BIN", self.program(None));
+            cargo.env("OCELLUS_PREFIX", self.prefix(Some(TARGET)));
+            cargo.env("OCELLUS_CC", library::compiler(true));
+            cargo.env("OCELLUS_RUNNER", cross::emulator(cpu));
+            steps.push((format!("end to end, {cpu}"), self.test(cargo)));
         }
+        // A suite waits for its longest test and cargo for each suite: two at once keep every core busy.
+        table.commands(steps);
         Ok(())
     }
 
-    fn test(&self, cargo: &mut Command) -> Result<()> {
+    /// A `cargo test` with the filters, in the repository.
+    fn test(&self, mut cargo: Command) -> Command {
         if !self.filters.is_empty() {
             cargo.arg("--").args(self.filters);
         }
-        process::run(cargo.current_dir(self.root))
+        cargo.current_dir(self.root);
+        cargo
     }
 
     /// Installs the C library that was built, for programs in C to be compiled against.
