@@ -24,12 +24,15 @@ pub const COMPILER: &str = "aarch64-linux-gnu-gcc";
 /// Where Debian's cross packages keep the target's C library.
 pub const LIBC: &str = "/usr/aarch64-linux-gnu";
 
+/// How cargo is told the target's linker.
+pub const LINKER: &str = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER";
+
 const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
 const RUNNER: &str = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER";
 
 /// The ways to set a tool, and the tool.
 const TOOLS: [(&str, &str); 3] = [
-    ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", COMPILER),
+    (LINKER, COMPILER),
     ("CC_aarch64_unknown_linux_gnu", COMPILER),
     ("AR_aarch64_unknown_linux_gnu", "aarch64-linux-gnu-ar"),
 ];

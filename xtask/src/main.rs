@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod dist;
 mod header;
 mod install;
 mod models;
@@ -24,6 +25,7 @@ mod cross;
 mod debian;
 mod library;
 mod process;
+mod python;
 mod repo;
 mod scratch;
 mod table;
@@ -54,6 +56,7 @@ enum Verb {
     /// Write the C header from its declarations
     Header,
     Install(install::Args),
+    Dist(dist::Args),
     Models(models::Args),
     Bench(bench::Args),
     /// Everything that must hold before a change lands
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run(),
         Verb::Header => header::run(),
         Verb::Install(args) => install::run(&args),
+        Verb::Dist(args) => dist::run(&args),
         Verb::Models(args) => models::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),

@@ -108,15 +108,20 @@ pub struct DependencyKind {
 }
 
 impl Metadata {
-    /// Asks cargo, with the committed lock file and every feature of the members.
+    /// Asks cargo, with the committed lock file, for every platform and every feature of the members.
     pub fn load(root: &Path) -> Result<Self> {
+        Self::ask(root, &["--all-features"])
+    }
+
+    /// Asks cargo for what is built for one platform, with the members' default features.
+    pub fn of_platform(root: &Path, target: &str) -> Result<Self> {
+        Self::ask(root, &["--filter-platform", target])
+    }
+
+    fn ask(root: &Path, which: &[&str]) -> Result<Self> {
         let mut cargo = process::cargo();
-        cargo.args([
-            "metadata",
-            "--locked",
-            "--all-features",
-            "--format-version=1",
-        ]);
+        cargo.args(["metadata", "--locked", "--format-version=1"]);
+        cargo.args(which);
         let text = process::capture(cargo.current_dir(root))
             .context("cargo metadata; if Cargo.lock is behind, run `cargo check` and commit it")?;
         serde_json::from_str(&text).context("cargo metadata printed something unexpected")

@@ -30,6 +30,8 @@ pub enum For {
     ArmBuild,
     /// Count the instructions of ARM programs.
     ArmCount,
+    /// Make what goes to ARM boards.
+    Dist,
     /// Test on emulated ARM cores.
     ArmTest,
 }
@@ -96,7 +98,10 @@ pub fn ensure(purpose: For) -> Result<()> {
             need.why
         );
     }
-    if matches!(purpose, For::ArmBuild | For::ArmCount | For::ArmTest) {
+    if matches!(
+        purpose,
+        For::ArmBuild | For::ArmCount | For::ArmTest | For::Dist
+    ) {
         toolchain.provide()?;
     }
     Ok(())
@@ -179,6 +184,14 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "finds errors and leaks of memory behind the C border",
         ));
     }
+    if purpose == For::Dist {
+        needs.push(Need::program(
+            "python3",
+            "python3-venv",
+            "runs the linker for older C libraries",
+        ));
+        needs.push(Need::program("dpkg-deb", "dpkg", "makes Debian packages"));
+    }
     let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");
     if host_is_arm || matches!(purpose, For::HostBuild | For::HostTest) {
         // Even on ARM: instructions are counted by the emulator.
@@ -197,7 +210,7 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
         "libc6-dev-arm64-cross",
         "the C library of ARM programs",
     ));
-    if purpose != For::ArmBuild {
+    if matches!(purpose, For::ArmCount | For::ArmTest) {
         needs.push(emulator);
     }
     needs
@@ -227,6 +240,7 @@ mod tests {
         assert_eq!(packages(For::HostBuild, false), ["gcc", "libc6-dev"]);
         assert!(packages(For::HostTest, false).contains(&"strace"));
         assert!(!packages(For::ArmBuild, false).contains(&"qemu-user"));
+        assert!(packages(For::Dist, false).contains(&"python3-venv"));
         assert!(packages(For::ArmTest, false).contains(&"qemu-user"));
         assert!(packages(For::ArmCount, false).contains(&"qemu-user"));
         assert!(packages(For::ArmCount, true).contains(&"qemu-user"));
