@@ -38,8 +38,7 @@ pub enum Linked {
 
 /// Compiles `tests/c/<name>.c` as [`compile_source`] does.
 pub fn compile(name: &str, linked: Linked, folder: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{name}.c"));
-    compile_source(&source, linked, folder)
+    compile_source(Path::new(&format!("c/{name}.c")), linked, folder)
 }
 
 /// Compiles a file as C11 by what the installed `ocellus.pc` says, and returns the program, which lies in `folder`.
