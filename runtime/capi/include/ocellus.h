@@ -152,6 +152,11 @@
 #define OCELLUS_E_FRAME_CROP 304
 
 /**
+ * Frame: a plane's descriptor cannot be read as memory: not open, no dma-buf, shorter than `size`, or beside `data`.
+ */
+#define OCELLUS_E_FRAME_DMABUF 305
+
+/**
  * Denied: another thread is inside a call with this session.
  */
 #define OCELLUS_E_BUSY 400
@@ -396,7 +401,7 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The buffer.
+     * The buffer in memory; NULL where `fd` is used.
      */
     const void *data;
     /**
@@ -411,6 +416,13 @@ typedef struct {
      * Bytes of the buffer, `offset` included: nothing beyond is read. (V4L2: bytesused, or length.)
      */
     size_t size;
+    /**
+     * A dma-buf that holds the plane, in place of `data`: `offset` counts from its start. It is mapped for reading and
+     * fenced (DMA_BUF_IOCTL_SYNC) while a call reads the frame, once where several planes have the same number, and
+     * stays the caller's. Memory without a fence, such as a memfd, is taken too. -1: `data` is used. (V4L2:
+     * VIDIOC_EXPBUF.)
+     */
+    int32_t fd;
 } ocellus_plane;
 
 /**
@@ -484,7 +496,7 @@ typedef struct {
      */
     uint64_t cookie;
     /**
-     * The first `plane_count` are used. All NULL and 0.
+     * The first `plane_count` are used. All NULL and 0, with `fd` -1.
      */
     ocellus_plane planes[OCELLUS_MAX_PLANES];
 } ocellus_frame;

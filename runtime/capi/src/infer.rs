@@ -106,8 +106,8 @@ pub unsafe extern "C" fn ocellus_session_infer(
         // SAFETY: NULL or as long as it says, and so are its planes, by the caller's word.
         let given = unsafe { sized::read(frame)? };
         // SAFETY: as above.
-        let frame = unsafe { given.convert()? };
-        let mut report = state.session.infer(&frame)?;
+        let mapped = unsafe { given.map()? };
+        let mut report = state.session.infer(&mapped.frame()?)?;
         runtime
             .log
             .write(OCELLUS_LOG_DEBUG, || report.reason.clone());

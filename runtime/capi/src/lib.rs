@@ -21,6 +21,7 @@ mod handle;
 mod infer;
 mod labels;
 mod log;
+mod planes;
 mod pointer;
 mod relevance;
 mod runtime;

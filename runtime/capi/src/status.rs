@@ -48,6 +48,8 @@ pub const OCELLUS_E_FRAME_PLANE: i32 = 302;
 pub const OCELLUS_E_FRAME_STRIDE: i32 = 303;
 /// Frame: the crop is empty or leaves the frame.
 pub const OCELLUS_E_FRAME_CROP: i32 = 304;
+/// Frame: a plane's descriptor cannot be read as memory: not open, no dma-buf, shorter than `size`, or beside `data`.
+pub const OCELLUS_E_FRAME_DMABUF: i32 = 305;
 
 /// Denied: another thread is inside a call with this session.
 pub const OCELLUS_E_BUSY: i32 = 400;
@@ -56,7 +58,7 @@ pub const OCELLUS_E_BUSY: i32 = 400;
 pub const OCELLUS_E_PANIC: i32 = 500;
 
 /// Every status with its name.
-const NAMES: [(i32, &CStr); 23] = [
+const NAMES: [(i32, &CStr); 24] = [
     (OCELLUS_OK, c"OCELLUS_OK"),
     (OCELLUS_E_ARGUMENT, c"OCELLUS_E_ARGUMENT"),
     (OCELLUS_E_NULL, c"OCELLUS_E_NULL"),
@@ -78,6 +80,7 @@ const NAMES: [(i32, &CStr); 23] = [
     (OCELLUS_E_FRAME_PLANE, c"OCELLUS_E_FRAME_PLANE"),
     (OCELLUS_E_FRAME_STRIDE, c"OCELLUS_E_FRAME_STRIDE"),
     (OCELLUS_E_FRAME_CROP, c"OCELLUS_E_FRAME_CROP"),
+    (OCELLUS_E_FRAME_DMABUF, c"OCELLUS_E_FRAME_DMABUF"),
     (OCELLUS_E_BUSY, c"OCELLUS_E_BUSY"),
     (OCELLUS_E_PANIC, c"OCELLUS_E_PANIC"),
 ];

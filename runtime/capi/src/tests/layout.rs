@@ -23,7 +23,7 @@ fn the_layout_is_the_committed_one() {
             struct_size, policy, resolution, margin, thresholds_bits, threshold_count, crop, relevance, block_height,
             block_width, top_k,
         }
-        ocellus_plane { data, offset, stride, size }
+        ocellus_plane { data, offset, stride, size, fd }
         ocellus_frame {
             struct_size, fourcc, width, height, plane_count, matrix, range, rotation, flip_horizontal, flip_vertical,
             crop_x, crop_y, crop_width, crop_height, timestamp_ns, cookie, planes,
