@@ -1,7 +1,7 @@
 //! The installed library itself: what it exports and asks for, how it behaves when C makes mistakes.
 #![allow(missing_docs)]
 
-use ocellus_tests::{Linked, compile, compile_header, compile_source, prefix, run_program, tool};
+use ocellus_tests::{Linked, compile, compile_header, compile_sources, prefix, run_program, tool};
 use std::{env, fs, process::Command};
 
 /// What a tool prints about the shared library.
@@ -91,7 +91,7 @@ fn the_readme_s_program_works() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = folder.path().join("camera.c");
     fs::write(&source, program).expect("a file");
-    let program = compile_source(&source, Linked::Dynamically, folder.path());
+    let program = compile_sources(&[&source], Linked::Dynamically, folder.path());
     let run = run_program(&[], &program, &[]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     assert_eq!(run.stdout.lines().count(), 1, "{run:?}");

@@ -17,9 +17,14 @@
 
 mod bundle_copy;
 mod c_program;
+mod pixels;
 
 pub use bundle_copy::BundleCopy;
-pub use c_program::{Linked, compile, compile_header, compile_source, prefix, run_program, tool};
+pub use c_program::{
+    Linked, compile, compile_as_cpp, compile_header, compile_preload, compile_sources, prefix,
+    run_preloaded, run_program, run_with_input, source, tool,
+};
+pub use pixels::{nv12, yu12, yuyv};
 use serde_json::Value;
 use std::{
     env,
