@@ -178,6 +178,11 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "valgrind",
             "finds errors and leaks of memory behind the C border",
         ));
+        needs.push(Need::file(
+            "/usr/lib/python3/dist-packages/numpy/__init__.py".into(),
+            "python3-numpy",
+            "calls the C library from Python",
+        ));
     }
     let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");
     if host_is_arm || matches!(purpose, For::HostBuild | For::HostTest) {
