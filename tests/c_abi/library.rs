@@ -153,3 +153,15 @@ fn valgrind_finds_no_error_and_no_leak() {
     let run = run_program(&valgrind, &program, &[]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
+
+#[test]
+fn many_frames_leave_the_process_as_large_as_it_was() {
+    if env::var_os("OCELLUS_RUNNER").is_some() {
+        // Memory, threads and descriptors would be the emulator's; the host's run covers the same code.
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = compile("soak", Linked::Dynamically, folder.path());
+    let run = run_program(&[], &program, &["200"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+}

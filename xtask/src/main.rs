@@ -15,6 +15,7 @@ mod header;
 mod install;
 mod models;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 
@@ -49,6 +50,7 @@ enum Verb {
     Setup(setup::Args),
     Build(build::Args),
     Test(test::Args),
+    Soak(soak::Args),
     /// Check licences, banned crates, layout and source rules
     Tidy,
     /// Write the C header from its declarations
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Setup(args) => setup::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Soak(args) => soak::run(&args),
         Verb::Tidy => tidy::run(),
         Verb::Header => header::run(),
         Verb::Install(args) => install::run(&args),
