@@ -42,7 +42,7 @@ class Frame(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    """ocellus_session_options, as far as it is used here: a struct may end where an older header's ended."""
+    """ocellus_session_options"""
 
     _fields_ = [
         ("struct_size", c_uint32),
@@ -54,6 +54,10 @@ class Options(ctypes.Structure):
         ("crop", c_int32),
         ("relevance", c_int32),
         *((name, c_uint32) for name in ("block_height", "block_width", "top_k")),
+        ("on_result", c_void_p),
+        ("on_result_context", c_void_p),
+        ("when_busy", c_int32),
+        *((name, c_uint32) for name in ("stale_after_us", "budget_us")),
     ]
 
 
@@ -64,7 +68,7 @@ class Hit(ctypes.Structure):
 
 
 class Result(ctypes.Structure):
-    """ocellus_result, as far as it is used here."""
+    """ocellus_result"""
 
     _fields_ = [
         *((name, c_uint32) for name in ("struct_size", "label_count", "hit_count")),
@@ -73,7 +77,9 @@ class Result(ctypes.Structure):
         ("entropy_bits", c_float),
         ("resolution", c_uint32),
         ("escalated", c_int32),
-        *((f"{stage}_us", c_uint64) for stage in ("decode", "look", "resize", "encode", "heads", "total")),
+        ("dropped", c_uint32),
+        ("flags", c_uint32),
+        *((f"{stage}_us", c_uint64) for stage in ("decode", "queue", "look", "resize", "encode", "heads", "total")),
         ("timestamp_ns", c_int64),
         ("cookie", c_uint64),
     ]
