@@ -10,10 +10,12 @@
  *               driver only gives sensor data is read through libcamera:
  *               rpicam-vid --codec yuv420 --width 640 --height 480 -n -t 0 -o - |
  *                   camera --raw - --format YU12 --size 640x480 "a cat" "a person"
+ * --every       The next frame is taken when the last one is answered.
  * --frames N    Ends after N answers. --resolution R: always looks at R pixels; else the bundle's policy chooses.
  *
- * Of a device the newest frame wins: what it filled while an answer was made is given back unseen. SIGTERM and SIGINT
- * end the program cleanly. Exit codes: 0 ok, 1 failed, 2 usage.
+ * Without --every the newest frame wins: the loop never waits for an answer, a buffer goes back to the driver as soon as
+ * it is read, and a frame that waits is replaced by a newer one. SIGTERM and SIGINT end the program cleanly. Exit codes:
+ * 0 ok, 1 failed, 2 usage.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -30,26 +32,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 /* A device that gives no frame for so long has failed. */
 #define PATIENCE_MS 5000
+/* An answer that takes so long does not come. */
+#define ANSWER_MS 60000
 
 struct options {
     const char *device, *raw, *format;
     uint32_t width, height, resolution;
     unsigned long frames;
-    int dmabuf;
+    int dmabuf, every;
 };
 
-/* Everything that an answer needs, and what came of it. */
 struct watch {
     ocellus_session *session;
     const char *const *labels;
+    unsigned long wanted;
+    int every;
+    int signals; /* readable when the program is told to end */
+    int done;    /* readable when it has all its answers, or one failed */
+    /* The library's thread writes these; they are read when the session is freed, and with it the thread. */
     unsigned long answers;
     int failed;
-    int signals; /* readable when the program is to end */
 };
 
 /* A status that is not OCELLUS_OK is shown with its message. */
@@ -64,37 +72,36 @@ static int failed(const char *what, int32_t status)
     return 1;
 }
 
-/* Takes an answer. */
+/* Takes an answer, in the library's thread. */
 static void answered(void *context, int32_t status, const ocellus_result *result,
                      const ocellus_hit *hits)
 {
     struct watch *watch = (struct watch *)context;
 
-    if (failed("frame", status)) {
-        watch->failed = 1;
+    if (watch->failed || watch->answers == watch->wanted)
         return;
+    watch->failed = failed("frame", status);
+    if (!watch->failed) {
+        printf("frame %llu: ", (unsigned long long)result->cookie);
+        if (result->no_match)
+            printf("nothing fits");
+        else
+            printf("%s %.4f", watch->labels[hits[0].label], hits[0].probability);
+        printf(" (match %.4f) at %u, %llu us, %u dropped%s\n", result->match_probability,
+               result->resolution, (unsigned long long)result->total_us, result->dropped,
+               result->flags & OCELLUS_RESULT_THROTTLED ? ", throttled" : "");
+        fflush(stdout);
+        watch->answers++;
     }
-    printf("frame %llu: ", (unsigned long long)result->cookie);
-    if (result->no_match || result->hit_count == 0)
-        printf("nothing fits");
-    else
-        printf("%s %.4f", watch->labels[hits[0].label], hits[0].probability);
-    printf(" (match %.4f) at %u, %llu us\n", result->match_probability, result->resolution,
-           (unsigned long long)result->total_us);
-    fflush(stdout);
-    watch->answers++;
+    if (watch->failed || watch->answers == watch->wanted)
+        eventfd_write(watch->done, 1);
 }
 
-/* Gives a frame to the library; its buffer is free again when this returns. */
-static void give(struct watch *watch, const ocellus_frame *frame)
+/* Gives a frame to the library; its buffer is free again when this returns. 1 where it is refused. */
+static int give(const struct watch *watch, const ocellus_frame *frame)
 {
-    ocellus_result result;
-    ocellus_hit best;
-    int32_t status;
-
-    ocellus_result_init(&result, sizeof result);
-    status = ocellus_session_infer(watch->session, frame, &result, &best, 1);
-    answered(watch, status, &result, &best);
+    return failed("submit", ocellus_session_submit(watch->session, frame)) ||
+           (watch->every && failed("answer", ocellus_session_flush(watch->session, ANSWER_MS)));
 }
 
 /* Describes a buffer of the device to the library. */
@@ -123,27 +130,28 @@ static void describe(ocellus_frame *frame, const struct capture *capture, const 
 /* Waits until a descriptor can be read: 1; 0: the program is to end; -1: nothing came in time, or it failed. */
 static int wait_for(int fd, const struct watch *watch, const char *name, int patience_ms)
 {
-    struct pollfd wait[2];
+    struct pollfd wait[3];
     int ready;
 
     wait[0].fd = fd;
     wait[1].fd = watch->signals;
-    wait[0].events = wait[1].events = POLLIN;
+    wait[2].fd = watch->done;
+    wait[0].events = wait[1].events = wait[2].events = POLLIN;
     do
-        ready = poll(wait, 2, patience_ms);
+        ready = poll(wait, 3, patience_ms);
     while (ready < 0 && errno == EINTR);
     if (ready < 0) {
         fprintf(stderr, "%s: poll: %s (errno %d)\n", name, strerror(errno), errno);
         return -1;
     }
-    if (wait[1].revents != 0)
+    if (wait[1].revents != 0 || wait[2].revents != 0)
         return 0;
     if (ready == 0)
         fprintf(stderr, "%s: no frame came for %d ms\n", name, patience_ms);
     return ready == 0 ? -1 : 1;
 }
 
-static int watch_device(struct watch *watch, const struct options *options)
+static int watch_device(const struct watch *watch, const struct options *options)
 {
     struct capture capture;
     struct filled filled;
@@ -152,20 +160,17 @@ static int watch_device(struct watch *watch, const struct options *options)
 
     going = capture_open(&capture, options->device, options->format, options->width,
                          options->height, options->dmabuf) ? -1 : 1;
-    while (going > 0 && !watch->failed && watch->answers < options->frames) {
-        going = wait_for(capture.fd, watch, options->device, PATIENCE_MS);
-        if (going <= 0)
-            break;
+    while (going > 0 && (going = wait_for(capture.fd, watch, options->device, PATIENCE_MS)) > 0) {
         taken = capture_newest(&capture, &filled);
         if (taken > 0) {
             describe(&frame, &capture, &filled);
-            give(watch, &frame);
-            taken = capture_release(&capture, &filled) ? -1 : 1;
+            if (give(watch, &frame) || capture_release(&capture, &filled))
+                taken = -1;
         }
         if (taken < 0)
             going = -1;
     }
-    return capture_close(&capture) || going < 0 || watch->failed;
+    return capture_close(&capture) || going < 0;
 }
 
 /* Bytes of a frame without padding, and of a row of its first plane; 0 for a format that is not known here. */
@@ -215,7 +220,7 @@ static int read_frame(int fd, const struct watch *watch, const char *name, unsig
     return 1;
 }
 
-static int watch_raw(struct watch *watch, const struct options *options)
+static int watch_raw(const struct watch *watch, const struct options *options)
 {
     const char *name = strcmp(options->raw, "-") == 0 ? "standard input" : options->raw;
     unsigned char *bytes;
@@ -243,34 +248,36 @@ static int watch_raw(struct watch *watch, const struct options *options)
     frame.planes[0].data = bytes;
     frame.planes[0].stride = row;
     frame.planes[0].size = size;
-    while (got > 0 && !watch->failed && watch->answers < options->frames) {
-        got = read_frame(fd, watch, name, bytes, size);
-        if (got > 0) {
-            give(watch, &frame);
-            frame.cookie++;
-        }
+    while (got > 0 && (got = read_frame(fd, watch, name, bytes, size)) > 0) {
+        if (give(watch, &frame))
+            got = -1;
+        frame.cookie++;
     }
+    /* The last frame is answered too. */
+    if (got == 0 && failed("answer", ocellus_session_flush(watch->session, ANSWER_MS)))
+        got = -1;
     if (fd > STDIN_FILENO)
         close(fd);
     free(bytes);
-    return got < 0 || watch->failed;
+    return got < 0;
 }
 
 static int usage(void)
 {
     fprintf(stderr, "camera [--device PATH] [--io mmap|dmabuf] [--format FOURCC] [--size WxH] LABEL...\n"
                     "camera --raw FILE|- --format FOURCC --size WxH LABEL...\n"
-                    "    both: [--frames N] [--resolution R]\n");
+                    "    both: [--every] [--frames N] [--resolution R]\n");
     return 2;
 }
 
-/* 0 and the index of the first label, or not 0. */
+/* Reads the command line; not 0 where it makes no sense. */
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
         {"device", required_argument, NULL, 'd'}, {"io", required_argument, NULL, 'i'},
         {"format", required_argument, NULL, 'f'}, {"size", required_argument, NULL, 's'},
         {"raw", required_argument, NULL, 'r'},    {"frames", required_argument, NULL, 'n'},
+        {"every", no_argument, NULL, 'e'},
         {"resolution", required_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
     };
     int name, bad = 0;
@@ -281,6 +288,7 @@ static int parse(int argc, char **argv, struct options *options)
     while ((name = getopt_long(argc, argv, "+", names, NULL)) != -1) {
         switch (name) {
         case 'd': options->device = optarg; break;
+        case 'e': options->every = 1; break;
         case 'f': options->format = optarg; bad |= strlen(optarg) != 4; break;
         case 'i':
             options->dmabuf = strcmp(optarg, "dmabuf") == 0;
@@ -310,22 +318,28 @@ int main(int argc, char **argv)
     if (parse(argc, argv, &options))
         return usage();
     memset(&watch, 0, sizeof watch);
-    /* Before the library is used: a thread that is made later blocks them too. */
+    /* They are taken where the program waits, and nowhere else. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     watch.signals = signalfd(-1, &signals, SFD_CLOEXEC);
-    if (watch.signals < 0) {
-        perror("signalfd");
+    watch.done = eventfd(0, EFD_CLOEXEC);
+    if (watch.signals < 0 || watch.done < 0) {
+        perror("signalfd, eventfd");
         return 1;
     }
 
     watch.labels = (const char *const *)argv + optind;
+    watch.wanted = options.frames;
+    watch.every = options.every;
     bad = failed("header", ocellus_abi_check(OCELLUS_ABI_MAJOR, OCELLUS_ABI_MINOR)) ||
           failed("bundle", ocellus_bundle_default(&bundle)) ||
           failed("runtime", ocellus_runtime_new(bundle, NULL, &runtime)) ||
           failed("options", ocellus_session_options_init(&session, sizeof session));
+    session.on_result = answered;
+    session.on_result_context = &watch;
+    session.when_busy = OCELLUS_WHEN_BUSY_REPLACE;
     if (!bad && options.resolution != 0) {
         session.policy = OCELLUS_POLICY_FIXED;
         session.resolution = options.resolution;
@@ -336,9 +350,10 @@ int main(int argc, char **argv)
           failed("warm up", ocellus_session_warm_up(watch.session));
     if (!bad)
         bad = options.raw != NULL ? watch_raw(&watch, &options) : watch_device(&watch, &options);
-    ocellus_session_free(watch.session);
+    ocellus_session_free(watch.session); /* no answer comes after this */
     ocellus_runtime_free(runtime);
     ocellus_bundle_free(bundle);
     close(watch.signals);
-    return bad;
+    close(watch.done);
+    return bad || watch.failed;
 }

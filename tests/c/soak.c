@@ -3,7 +3,8 @@
  *
  *     soak FRAMES, at least 200
  *
- * Frames come from memory and from a descriptor in turn, each tenth is followed by one that is refused and by new labels.
+ * Frames come from memory and from a descriptor in turn, every third is submitted to the session's worker, and each tenth
+ * is followed by one that is refused and by new labels.
  * After a tenth of the frames the process is measured, and at the end it may be no larger: bytes in use of the heap,
  * resident pages, threads, descriptors, mappings. Exit codes: 0 it did not grow, 1 it did, 2 usage.
  */
@@ -38,6 +39,15 @@ static void check(const char *what, int32_t status, int32_t wanted)
     ocellus_last_error(message, sizeof message);
     fprintf(stderr, "%s: %s: %s\n", what, ocellus_status_name(status), message);
     exit(1);
+}
+
+static void answered(void *context, int32_t status, const ocellus_result *result,
+                     const ocellus_hit *hits)
+{
+    (void)result;
+    (void)hits;
+    check("answer", status, OCELLUS_OK);
+    ++*(long *)context;
 }
 
 static long entries(const char *path)
@@ -87,6 +97,7 @@ int main(int argc, char **argv)
     static unsigned char pixels[BYTES];
     const char *labels[] = {"a cat", "a bus", "a cup of coffee"};
     long before[COUNTS], after[COUNTS], frames = argc == 2 ? atol(argv[1]) : 0, frame;
+    long submitted = 0, answers = 0;
     ocellus_bundle *bundle;
     ocellus_runtime *runtime;
     ocellus_session *session;
@@ -111,6 +122,8 @@ int main(int argc, char **argv)
     options.policy = OCELLUS_POLICY_FIXED;
     options.resolution = 112;
     options.relevance = 1;
+    options.on_result = answered;
+    options.on_result_context = &answers;
     check("session", ocellus_session_new(runtime, &options, &session), OCELLUS_OK);
     check("labels", ocellus_session_set_labels(session, labels, NULL, 3), OCELLUS_OK);
     check("warm up", ocellus_session_warm_up(session), OCELLUS_OK);
@@ -132,7 +145,13 @@ int main(int argc, char **argv)
             perror("pwrite");
             return 1;
         }
-        check("infer", ocellus_session_infer(session, &given, &result, hits, 3), OCELLUS_OK);
+        if (frame % 3 == 0) {
+            check("submit", ocellus_session_submit(session, &given), OCELLUS_OK);
+            check("flush", ocellus_session_flush(session, 60000), OCELLUS_OK);
+            submitted++;
+        } else {
+            check("infer", ocellus_session_infer(session, &given, &result, hits, 3), OCELLUS_OK);
+        }
         if (frame % 10 == 0) {
             given.planes[0].stride = 1;
             check("a bad frame", ocellus_session_infer(session, &given, &result, hits, 3),
@@ -152,5 +171,7 @@ int main(int argc, char **argv)
     check("free", ocellus_runtime_free(runtime), OCELLUS_OK);
     check("free", ocellus_bundle_free(bundle), OCELLUS_OK);
     close(memory);
-    return grown;
+    if (answers != submitted)
+        fprintf(stderr, "%ld frames were submitted, %ld were answered\n", submitted, answers);
+    return grown || answers != submitted;
 }

@@ -77,23 +77,34 @@ impl Camera {
 
 fn raw_call<'a>(file: &'a str, fourcc: &'a str) -> Vec<&'a str> {
     let mut call = vec!["--raw", file, "--format", fourcc, "--size", SIZE];
-    call.extend(["--resolution", "112"]);
+    call.extend(["--resolution", "112", "--every"]);
     call.extend(LABELS);
     call
 }
 
-/// The number and the answer of each frame, without the time that it took.
+/// The number, the answer and the count of dropped frames of each line.
+#[track_caller]
+fn lines(run: &Run) -> Vec<(usize, String, usize)> {
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    let number = |word: &str| word.parse().expect("a number");
+    let line = |line: &str| {
+        let (number_of, rest) = line.split_once(": ").expect("a number");
+        let mut words = rest.split(", ");
+        let answer = words.next().expect("an answer").to_owned();
+        let us = words.next().and_then(|word| word.strip_suffix(" us"));
+        assert!(us.is_some_and(|us| number(us) > 0), "{line}");
+        let dropped = words.next().and_then(|word| word.strip_suffix(" dropped"));
+        let frame = number_of.strip_prefix("frame ").expect("a frame");
+        (number(frame), answer, number(dropped.expect("a count")))
+    };
+    run.stdout.lines().map(line).collect()
+}
+
+/// The number and the answer of each frame.
 #[track_caller]
 fn answers(run: &Run) -> Vec<(usize, String)> {
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
-    let lines = run.stdout.lines().map(|line| {
-        let (answer, us) = line.rsplit_once(", ").expect("a time");
-        assert!(us.ends_with(" us"), "{line}");
-        let (number, answer) = answer.split_once(": ").expect("a number");
-        let number = number.strip_prefix("frame ").expect("a frame");
-        (number.parse().expect("a number"), answer.to_owned())
-    });
-    lines.collect()
+    let lines = lines(run).into_iter();
+    lines.map(|(number, answer, _)| (number, answer)).collect()
 }
 
 /// What a device says of these frames, given what a file of three says.
@@ -142,7 +153,7 @@ fn bad_frames_and_calls_say_so() {
     run.fails(1, &["/dev/null: VIDIOC_QUERYCAP", "errno 25"]);
     // Of unknown words only: said by the library.
     let mut call = raw_call("-", "NV12");
-    call.truncate(8);
+    call.truncate(9);
     call.push("\u{1}");
     run_program(&[], &camera.program, &call).fails(1, &["labels: OCELLUS_E_LABELS"]);
 }
@@ -171,7 +182,7 @@ fn a_device_answers_as_its_frames_do_from_a_file() {
                 ("FAKE_V4L2_MULTI", multi),
                 ("FAKE_V4L2_PAD", pad),
             ];
-            let run = camera.stream(&["--io", io, "--frames", "4"], &variables);
+            let run = camera.stream(&["--every", "--io", io, "--frames", "4"], &variables);
             assert_eq!(answers(&run), wanted, "{fourcc} {io}");
         }
     }
@@ -188,12 +199,46 @@ fn the_newest_whole_frame_wins() {
         ("FAKE_V4L2_BURST", "2"),
     ];
     for io in ["mmap", "dmabuf"] {
-        let run = camera.stream(&["--io", io, "--frames", "3"], &variables);
+        let run = camera.stream(&["--every", "--io", io, "--frames", "3"], &variables);
         assert_eq!(answers(&run), in_a_circle(&raw, &[1, 3, 5]));
     }
     variables.push(("FAKE_V4L2_SPOILT", "3"));
-    let run = camera.stream(&["--frames", "3"], &variables);
+    let run = camera.stream(&["--every", "--frames", "3"], &variables);
     assert_eq!(answers(&run), in_a_circle(&raw, &[1, 2, 5]));
+}
+
+#[test]
+fn a_loop_that_does_not_wait_loses_no_frame_without_saying_so() {
+    let camera = Camera::new(Linked::Dynamically);
+    let file = camera.frames("NV12");
+    let raw = answers(&camera.raw("NV12"));
+    // Every frame of the device is submitted: those up to an answer were answered or dropped.
+    let check = |lines: &[(usize, String, usize)]| {
+        let mut seen = 0;
+        for (number, answer, dropped) in lines {
+            seen += dropped + 1;
+            assert_eq!(*number + 1, seen, "{lines:?}");
+            assert_eq!(*answer, raw[number % raw.len()].1, "{lines:?}");
+        }
+    };
+    let variables = [
+        ("FAKE_V4L2_FILE", file.as_str()),
+        ("FAKE_V4L2_FORMATS", "NV12"),
+    ];
+    for io in ["mmap", "dmabuf"] {
+        let run = camera.stream(&["--io", io, "--frames", "6"], &variables);
+        check(&lines(&run));
+        assert_eq!(lines(&run).len(), 6);
+        // The device is faster than any encoder.
+        assert!(lines(&run).iter().any(|line| line.2 > 0), "{run:?}");
+    }
+    // Of a pipe, the last frame is always answered.
+    let bytes = fs::read(&file).expect("frames").repeat(20);
+    let mut call = raw_call("-", "NV12");
+    call.retain(|word| *word != "--every");
+    let got = lines(&run_with_input(&camera.program, &call, &bytes));
+    check(&got);
+    assert_eq!(got.last().map(|line| line.0), Some(59));
 }
 
 #[test]
@@ -206,7 +251,7 @@ fn every_failure_of_the_device_ends_with_its_name_and_number() {
             ("FAKE_V4L2_FORMATS", "NV12"),
             ("FAKE_V4L2_FAIL", failure),
         ];
-        camera.stream(&["--io", io, "--frames", "2"], &variables)
+        camera.stream(&["--every", "--io", io, "--frames", "2"], &variables)
     };
     let wanted = in_a_circle(&answers(&camera.raw("NV12")), &[0, 1]);
     for (call, nth) in [
