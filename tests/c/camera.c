@@ -355,5 +355,5 @@ int main(int argc, char **argv)
     ocellus_bundle_free(bundle);
     close(watch.signals);
     close(watch.done);
-    return bad || watch.failed;
+    return bad != 0 ? bad : watch.failed;
 }

@@ -24,7 +24,8 @@ static uint32_t code(const char *fourcc)
     return code;
 }
 
-int capture_failed(const struct capture *capture, const char *call)
+/* Prints errno as the reason of a failed call, and is 1. */
+static int refused(const struct capture *capture, const char *call)
 {
     fprintf(stderr, "%s: %s: %s (errno %d)\n", capture->device, call, strerror(errno), errno);
     return 1;
@@ -53,10 +54,10 @@ static int open_device(struct capture *capture)
 
     capture->fd = open(capture->device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (capture->fd < 0)
-        return capture_failed(capture, "open");
+        return refused(capture, "open");
     memset(&capability, 0, sizeof capability);
     if (control(capture, VIDIOC_QUERYCAP, &capability) < 0)
-        return capture_failed(capture, "VIDIOC_QUERYCAP");
+        return refused(capture, "VIDIOC_QUERYCAP");
     can = capability.capabilities & V4L2_CAP_DEVICE_CAPS ? capability.device_caps
                                                          : capability.capabilities;
     if (can & V4L2_CAP_VIDEO_CAPTURE_MPLANE)
@@ -84,7 +85,7 @@ static int choose_format(struct capture *capture)
         if (control(capture, VIDIOC_ENUM_FMT, &listed) < 0) {
             if (errno == EINVAL) /* the list's end */
                 break;
-            return capture_failed(capture, "VIDIOC_ENUM_FMT");
+            return refused(capture, "VIDIOC_ENUM_FMT");
         }
         for (rank = 0; rank < best; rank++)
             if (listed.pixelformat == code(PREFERRED[rank]))
@@ -121,7 +122,7 @@ static int set_format(struct capture *capture, uint32_t width, uint32_t height)
     format.type = capture->type;
     /* Where no size is asked for, the device keeps the one it has. */
     if (control(capture, VIDIOC_G_FMT, &format) < 0)
-        return capture_failed(capture, "VIDIOC_G_FMT");
+        return refused(capture, "VIDIOC_G_FMT");
     if (multi_planar(capture)) {
         struct v4l2_pix_format_mplane *pixels = &format.fmt.pix_mp;
 
@@ -133,7 +134,7 @@ static int set_format(struct capture *capture, uint32_t width, uint32_t height)
         }
         memset(pixels->plane_fmt, 0, sizeof pixels->plane_fmt);
         if (control(capture, VIDIOC_S_FMT, &format) < 0)
-            return capture_failed(capture, "VIDIOC_S_FMT");
+            return refused(capture, "VIDIOC_S_FMT");
         capture->fourcc = pixels->pixelformat;
         capture->width = pixels->width;
         capture->height = pixels->height;
@@ -153,7 +154,7 @@ static int set_format(struct capture *capture, uint32_t width, uint32_t height)
             pixels->height = height;
         }
         if (control(capture, VIDIOC_S_FMT, &format) < 0)
-            return capture_failed(capture, "VIDIOC_S_FMT");
+            return refused(capture, "VIDIOC_S_FMT");
         capture->fourcc = pixels->pixelformat;
         capture->width = pixels->width;
         capture->height = pixels->height;
@@ -193,7 +194,7 @@ static int queue(const struct capture *capture, uint32_t index)
     if (multi_planar(capture))
         buffer.length = capture->planes;
     if (control(capture, VIDIOC_QBUF, &buffer) < 0)
-        return capture_failed(capture, "VIDIOC_QBUF");
+        return refused(capture, "VIDIOC_QBUF");
     return 0;
 }
 
@@ -208,7 +209,7 @@ static int reach_plane(struct capture *capture, uint32_t index, uint32_t plane, 
     if (!dmabuf) {
         at = mmap(NULL, length, PROT_READ, MAP_SHARED, capture->fd, (off_t)offset);
         if (at == MAP_FAILED)
-            return capture_failed(capture, "mmap");
+            return refused(capture, "mmap");
         capture->at[index][plane] = at;
         return 0;
     }
@@ -218,7 +219,7 @@ static int reach_plane(struct capture *capture, uint32_t index, uint32_t plane, 
     exported.plane = plane;
     exported.flags = O_RDONLY | O_CLOEXEC;
     if (control(capture, VIDIOC_EXPBUF, &exported) < 0)
-        return capture_failed(capture, "VIDIOC_EXPBUF");
+        return refused(capture, "VIDIOC_EXPBUF");
     capture->dmabuf[index][plane] = exported.fd;
     return 0;
 }
@@ -235,12 +236,12 @@ static int make_buffers(struct capture *capture, int dmabuf)
     request.type = capture->type;
     request.memory = V4L2_MEMORY_MMAP;
     if (control(capture, VIDIOC_REQBUFS, &request) < 0)
-        return capture_failed(capture, "VIDIOC_REQBUFS");
+        return refused(capture, "VIDIOC_REQBUFS");
     capture->buffers = request.count < CAPTURE_BUFFERS ? request.count : CAPTURE_BUFFERS;
     for (index = 0; index < capture->buffers; index++) {
         prepare(capture, &buffer, planes, index);
         if (control(capture, VIDIOC_QUERYBUF, &buffer) < 0)
-            return capture_failed(capture, "VIDIOC_QUERYBUF");
+            return refused(capture, "VIDIOC_QUERYBUF");
         for (plane = 0; plane < capture->planes; plane++) {
             uint32_t length = multi_planar(capture) ? planes[plane].length : buffer.length;
             uint32_t offset = multi_planar(capture) ? planes[plane].m.mem_offset : buffer.m.offset;
@@ -273,7 +274,7 @@ int capture_open(struct capture *capture, const char *device, const char *format
     if (set_format(capture, width, height) || make_buffers(capture, dmabuf))
         return 1;
     if (control(capture, VIDIOC_STREAMON, &capture->type) < 0)
-        return capture_failed(capture, "VIDIOC_STREAMON");
+        return refused(capture, "VIDIOC_STREAMON");
     capture->streaming = 1;
     return 0;
 }
@@ -289,7 +290,7 @@ static int take(const struct capture *capture, struct filled *filled, int *spoil
     if (control(capture, VIDIOC_DQBUF, &buffer) < 0) {
         if (errno == EAGAIN)
             return 0;
-        capture_failed(capture, "VIDIOC_DQBUF");
+        refused(capture, "VIDIOC_DQBUF");
         return -1;
     }
     *spoilt = (buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
@@ -337,7 +338,7 @@ int capture_close(struct capture *capture)
     int bad = 0;
 
     if (capture->streaming && control(capture, VIDIOC_STREAMOFF, &capture->type) < 0)
-        bad = capture_failed(capture, "VIDIOC_STREAMOFF");
+        bad = refused(capture, "VIDIOC_STREAMOFF");
     for (index = 0; index < CAPTURE_BUFFERS; index++) {
         for (plane = 0; plane < CAPTURE_PLANES; plane++) {
             if (capture->at[index][plane] != NULL)

@@ -53,7 +53,4 @@ int capture_release(struct capture *capture, const struct filled *filled);
 /* Stops the device and lets everything go. */
 int capture_close(struct capture *capture);
 
-/* Prints errno as the reason of a failed call, and is 1. */
-int capture_failed(const struct capture *capture, const char *call);
-
 #endif

@@ -84,3 +84,25 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn every_call_in_the_documents_is_one() {
+        let root = repo::root().unwrap();
+        let mut calls = 0;
+        for file in ["README.md", "docs/firmware.md"] {
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            for line in text.lines().filter(|line| line.starts_with("cargo xtask ")) {
+                let call = line.split("  ").next().unwrap_or(line);
+                let words = call.split_whitespace().skip(1);
+                assert!(Cli::try_parse_from(words).is_ok(), "{file}: {line}");
+                calls += 1;
+            }
+        }
+        assert!(calls > 3);
+    }
+}

@@ -174,6 +174,11 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "finds the installed C library",
         ));
         needs.push(Need::program(
+            "pkg-config",
+            "pkgconf",
+            "finds the installed C library",
+        ));
+        needs.push(Need::program(
             "valgrind",
             "valgrind",
             "finds errors and leaks of memory behind the C border",
