@@ -2,9 +2,9 @@
 #![allow(missing_docs)]
 
 use image::RgbImage;
-use ocellus_tests::{Linked, compile, ocellus, photo, run_program};
+use ocellus_tests::{Linked, compile, nv12, ocellus, photo, prefix, run, run_program};
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{env, fs, path::Path};
 
 const LABELS: [&str; 5] = ["a cat", "a dog", "a cup of coffee", "an astronaut", "a bus"];
 
@@ -118,35 +118,6 @@ fn c_and_the_program_answer_alike_to_the_last_bit() {
     }
 }
 
-/// NV12 of a picture, BT.601 and limited range: ITU-R BT.601-7 forwards, chroma the mean of four pixels.
-fn nv12(rgb: &RgbImage) -> Vec<u8> {
-    let (width, height) = rgb.dimensions();
-    let mut bytes: Vec<u8> = rgb
-        .pixels()
-        .map(|pixel| {
-            let [r, g, b] = pixel.0.map(f64::from);
-            (16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0).round() as u8
-        })
-        .collect();
-    for y in (0..height).step_by(2) {
-        for x in (0..width).step_by(2) {
-            let mut mean = [0.0; 3];
-            for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-                let pixel = rgb.get_pixel(x + dx, y + dy).0;
-                for (mean, value) in mean.iter_mut().zip(pixel) {
-                    *mean += f64::from(value) / 4.0;
-                }
-            }
-            let [r, g, b] = mean;
-            for weights in [[-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]] {
-                let sum = weights[0] * r + weights[1] * g + weights[2] * b;
-                bytes.push((128.0 + sum / 255.0).round() as u8);
-            }
-        }
-    }
-    bytes
-}
-
 #[test]
 fn a_camera_s_nv12_is_the_picture() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -169,6 +140,44 @@ fn a_camera_s_nv12_is_the_picture() {
     assert!(
         (nv12.result[2] - rgb.result[2]).abs() < 0.1,
         "{nv12:?} {rgb:?}"
+    );
+}
+
+#[test]
+fn numpy_and_the_program_answer_alike_to_the_last_bit() {
+    if env::var_os("OCELLUS_RUNNER").is_some() {
+        // No interpreter for the target is asked for; the host's calls the same functions.
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let raw = folder.path().join("picture.rgb").display().to_string();
+    let library = prefix().join("lib/libocellus.so").display().to_string();
+    let (rgb, png) = picture("chelsea.jpg", folder.path());
+    fs::write(&raw, rgb.as_raw()).expect("a file");
+    let [width, height] = [rgb.width(), rgb.height()].map(|side| side.to_string());
+    let mut call = vec!["label", &png, "--json"];
+    call.extend(LABELS.iter().flat_map(|label| ["--label", label]));
+    let wanted = ocellus(&call).answer();
+    // Debian's own interpreter is the one that `cargo xtask setup` gives NumPy to.
+    let python = ["/usr/bin/python3", "-B", "python/label.py"].map(str::to_owned);
+    let mut call = vec![library.as_str(), &raw, &width, &height, "0"];
+    call.extend(LABELS);
+    let got = run(&python, &call, &[], &[]).answer();
+    for (key, value) in got.as_object().expect("an object") {
+        match (key.as_str(), value.as_f64()) {
+            ("labels", _) => {}
+            (_, Some(_)) => assert_eq!(number(value), number(&wanted[key]), "{key}"),
+            (_, None) => assert_eq!(value, &wanted[key], "{key}"),
+        }
+    }
+    let hits = |answer: &Value| -> Vec<[f32; 3]> {
+        let hits = answer["labels"].as_array().expect("a list").iter();
+        hits.map(|hit| ["index", "score", "probability"].map(|key| number(&hit[key])))
+            .collect()
+    };
+    assert_eq!(
+        (hits(&got), got.as_object().map(|got| got.len())),
+        (hits(&wanted), Some(6))
     );
 }
 

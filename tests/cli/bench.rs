@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// A file of the default bundle.
 fn bundled(name: &str) -> String {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/default");
+    let models = Path::new("../models/default");
     models.join(name).display().to_string()
 }
 

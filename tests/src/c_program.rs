@@ -36,21 +36,26 @@ pub enum Linked {
     Statically,
 }
 
-/// Compiles `tests/c/<name>.c` as [`compile_source`] does.
+/// Compiles `tests/c/<name>.c` as [`compile_sources`] does.
 pub fn compile(name: &str, linked: Linked, folder: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{name}.c"));
-    compile_source(&source, linked, folder)
+    compile_sources(&[&source(name)], linked, folder)
 }
 
-/// Compiles a file as C11 by what the installed `ocellus.pc` says, and returns the program, which lies in `folder`.
-pub fn compile_source(source: &Path, linked: Linked, folder: &Path) -> PathBuf {
-    let name = source.file_stem().expect("a file").to_string_lossy();
+/// The file `tests/c/<name>.c`.
+pub fn source(name: &str) -> PathBuf {
+    PathBuf::from(format!("c/{name}.c"))
+}
+
+/// Compiles files as C11 by what the installed `ocellus.pc` says, and returns the program, which lies in `folder` and is
+/// named after the first of them.
+pub fn compile_sources(sources: &[&Path], linked: Linked, folder: &Path) -> PathBuf {
+    let name = sources[0].file_stem().expect("a file").to_string_lossy();
     let program = folder.join(format!("{name}_{linked:?}").to_lowercase());
     let pc = PkgConfig::read();
     let mut cc = Command::new(tool("cc"));
     cc.args(["-std=c11", "-O1", "-g"]).args(WARNINGS);
     cc.args(pc.words("Cflags"))
-        .arg(source)
+        .args(sources)
         .arg("-o")
         .arg(&program);
     match linked {
@@ -70,6 +75,24 @@ pub fn compile_source(source: &Path, linked: Linked, folder: &Path) -> PathBuf {
     }
     succeed(&mut cc);
     program
+}
+
+/// Compiles `tests/c/<name>.c` as a library that can be preloaded, which lies in `folder`.
+pub fn compile_preload(name: &str, folder: &Path) -> PathBuf {
+    let library = folder.join(format!("{name}.so"));
+    let mut cc = Command::new(tool("cc"));
+    cc.args(["-std=c11", "-O1", "-g", "-shared", "-fPIC"]);
+    cc.args(WARNINGS).arg(source(name)).arg("-o").arg(&library);
+    succeed(&mut cc);
+    library
+}
+
+/// Compiles `tests/c/<name>.c` as C++17, and forgets what it made.
+pub fn compile_as_cpp(name: &str) {
+    let mut cpp = Command::new(tool("g++"));
+    cpp.args(["-std=c++17", "-x", "c++", "-fsyntax-only"]);
+    cpp.args(WARNINGS).args(PkgConfig::read().words("Cflags"));
+    succeed(cpp.arg(source(name)));
 }
 
 /// Compiles the installed header alone, as a language of the C compiler or the C++ one.
@@ -99,11 +122,36 @@ fn succeed(command: &mut Command) {
 
 /// Runs a compiled program on the machine under test, with `before` its own words before it.
 pub fn run_program(before: &[&str], program: &Path, arguments: &[&str]) -> Run {
+    run(&words(before, program), arguments, &[], &[])
+}
+
+/// Runs a compiled program with bytes on its standard input.
+pub fn run_with_input(program: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    run(&words(&[], program), arguments, input, &[])
+}
+
+/// Runs a compiled program with a library loaded before its own, and variables for it.
+pub fn run_preloaded(
+    library: &Path,
+    program: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Run {
+    let preload = format!("LD_PRELOAD={}", library.display());
+    // An emulator must not load it itself: it has a word of its own for that.
+    let before = match env::var_os("OCELLUS_RUNNER") {
+        Some(_) => ["-E", &preload],
+        None => ["env", &preload],
+    };
+    run(&words(&before, program), arguments, &[], variables)
+}
+
+fn words(before: &[&str], program: &Path) -> Vec<String> {
     let runner = env::var("OCELLUS_RUNNER").unwrap_or_default();
     let mut words: Vec<String> = runner.split_whitespace().map(str::to_owned).collect();
     words.extend(before.iter().map(|word| (*word).to_owned()));
     words.push(program.display().to_string());
-    run(&words, arguments, &[], &[])
+    words
 }
 
 /// The installed `ocellus.pc`, its variables replaced.

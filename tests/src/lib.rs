@@ -2,6 +2,9 @@
 //!
 //! `cargo xtask test` sets the environment; without it the program built beside the tests is used.
 //!
+//! Files of the repository are named from this package's folder, in which cargo runs tests; a path that is compiled in
+//! would be another clone's where two share a target folder.
+//!
 //! | variable | meaning |
 //! |---|---|
 //! | `OCELLUS_BIN` | the program under test |
@@ -14,9 +17,14 @@
 
 mod bundle_copy;
 mod c_program;
+mod pixels;
 
 pub use bundle_copy::BundleCopy;
-pub use c_program::{Linked, compile, compile_header, compile_source, prefix, run_program, tool};
+pub use c_program::{
+    Linked, compile, compile_as_cpp, compile_header, compile_preload, compile_sources, prefix,
+    run_preloaded, run_program, run_with_input, source, tool,
+};
+pub use pixels::{nv12, yu12, yuyv};
 use serde_json::Value;
 use std::{
     env,
@@ -180,9 +188,7 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> 
 
 /// A file below `tests/data`.
 pub fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data")
-        .join(name)
+    Path::new("data").join(name)
 }
 
 /// A committed photo.

@@ -13,17 +13,21 @@ pub const CRATE: &str = "runtime/capi";
 pub const HEADER: &str = "include/ocellus.h";
 
 /// The files that declare what C sees, in the order in which a reader needs them.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 14] = [
     "version",
     "status",
     "log",
     "bundle",
     "runtime",
+    "options",
     "session",
     "labels",
     "frame",
     "infer",
+    "submit",
     "relevance",
+    "embed",
+    "swap",
 ];
 
 /// Runs the verb.

@@ -16,6 +16,7 @@ mod header;
 mod install;
 mod models;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 
@@ -51,6 +52,7 @@ enum Verb {
     Setup(setup::Args),
     Build(build::Args),
     Test(test::Args),
+    Soak(soak::Args),
     /// Check licences, banned crates, layout and source rules
     Tidy,
     /// Write the C header from its declarations
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Setup(args) => setup::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Soak(args) => soak::run(&args),
         Verb::Tidy => tidy::run(),
         Verb::Header => header::run(),
         Verb::Install(args) => install::run(&args),
@@ -83,5 +86,27 @@ fn main() -> ExitCode {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn every_call_in_the_documents_is_one() {
+        let root = repo::root().unwrap();
+        let mut calls = 0;
+        for file in ["README.md", "docs/firmware.md"] {
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            for line in text.lines().filter(|line| line.starts_with("cargo xtask ")) {
+                let call = line.split("  ").next().unwrap_or(line);
+                let words = call.split_whitespace().skip(1);
+                assert!(Cli::try_parse_from(words).is_ok(), "{file}: {line}");
+                calls += 1;
+            }
+        }
+        assert!(calls > 3);
     }
 }

@@ -179,9 +179,19 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "finds the installed C library",
         ));
         needs.push(Need::program(
+            "pkg-config",
+            "pkgconf",
+            "finds the installed C library",
+        ));
+        needs.push(Need::program(
             "valgrind",
             "valgrind",
             "finds errors and leaks of memory behind the C border",
+        ));
+        needs.push(Need::file(
+            "/usr/lib/python3/dist-packages/numpy/__init__.py".into(),
+            "python3-numpy",
+            "calls the C library from Python",
         ));
     }
     if purpose == For::Dist {

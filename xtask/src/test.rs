@@ -75,6 +75,18 @@ pub fn run(args: &Args) -> Result<()> {
     done.and(table.verdict())
 }
 
+/// Builds as for the tests and returns where the C library of this machine is installed.
+pub fn installed() -> Result<PathBuf> {
+    let plan = Plan {
+        root: &repo::root()?,
+        target: crate::build::target_dir()?,
+        filters: &[],
+    };
+    plan.build_host()?;
+    plan.install(None)?;
+    Ok(plan.prefix(None))
+}
+
 /// `--package` for every crate of the runtime and of the boards: what runs there, and so is built and tested for ARM.
 pub fn arm_packages(root: &Path) -> Result<Vec<String>> {
     let metadata = repo::Metadata::load(root)?;

@@ -9,6 +9,10 @@
  *     ocellus_abi_check -> ocellus_bundle_default -> ocellus_runtime_new -> ocellus_session_new
  *         -> ocellus_session_set_labels -> ocellus_session_warm_up -> ocellus_session_infer, again and again
  *
+ * A camera's loop does not wait for answers: with on_result in its options, a session has a worker of its own.
+ *
+ *     ocellus_session_submit, again and again; on_result is called in the worker -> ocellus_session_flush
+ *
  * Status.    Functions return an int32_t: OCELLUS_OK, which is 0, or a status whose hundreds are its group: 1 arguments,
  *            2 input, output and models, 3 frame, 4 denied, 5 panic. ocellus_status_name names it, ocellus_last_error
  *            explains it. Each function's errors are listed; any may also return OCELLUS_E_PANIC.
@@ -20,7 +24,9 @@
  * Structs.   Those that begin with struct_size are set up by their _init function, with sizeof as the compiler knows it:
  *            that is how programs and libraries of different versions agree. Never set struct_size by hand.
  * Threads.   "Any thread": the function may be called by any number of threads at once. "One thread at a time": while a
- *            thread is inside such a call with a session, others get OCELLUS_E_BUSY. Give each thread its own session.
+ *            thread is inside such a call with a session, others get OCELLUS_E_BUSY; where the session has a worker, they
+ *            wait for their turn instead, and so does the worker's next frame. The library starts no thread but the
+ *            workers.
  * Memory.    What the caller passes stays the caller's, and is not used after the call returns unless the function says
  *            so. What the library gives out is freed by the function that is named there.
  * Silence.   Nothing is printed, no signal is raised, no environment variable is read, no socket is opened. Whoever
@@ -107,6 +113,11 @@
 #define OCELLUS_E_ABI 110
 
 /**
+ * Arguments: the session was made without on_result, and has no worker.
+ */
+#define OCELLUS_E_NO_WORKER 111
+
+/**
  * Input, output and models: a file cannot be read.
  */
 #define OCELLUS_E_IO 200
@@ -152,9 +163,29 @@
 #define OCELLUS_E_FRAME_CROP 304
 
 /**
- * Denied: another thread is inside a call with this session.
+ * Frame: a plane's descriptor cannot be read as memory: not open, no dma-buf, shorter than `size`, or beside `data`.
+ */
+#define OCELLUS_E_FRAME_DMABUF 305
+
+/**
+ * Denied: a call with this session has not returned, or a frame waits already.
  */
 #define OCELLUS_E_BUSY 400
+
+/**
+ * Denied: the call would wait for the callback that it comes from.
+ */
+#define OCELLUS_E_IN_CALLBACK 401
+
+/**
+ * Denied: the time was over before frames were answered.
+ */
+#define OCELLUS_E_TIMEOUT 402
+
+/**
+ * Denied: the system gave no thread.
+ */
+#define OCELLUS_E_THREAD 403
 
 /**
  * Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
@@ -247,6 +278,16 @@
 #define OCELLUS_CROP_TILES 2
 
 /**
+ * When a frame waits and another one is submitted: the newest wins, and the one that waits is dropped.
+ */
+#define OCELLUS_WHEN_BUSY_REPLACE 0
+
+/**
+ * When a frame waits and another one is submitted: the other one is refused with OCELLUS_E_BUSY.
+ */
+#define OCELLUS_WHEN_BUSY_REFUSE 1
+
+/**
  * Colour matrix: ITU-R BT.601, which most sensors' drivers report.
  */
 #define OCELLUS_MATRIX_BT601 0
@@ -272,18 +313,37 @@
 #define OCELLUS_MAX_PLANES 4
 
 /**
+ * Result flag: the kernel slowed the CPU down to cool it, now or within the last second. Never set where it does not say
+ * so.
+ */
+#define OCELLUS_RESULT_THROTTLED 1
+
+/**
+ * Result flag: the frame waited longer than `stale_after_us`.
+ */
+#define OCELLUS_RESULT_STALE 2
+
+/**
+ * Result flag: the answer is unsure, and `budget_us` left no time for a higher resolution.
+ */
+#define OCELLUS_RESULT_DEGRADED 4
+
+/**
  * A checked bundle: the models and everything that belongs to them. Never changes; threads and runtimes share it.
  */
 typedef struct ocellus_bundle ocellus_bundle;
 
 /**
- * A bundle made ready to run. Never changes; threads and sessions share it. It computes in the thread that calls.
+ * A bundle made ready to run. Never changes; threads and sessions share it. It computes in the threads of its
+ * sessions.
  */
 typedef struct ocellus_runtime ocellus_runtime;
 
 /**
- * A runtime, a policy and labels: frames go in, answers come out. One thread uses a session at a time; a call that
- * comes while another thread is inside one returns OCELLUS_E_BUSY at once.
+ * A runtime, a policy and labels: frames go in, answers come out. One thread uses a session at a time. What another
+ * thread gets meanwhile depends on whether the session has a worker, which is whether on_result is set in its options:
+ * without one OCELLUS_E_BUSY, at once; with one its turn, after the frame in work and the calls that came before, and
+ * before the frame that waits.
  */
 typedef struct ocellus_session ocellus_session;
 
@@ -325,6 +385,11 @@ typedef struct {
      */
     int32_t isa_at_most;
     /**
+     * CPUs that the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes the session.
+     * Making a session with a worker fails where none of them can be used. 0.
+     */
+    uint64_t cpu_mask;
+    /**
      * Takes messages, as long as the runtime or a session of it lives. NULL: nothing is logged, and nothing printed.
      */
     ocellus_log_fn log;
@@ -337,6 +402,131 @@ typedef struct {
      */
     int32_t log_level;
 } ocellus_runtime_options;
+
+/**
+ * What one frame gave. Set up once by ocellus_result_init, and filled by each ocellus_session_infer; or handed to
+ * on_result, for a frame that was submitted.
+ */
+typedef struct {
+    /**
+     * Set by ocellus_result_init.
+     */
+    uint32_t struct_size;
+    /**
+     * How many labels the session has.
+     */
+    uint32_t label_count;
+    /**
+     * How many hits were written: the smaller of `label_count` and `hit_capacity`.
+     */
+    uint32_t hit_count;
+    /**
+     * 1 where nothing fits: `match_probability` is below the bundle's threshold.
+     */
+    int32_t no_match;
+    /**
+     * The calibrated probability that at least one label fits, 0 to 1.
+     */
+    float match_probability;
+    /**
+     * Shannon entropy of the grey histogram of what was seen, 0 to 8 bits; of several tiles the largest.
+     */
+    float entropy_bits;
+    /**
+     * Side in pixels of the encoder's input that gave the answer.
+     */
+    uint32_t resolution;
+    /**
+     * 1 where the answer at the first resolution was unsure, and a higher one was used.
+     */
+    int32_t escalated;
+    /**
+     * How many frames, submitted between the frame of the answer before and this one, were dropped: replaced by a newer
+     * one, or forgotten by ocellus_session_cancel. 0 for ocellus_session_infer.
+     */
+    uint32_t dropped;
+    /**
+     * OCELLUS_RESULT_..., added up.
+     */
+    uint32_t flags;
+    /**
+     * Microseconds from the camera's pixel format to RGB of what is seen.
+     */
+    uint64_t decode_us;
+    /**
+     * Microseconds that the frame waited, from when ocellus_session_submit had read it to when the work on it began; 0 for
+     * ocellus_session_infer.
+     */
+    uint64_t queue_us;
+    /**
+     * Microseconds of the entropy, and of the choice of the resolution.
+     */
+    uint64_t look_us;
+    /**
+     * Microseconds of the resize, over all resolutions that were used.
+     */
+    uint64_t resize_us;
+    /**
+     * Microseconds of the image encoder, over all resolutions that were used.
+     */
+    uint64_t encode_us;
+    /**
+     * Microseconds of scores, probabilities, the no-match verdict and relevance.
+     */
+    uint64_t heads_us;
+    /**
+     * Microseconds from when the frame came in, by ocellus_session_infer or ocellus_session_submit, to the answer; but for
+     * one-off work that ocellus_session_warm_up does ahead.
+     */
+    uint64_t total_us;
+    /**
+     * The frame's, untouched.
+     */
+    int64_t timestamp_ns;
+    /**
+     * The frame's, untouched.
+     */
+    uint64_t cookie;
+} ocellus_result;
+
+/**
+ * How well one label fits. This struct never changes.
+ */
+typedef struct {
+    /**
+     * The label's place in the list that was set, from 0.
+     */
+    uint32_t label;
+    /**
+     * Cosine of the label's and the frame's embeddings, -1 to 1.
+     */
+    float score;
+    /**
+     * Softmax over all labels of the session, 0 to 1.
+     */
+    float probability;
+} ocellus_hit;
+
+/**
+ * Takes the answer of a submitted frame. It is called in the session's worker, once for each frame that was computed,
+ * in the order in which they were submitted, and not for those that were dropped.
+ *
+ * context    `on_result_context`.
+ * status     OCELLUS_OK, or why there is no answer: OCELLUS_E_NO_LABELS, OCELLUS_E_MODEL, OCELLUS_E_PANIC.
+ *            ocellus_last_error explains it, inside of the callback.
+ * result     the answer, valid during the call. Without an answer, its `timestamp_ns`, `cookie`, `queue_us`, `dropped`
+ *            and `flags` are set, and the rest is 0.
+ * hits       every label's, best first, `hit_count` of them, valid during the call. NULL without an answer.
+ *
+ * Inside of it, any function may be called but those that would wait for its end: ocellus_session_free,
+ * ocellus_session_flush and ocellus_session_swap with this session return OCELLUS_E_IN_CALLBACK. ocellus_session_relevance
+ * answers for the frame of the callback. The worker's next frame waits for its return. Every signal is blocked in the
+ * worker, and its name is "ocellus". It must return: no longjmp, no C++ exception.
+ */
+typedef void (*ocellus_result_fn)(void *context,
+                                  int32_t status,
+                                  const ocellus_result *result,
+                                  const ocellus_hit *hits);
 
 /**
  * How a session looks at frames. Set up by ocellus_session_options_init. A number that the policy does not use must be
@@ -389,6 +579,31 @@ typedef struct {
      * How many labels a block attends to; 0: the bundle's. Only with relevance. 0.
      */
     uint32_t top_k;
+    /**
+     * Takes the answers of ocellus_session_submit. NULL: the session has no worker, and ocellus_session_submit is
+     * refused. NULL.
+     */
+    ocellus_result_fn on_result;
+    /**
+     * Handed to `on_result` as it is. NULL.
+     */
+    void *on_result_context;
+    /**
+     * OCELLUS_WHEN_BUSY_...: what happens to a frame that is submitted while another one waits. Only with on_result.
+     * OCELLUS_WHEN_BUSY_REPLACE.
+     */
+    int32_t when_busy;
+    /**
+     * Microseconds: the answer of a frame that waited longer carries OCELLUS_RESULT_STALE; 0: none does. Only with
+     * on_result. 0.
+     */
+    uint32_t stale_after_us;
+    /**
+     * Microseconds: an unsure answer stands, and carries OCELLUS_RESULT_DEGRADED, where one at a higher resolution would
+     * end later than this after the frame came in, by how long the last such took (if that was in the last ten
+     * seconds); 0: no limit. 0.
+     */
+    uint32_t budget_us;
 } ocellus_session_options;
 
 /**
@@ -396,7 +611,7 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The buffer.
+     * The buffer in memory; NULL where `fd` is used.
      */
     const void *data;
     /**
@@ -411,6 +626,13 @@ typedef struct {
      * Bytes of the buffer, `offset` included: nothing beyond is read. (V4L2: bytesused, or length.)
      */
     size_t size;
+    /**
+     * A dma-buf that holds the plane, in place of `data`: `offset` counts from its start. It is mapped for reading and
+     * fenced (DMA_BUF_IOCTL_SYNC) while a call reads the frame, once where several planes have the same number, and
+     * stays the caller's. Memory without a fence, such as a memfd, is taken too. -1: `data` is used. (V4L2:
+     * VIDIOC_EXPBUF.)
+     */
+    int32_t fd;
 } ocellus_plane;
 
 /**
@@ -484,98 +706,10 @@ typedef struct {
      */
     uint64_t cookie;
     /**
-     * The first `plane_count` are used. All NULL and 0.
+     * The first `plane_count` are used. All NULL and 0, with `fd` -1.
      */
     ocellus_plane planes[OCELLUS_MAX_PLANES];
 } ocellus_frame;
-
-/**
- * What one frame gave. Set up once by ocellus_result_init, and filled by each ocellus_session_infer.
- */
-typedef struct {
-    /**
-     * Set by ocellus_result_init.
-     */
-    uint32_t struct_size;
-    /**
-     * How many labels the session has.
-     */
-    uint32_t label_count;
-    /**
-     * How many hits were written: the smaller of `label_count` and `hit_capacity`.
-     */
-    uint32_t hit_count;
-    /**
-     * 1 where nothing fits: `match_probability` is below the bundle's threshold.
-     */
-    int32_t no_match;
-    /**
-     * The calibrated probability that at least one label fits, 0 to 1.
-     */
-    float match_probability;
-    /**
-     * Shannon entropy of the grey histogram of what was seen, 0 to 8 bits; of several tiles the largest.
-     */
-    float entropy_bits;
-    /**
-     * Side in pixels of the encoder's input that gave the answer.
-     */
-    uint32_t resolution;
-    /**
-     * 1 where the answer at the first resolution was unsure, and a higher one was used.
-     */
-    int32_t escalated;
-    /**
-     * Microseconds from the camera's pixel format to RGB of what is seen.
-     */
-    uint64_t decode_us;
-    /**
-     * Microseconds of the entropy, and of the choice of the resolution.
-     */
-    uint64_t look_us;
-    /**
-     * Microseconds of the resize, over all resolutions that were used.
-     */
-    uint64_t resize_us;
-    /**
-     * Microseconds of the image encoder, over all resolutions that were used.
-     */
-    uint64_t encode_us;
-    /**
-     * Microseconds of scores, probabilities, the no-match verdict and relevance.
-     */
-    uint64_t heads_us;
-    /**
-     * Microseconds of the whole call but for one-off work that ocellus_session_warm_up does ahead.
-     */
-    uint64_t total_us;
-    /**
-     * The frame's, untouched.
-     */
-    int64_t timestamp_ns;
-    /**
-     * The frame's, untouched.
-     */
-    uint64_t cookie;
-} ocellus_result;
-
-/**
- * How well one label fits. This struct never changes.
- */
-typedef struct {
-    /**
-     * The label's place in the list that was set, from 0.
-     */
-    uint32_t label;
-    /**
-     * Cosine of the label's and the frame's embeddings, -1 to 1.
-     */
-    float score;
-    /**
-     * Softmax over all labels of the session, 0 to 1.
-     */
-    float probability;
-} ocellus_hit;
 
 /**
  * Where one label is. Places are in pixels of the frame's crop, turned upright. Set up by ocellus_relevance_init.
@@ -772,9 +906,12 @@ int32_t ocellus_session_new(const ocellus_runtime *runtime,
 int32_t ocellus_session_warm_up(ocellus_session *session);
 
 /**
- * Frees a session. A call of another thread that is inside it ends as if it were not freed. NULL is fine.
+ * Frees a session. The frame that waits is dropped, the one in work is answered, and then no other call of on_result
+ * comes: this function waits for that. A call of another thread that is inside the session ends as if it were not
+ * freed. NULL is fine.
  *
- * Errors: OCELLUS_E_HANDLE where it was freed before. Any thread.
+ * Errors: OCELLUS_E_HANDLE where it was freed before, or is being freed by another thread; OCELLUS_E_IN_CALLBACK, and
+ * the session lives, from inside a callback of a session with a worker. Any thread.
  */
 int32_t ocellus_session_free(ocellus_session *session);
 
@@ -783,6 +920,8 @@ int32_t ocellus_session_free(ocellus_session *session);
  *
  * labels     `count` texts in UTF-8, copied; at most 65536 of at most 1000 bytes each.
  * lengths    their lengths in bytes, `count` numbers; NULL: each label ends with a NUL.
+ *
+ * With a worker, they are in force from the next frame on that is begun.
  *
  * Words that the bundle does not know are left out, with a message at OCELLUS_LOG_WARN.
  *
@@ -829,6 +968,38 @@ int32_t ocellus_session_infer(ocellus_session *session,
                               size_t hit_capacity);
 
 /**
+ * Hands a frame to the session's worker, which calls on_result with the answer. The frame is read here: when the call
+ * returns, the caller's buffer is free. That takes some milliseconds, and never waits for an answer.
+ *
+ * frame    is read during the call only, and not changed; its bytes must not change meanwhile.
+ *
+ * One frame may wait while another one is in work; what happens to a second one is said by `when_busy`.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_NO_WORKER, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
+ * OCELLUS_E_FRAME_...; OCELLUS_E_BUSY where a frame waits and `when_busy` is OCELLUS_WHEN_BUSY_REFUSE. Any thread.
+ */
+int32_t ocellus_session_submit(ocellus_session *session,
+                               const ocellus_frame *frame);
+
+/**
+ * Waits until every frame that was accepted before is answered, its callback returned, or dropped.
+ *
+ * timeout_ms    milliseconds; 0 asks without waiting.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_NO_WORKER, OCELLUS_E_IN_CALLBACK; OCELLUS_E_TIMEOUT where one still
+ * waits or is in work. Any thread.
+ */
+int32_t ocellus_session_flush(ocellus_session *session,
+                              uint32_t timeout_ms);
+
+/**
+ * Forgets the frame that waits, if one does: it gets no answer. One in work still does.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_NO_WORKER. Any thread.
+ */
+int32_t ocellus_session_cancel(ocellus_session *session);
+
+/**
  * Sets a relevance up: every field but its size is 0.
  *
  * struct_size    sizeof(ocellus_relevance)
@@ -838,8 +1009,8 @@ int32_t ocellus_session_infer(ocellus_session *session,
 int32_t ocellus_relevance_init(ocellus_relevance *relevance, uint32_t struct_size);
 
 /**
- * Says where a label is in the frame of the session's last successful ocellus_session_infer. The session must have been
- * made with `relevance` 1.
+ * Says where a label is in the last frame that was computed, by ocellus_session_infer or by the worker; inside of
+ * on_result, in the frame that it is called for. The session must have been made with `relevance` 1.
  *
  * label        its place in the list that was set, from 0.
  * relevance    set up by ocellus_relevance_init.
@@ -854,6 +1025,43 @@ int32_t ocellus_session_relevance(ocellus_session *session,
                                   ocellus_relevance *relevance,
                                   float *cells,
                                   size_t capacity);
+
+/**
+ * Computes a frame's embedding in the space of the labels' embeddings: a vector of length one, so that the scalar product
+ * of two is their cosine. It is computed at the policy's first resolution; of several tiles it is their direction
+ * together. The session needs no labels.
+ *
+ * frame        is read during the call only, and not changed; its bytes must not change meanwhile.
+ * embedding    room for `capacity` numbers; receives `*length` of them. NULL where `capacity` is 0: only `length` is
+ *              written, and the frame is not used.
+ * length       receives the dimension of the bundle's space, such as 256.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
+ * OCELLUS_E_FRAME_..., OCELLUS_E_MODEL; OCELLUS_E_CAPACITY where the vector has more numbers than there is room. One thread
+ * at a time.
+ */
+int32_t ocellus_session_embed(ocellus_session *session,
+                              const ocellus_frame *frame,
+                              float *embedding,
+                              size_t capacity,
+                              size_t *length);
+
+/**
+ * Puts a session on another runtime, with the same options and labels: it is made ready aside, while frames go on, and
+ * used from the next frame on that is begun. Where this fails, the session stays on the runtime before. A session with a
+ * worker loses no frame; one that waits was cropped as the bundle before says.
+ *
+ * runtime    may be freed before the session is, and so may the one before. Calls that are inside of the session
+ *            meanwhile may still log to the one before until they return.
+ *
+ * The labels' places in the last frame are forgotten, as with ocellus_session_set_labels.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
+ * OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_ARGUMENT where none of the
+ * runtime's CPUs can be used; OCELLUS_E_IN_CALLBACK. One thread at a time.
+ */
+int32_t ocellus_session_swap(ocellus_session *session,
+                             const ocellus_runtime *runtime);
 
 #ifdef __cplusplus
 }  // extern "C"

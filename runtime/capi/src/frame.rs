@@ -1,7 +1,8 @@
 //! A camera's buffer as C describes it, and the checked frame that it becomes.
 
 use crate::{
-    guard, pointer,
+    guard,
+    planes::Mapped,
     sized::{self, Versioned},
     status::{Failure, OCELLUS_E_FRAME_FORMAT, OCELLUS_E_FRAME_PLANE},
 };
@@ -25,7 +26,7 @@ pub const OCELLUS_MAX_PLANES: usize = 4;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ocellus_plane {
-    /// The buffer.
+    /// The buffer in memory; NULL where `fd` is used.
     pub data: *const c_void,
     /// Bytes of the buffer before the first row.
     pub offset: usize,
@@ -33,6 +34,11 @@ pub struct ocellus_plane {
     pub stride: usize,
     /// Bytes of the buffer, `offset` included: nothing beyond is read. (V4L2: bytesused, or length.)
     pub size: usize,
+    /// A dma-buf that holds the plane, in place of `data`: `offset` counts from its start. It is mapped for reading and
+    /// fenced (DMA_BUF_IOCTL_SYNC) while a call reads the frame, once where several planes have the same number, and
+    /// stays the caller's. Memory without a fence, such as a memfd, is taken too. -1: `data` is used. (V4L2:
+    /// VIDIOC_EXPBUF.)
+    pub fd: i32,
 }
 
 /// A camera's picture as it lies in memory. Set up by ocellus_frame_init; the caller's buffer is never copied as a whole.
@@ -73,20 +79,21 @@ pub struct ocellus_frame {
     pub timestamp_ns: i64,
     /// Whatever the caller likes; returned in the result. 0.
     pub cookie: u64,
-    /// The first `plane_count` are used. All NULL and 0.
+    /// The first `plane_count` are used. All NULL and 0, with `fd` -1.
     pub planes: [ocellus_plane; OCELLUS_MAX_PLANES],
 }
 
 // SAFETY: repr(C), size first; pointers are any bytes but are only followed where the caller set them.
 unsafe impl Versioned for ocellus_frame {
     const NAME: &'static str = "ocellus_frame";
-    const FIRST: usize = 200;
+    const FIRST: usize = 232;
     fn defaults() -> ocellus_frame {
         let plane = ocellus_plane {
             data: ptr::null(),
             offset: 0,
             stride: 0,
             size: 0,
+            fd: -1,
         };
         ocellus_frame {
             struct_size: size_of::<ocellus_frame>() as u32,
@@ -122,26 +129,36 @@ pub unsafe extern "C" fn ocellus_frame_init(frame: *mut ocellus_frame, struct_si
 }
 
 impl ocellus_frame {
-    /// The checked frame.
+    /// The frame's bytes, which are there as long as what is returned.
     ///
     /// # Safety
     /// The planes' bytes are readable, and stay as they are for `'a`.
-    pub(crate) unsafe fn convert<'a>(&self) -> Result<Frame<'a>, Failure> {
+    pub(crate) unsafe fn map<'a>(&'a self) -> Result<Mapped<'a>, Failure> {
+        // SAFETY: handed through.
+        unsafe { Mapped::new(self) }
+    }
+
+    /// The planes that are used.
+    pub(crate) fn used(&self) -> Result<&[ocellus_plane], Failure> {
         let format = self.format()?;
-        let (width, height) = (self.width as usize, self.height as usize);
         let count = self.plane_count as usize;
-        let given = self.planes.get(..count).ok_or_else(|| {
+        self.planes.get(..count).ok_or_else(|| {
             let message = format!(
                 "plane_count: expected {} for {format}, or 1, got {count}",
                 format.planes()
             );
             Failure::new(OCELLUS_E_FRAME_PLANE, message)
-        })?;
-        let mut planes = [Plane::default(); OCELLUS_MAX_PLANES];
-        for (index, (plane, given)) in planes.iter_mut().zip(given).enumerate() {
-            // SAFETY: handed through.
-            *plane = unsafe { given.convert(index)? };
-        }
+        })
+    }
+
+    /// The checked frame over its planes.
+    pub(crate) fn over<'a>(
+        &self,
+        planes: [Plane<'a>; OCELLUS_MAX_PLANES],
+    ) -> Result<Frame<'a>, Failure> {
+        let format = self.format()?;
+        let (width, height) = (self.width as usize, self.height as usize);
+        let count = self.used()?.len();
         let frame = match planes {
             [first, ..] if count == 1 && format.planes() > 1 => {
                 Frame::contiguous(format, width, height, first.stride, first.data)
@@ -213,30 +230,6 @@ impl ocellus_frame {
     }
 }
 
-impl ocellus_plane {
-    /// # Safety
-    /// As [`ocellus_frame::convert`].
-    unsafe fn convert<'a>(&self, index: usize) -> Result<Plane<'a>, Failure> {
-        let what = format!("planes[{index}].data");
-        if self.data.is_null() {
-            return Err(Failure::null(&what));
-        }
-        // SAFETY: `size` readable bytes by the caller's word.
-        let buffer = unsafe { pointer::slice(self.data.cast::<u8>(), self.size, &what)? };
-        let data = buffer.get(self.offset..).ok_or_else(|| {
-            let message = format!(
-                "planes[{index}].offset: expected at most size, {}, got {}",
-                self.size, self.offset
-            );
-            Failure::new(OCELLUS_E_FRAME_PLANE, message)
-        })?;
-        Ok(Plane {
-            data,
-            stride: self.stride,
-        })
-    }
-}
-
 fn unknown(field: &str, expected: &str, got: i32) -> Failure {
     Failure::argument(format!(
         "ocellus_frame: {field}: expected {expected}, got {got}"
@@ -253,7 +246,8 @@ mod tests {
     /// The pixels of a square frame as they are seen.
     fn seen(frame: &ocellus_frame) -> Vec<u8> {
         // SAFETY: the tests' planes live as long as their frames.
-        let frame = unsafe { frame.convert() }.expect("a good frame");
+        let mapped = unsafe { frame.map() }.expect("good planes");
+        let frame = mapped.frame().expect("a good frame");
         let view = View {
             left: 0.0,
             top: 0.0,
@@ -275,6 +269,7 @@ mod tests {
             offset: 0,
             stride: 3 * SIDE,
             size: pixels.len(),
+            fd: -1,
         };
         frame
     }

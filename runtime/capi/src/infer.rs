@@ -1,12 +1,14 @@
 //! One frame in, one answer out.
 
-use crate::guard;
 use crate::{
     frame::ocellus_frame,
+    guard,
     log::OCELLUS_LOG_DEBUG,
     pointer,
     session::{ocellus_session, with},
+    shared::Places,
     sized::{self, Versioned},
+    submit::OCELLUS_RESULT_DEGRADED,
 };
 use ocellus::Report;
 
@@ -22,7 +24,8 @@ pub struct ocellus_hit {
     pub probability: f32,
 }
 
-/// What one frame gave. Set up once by ocellus_result_init, and filled by each ocellus_session_infer.
+/// What one frame gave. Set up once by ocellus_result_init, and filled by each ocellus_session_infer; or handed to
+/// on_result, for a frame that was submitted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ocellus_result {
@@ -42,8 +45,16 @@ pub struct ocellus_result {
     pub resolution: u32,
     /// 1 where the answer at the first resolution was unsure, and a higher one was used.
     pub escalated: i32,
+    /// How many frames, submitted between the frame of the answer before and this one, were dropped: replaced by a newer
+    /// one, or forgotten by ocellus_session_cancel. 0 for ocellus_session_infer.
+    pub dropped: u32,
+    /// OCELLUS_RESULT_..., added up.
+    pub flags: u32,
     /// Microseconds from the camera's pixel format to RGB of what is seen.
     pub decode_us: u64,
+    /// Microseconds that the frame waited, from when ocellus_session_submit had read it to when the work on it began; 0 for
+    /// ocellus_session_infer.
+    pub queue_us: u64,
     /// Microseconds of the entropy, and of the choice of the resolution.
     pub look_us: u64,
     /// Microseconds of the resize, over all resolutions that were used.
@@ -52,7 +63,8 @@ pub struct ocellus_result {
     pub encode_us: u64,
     /// Microseconds of scores, probabilities, the no-match verdict and relevance.
     pub heads_us: u64,
-    /// Microseconds of the whole call but for one-off work that ocellus_session_warm_up does ahead.
+    /// Microseconds from when the frame came in, by ocellus_session_infer or ocellus_session_submit, to the answer; but for
+    /// one-off work that ocellus_session_warm_up does ahead.
     pub total_us: u64,
     /// The frame's, untouched.
     pub timestamp_ns: i64,
@@ -63,7 +75,7 @@ pub struct ocellus_result {
 // SAFETY: repr(C), size first, numbers only.
 unsafe impl Versioned for ocellus_result {
     const NAME: &'static str = "ocellus_result";
-    const FIRST: usize = 96;
+    const FIRST: usize = 112;
     fn defaults() -> ocellus_result {
         ocellus_result {
             struct_size: size_of::<ocellus_result>() as u32,
@@ -99,60 +111,68 @@ pub unsafe extern "C" fn ocellus_session_infer(
     hits: *mut ocellus_hit,
     hit_capacity: usize,
 ) -> i32 {
-    with(session, |state, runtime| {
+    with(session, |session, state, runtime| {
         // SAFETY: NULL or as long as it says, by the caller's word.
         let size = unsafe { sized::check(result)? };
         pointer::array(hits, hit_capacity, "hits")?;
         // SAFETY: NULL or as long as it says, and so are its planes, by the caller's word.
         let given = unsafe { sized::read(frame)? };
         // SAFETY: as above.
-        let frame = unsafe { given.convert()? };
-        let mut report = state.session.infer(&frame)?;
+        let mapped = unsafe { given.map()? };
+        let report = state.session.infer(&mapped.frame()?)?;
         runtime
             .log
             .write(OCELLUS_LOG_DEBUG, || report.reason.clone());
 
-        let best = report.labels.iter().take(hit_capacity);
-        for (index, hit) in best.enumerate() {
-            let hit = ocellus_hit {
-                label: hit.index as u32,
-                score: hit.score,
-                probability: hit.probability,
-            };
+        for (index, hit) in self::hits(&report).take(hit_capacity).enumerate() {
             // SAFETY: the index is below the capacity, which is writable by the caller's word.
             unsafe { hits.add(index).write(hit) };
         }
-        let answer = answer(&report, hit_capacity, &given);
+        let hit_count = report.labels.len().min(hit_capacity);
+        let answer = answer(&report, hit_count, (given.timestamp_ns, given.cookie));
         // SAFETY: `size` is what the check returned for it.
         unsafe { sized::write(&answer, result, size) };
-
-        report.labels.sort_by_key(|hit| hit.index);
-        let places = report.labels.into_iter().map(|hit| hit.place);
-        state.places = places
-            .collect::<Option<Vec<_>>>()
-            .map(|places| (places, report.seen));
+        session.keep_places(state, Places::of(report));
         Ok(())
     })
 }
 
-fn answer(report: &Report, hit_capacity: usize, frame: &ocellus_frame) -> ocellus_result {
+/// Every label's hit, best first.
+pub(crate) fn hits(report: &Report) -> impl Iterator<Item = ocellus_hit> {
+    report.labels.iter().map(|hit| ocellus_hit {
+        label: hit.index as u32,
+        score: hit.score,
+        probability: hit.probability,
+    })
+}
+
+/// The result of a frame with this timestamp and cookie.
+pub(crate) fn answer(
+    report: &Report,
+    hit_count: usize,
+    (timestamp_ns, cookie): (i64, u64),
+) -> ocellus_result {
     let us = &report.stages_us;
     ocellus_result {
         label_count: report.labels.len() as u32,
-        hit_count: report.labels.len().min(hit_capacity) as u32,
+        hit_count: hit_count as u32,
         no_match: report.no_match.into(),
         match_probability: report.match_probability,
         entropy_bits: report.entropy_bits,
         resolution: report.resolution,
         escalated: report.escalated.into(),
+        flags: match report.degraded {
+            true => OCELLUS_RESULT_DEGRADED,
+            false => 0,
+        },
         decode_us: us.decode,
         look_us: us.look,
         resize_us: us.resize,
         encode_us: us.encode,
         heads_us: us.heads,
         total_us: us.total,
-        timestamp_ns: frame.timestamp_ns,
-        cookie: frame.cookie,
+        timestamp_ns,
+        cookie,
         ..ocellus_result::defaults()
     }
 }

@@ -14,6 +14,8 @@ use std::ffi::c_char;
 /// labels     `count` texts in UTF-8, copied; at most 65536 of at most 1000 bytes each.
 /// lengths    their lengths in bytes, `count` numbers; NULL: each label ends with a NUL.
 ///
+/// With a worker, they are in force from the next frame on that is begun.
+///
 /// Words that the bundle does not know are left out, with a message at OCELLUS_LOG_WARN.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_UTF8; OCELLUS_E_LABELS for no label, an empty or
@@ -25,11 +27,12 @@ pub unsafe extern "C" fn ocellus_session_set_labels(
     lengths: *const usize,
     count: usize,
 ) -> i32 {
-    with(session, |state, runtime| {
+    with(session, |session, state, runtime| {
         // SAFETY: handed through.
         let labels = unsafe { read(labels, lengths, count)? };
         state.session.set_labels(labels)?;
-        state.places = None;
+        state.labels_set += 1;
+        session.keep_places(state, None);
         for warning in state.session.label_warnings() {
             runtime.log.write(OCELLUS_LOG_WARN, || warning.clone());
         }

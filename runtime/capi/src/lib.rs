@@ -15,29 +15,42 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
 mod bundle;
+mod embed;
 mod frame;
 mod guard;
 mod handle;
 mod infer;
 mod labels;
+mod line;
 mod log;
+mod options;
+mod planes;
 mod pointer;
+mod queue;
 mod relevance;
 mod runtime;
 mod session;
+mod shared;
 mod sized;
 mod status;
+mod submit;
+mod swap;
 mod version;
+mod worker;
 
 pub use bundle::*;
+pub use embed::*;
 pub use frame::*;
 pub use infer::*;
 pub use labels::*;
 pub use log::*;
+pub use options::*;
 pub use relevance::*;
 pub use runtime::*;
 pub use session::*;
 pub use status::*;
+pub use submit::*;
+pub use swap::*;
 pub use version::*;
 
 #[cfg(test)]

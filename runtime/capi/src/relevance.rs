@@ -2,7 +2,7 @@
 
 use crate::{
     guard, pointer,
-    session::{ocellus_session, with},
+    session::{beside, ocellus_session},
     sized::{self, Versioned},
     status::{Failure, OCELLUS_E_CAPACITY, OCELLUS_E_NO_RELEVANCE},
 };
@@ -61,8 +61,8 @@ pub unsafe extern "C" fn ocellus_relevance_init(
     guard::call(|| unsafe { sized::init(relevance, struct_size) })
 }
 
-/// Says where a label is in the frame of the session's last successful ocellus_session_infer. The session must have been
-/// made with `relevance` 1.
+/// Says where a label is in the last frame that was computed, by ocellus_session_infer or by the worker; inside of
+/// on_result, in the frame that it is called for. The session must have been made with `relevance` 1.
 ///
 /// label        its place in the list that was set, from 0.
 /// relevance    set up by ocellus_relevance_init.
@@ -79,14 +79,15 @@ pub unsafe extern "C" fn ocellus_session_relevance(
     cells: *mut f32,
     capacity: usize,
 ) -> i32 {
-    with(session, |state, _| {
+    beside(session, |session| {
         // SAFETY: NULL or as long as it says, by the caller's word.
         let size = unsafe { sized::check(relevance)? };
         pointer::array(cells, capacity, "cells")?;
         let none = |why: &str| Failure::new(OCELLUS_E_NO_RELEVANCE, why);
-        let (places, seen) = state.places.as_ref().ok_or_else(|| {
+        let found = session.places()?.ok_or_else(|| {
             none("no frame was asked where labels are; set relevance in the session's options, then infer a frame")
         })?;
+        let (places, seen) = (&found.places, &found.seen);
         let place = places.get(label as usize).ok_or_else(|| {
             Failure::argument(format!(
                 "label: expected one of {} labels, from 0, got {label}",

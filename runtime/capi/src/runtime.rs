@@ -21,7 +21,8 @@ pub const OCELLUS_ISA_NEON: i32 = 2;
 /// Instruction set: NEON with the INT8 dot product of ARMv8.2.
 pub const OCELLUS_ISA_DOTPROD: i32 = 3;
 
-/// A bundle made ready to run. Never changes; threads and sessions share it. It computes in the thread that calls.
+/// A bundle made ready to run. Never changes; threads and sessions share it. It computes in the threads of its
+/// sessions.
 pub struct ocellus_runtime {
     _opaque: [u8; 0],
 }
@@ -30,6 +31,7 @@ pub struct ocellus_runtime {
 pub(crate) struct Runtime {
     pub engine: Arc<Engine>,
     pub log: Log,
+    pub cpu_mask: u64,
 }
 
 impl Handled for Runtime {
@@ -49,6 +51,9 @@ pub struct ocellus_runtime_options {
     pub struct_size: u32,
     /// OCELLUS_ISA_...: no better instruction set is used, whatever the machine has. OCELLUS_ISA_BEST.
     pub isa_at_most: i32,
+    /// CPUs that the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes the session.
+    /// Making a session with a worker fails where none of them can be used. 0.
+    pub cpu_mask: u64,
     /// Takes messages, as long as the runtime or a session of it lives. NULL: nothing is logged, and nothing printed.
     pub log: ocellus_log_fn,
     /// Handed to `log` as it is.
@@ -60,11 +65,12 @@ pub struct ocellus_runtime_options {
 // SAFETY: repr(C), size first; a function pointer is any bytes but is only called where the caller set it.
 unsafe impl Versioned for ocellus_runtime_options {
     const NAME: &'static str = "ocellus_runtime_options";
-    const FIRST: usize = 32;
+    const FIRST: usize = 40;
     fn defaults() -> ocellus_runtime_options {
         ocellus_runtime_options {
             struct_size: size_of::<ocellus_runtime_options>() as u32,
             isa_at_most: OCELLUS_ISA_BEST,
+            cpu_mask: 0,
             log: None,
             log_context: ptr::null_mut(),
             log_level: OCELLUS_LOG_WARN,
@@ -122,6 +128,7 @@ pub unsafe extern "C" fn ocellus_runtime_new(
         let handle = handle::put(Runtime {
             engine: Arc::new(engine),
             log,
+            cpu_mask: options.cpu_mask,
         });
         // SAFETY: not NULL, and writable by the caller's word.
         unsafe { to.write_unaligned(handle) };

@@ -28,6 +28,8 @@ pub const OCELLUS_E_CAPACITY: i32 = 108;
 pub const OCELLUS_E_NO_RELEVANCE: i32 = 109;
 /// Arguments: the program was compiled with a header that this library does not serve.
 pub const OCELLUS_E_ABI: i32 = 110;
+/// Arguments: the session was made without on_result, and has no worker.
+pub const OCELLUS_E_NO_WORKER: i32 = 111;
 
 /// Input, output and models: a file cannot be read.
 pub const OCELLUS_E_IO: i32 = 200;
@@ -48,15 +50,23 @@ pub const OCELLUS_E_FRAME_PLANE: i32 = 302;
 pub const OCELLUS_E_FRAME_STRIDE: i32 = 303;
 /// Frame: the crop is empty or leaves the frame.
 pub const OCELLUS_E_FRAME_CROP: i32 = 304;
+/// Frame: a plane's descriptor cannot be read as memory: not open, no dma-buf, shorter than `size`, or beside `data`.
+pub const OCELLUS_E_FRAME_DMABUF: i32 = 305;
 
-/// Denied: another thread is inside a call with this session.
+/// Denied: a call with this session has not returned, or a frame waits already.
 pub const OCELLUS_E_BUSY: i32 = 400;
+/// Denied: the call would wait for the callback that it comes from.
+pub const OCELLUS_E_IN_CALLBACK: i32 = 401;
+/// Denied: the time was over before frames were answered.
+pub const OCELLUS_E_TIMEOUT: i32 = 402;
+/// Denied: the system gave no thread.
+pub const OCELLUS_E_THREAD: i32 = 403;
 
 /// Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
 pub const OCELLUS_E_PANIC: i32 = 500;
 
 /// Every status with its name.
-const NAMES: [(i32, &CStr); 23] = [
+const NAMES: [(i32, &CStr); 28] = [
     (OCELLUS_OK, c"OCELLUS_OK"),
     (OCELLUS_E_ARGUMENT, c"OCELLUS_E_ARGUMENT"),
     (OCELLUS_E_NULL, c"OCELLUS_E_NULL"),
@@ -69,6 +79,7 @@ const NAMES: [(i32, &CStr); 23] = [
     (OCELLUS_E_CAPACITY, c"OCELLUS_E_CAPACITY"),
     (OCELLUS_E_NO_RELEVANCE, c"OCELLUS_E_NO_RELEVANCE"),
     (OCELLUS_E_ABI, c"OCELLUS_E_ABI"),
+    (OCELLUS_E_NO_WORKER, c"OCELLUS_E_NO_WORKER"),
     (OCELLUS_E_IO, c"OCELLUS_E_IO"),
     (OCELLUS_E_BUNDLE, c"OCELLUS_E_BUNDLE"),
     (OCELLUS_E_MODEL, c"OCELLUS_E_MODEL"),
@@ -78,7 +89,11 @@ const NAMES: [(i32, &CStr); 23] = [
     (OCELLUS_E_FRAME_PLANE, c"OCELLUS_E_FRAME_PLANE"),
     (OCELLUS_E_FRAME_STRIDE, c"OCELLUS_E_FRAME_STRIDE"),
     (OCELLUS_E_FRAME_CROP, c"OCELLUS_E_FRAME_CROP"),
+    (OCELLUS_E_FRAME_DMABUF, c"OCELLUS_E_FRAME_DMABUF"),
     (OCELLUS_E_BUSY, c"OCELLUS_E_BUSY"),
+    (OCELLUS_E_IN_CALLBACK, c"OCELLUS_E_IN_CALLBACK"),
+    (OCELLUS_E_TIMEOUT, c"OCELLUS_E_TIMEOUT"),
+    (OCELLUS_E_THREAD, c"OCELLUS_E_THREAD"),
     (OCELLUS_E_PANIC, c"OCELLUS_E_PANIC"),
 ];
 

@@ -87,6 +87,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         crop: arguments.crop,
         limits,
         relevance: relevance(&arguments, engine.bundle().manifest()),
+        ..SessionOptions::default()
     };
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
     session.set_labels(labels)?;
@@ -95,7 +96,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut failed = false;
     for input in &inputs {
         progress.set_message(input.name());
-        let result = label(&session, input, &limits, arguments.heat.as_deref());
+        let result = label(&mut session, input, &limits, arguments.heat.as_deref());
         failed |= result.is_err();
         // The bar is taken off the screen while a result is printed.
         progress.suspend(|| print(&input.name(), &result, arguments.json))?;
@@ -133,7 +134,7 @@ fn relevance(arguments: &Arguments, manifest: &Manifest) -> Relevance {
 }
 
 fn label(
-    session: &Session,
+    session: &mut Session,
     input: &Input,
     limits: &DecodeLimits,
     heat: Option<&Path>,

@@ -5,9 +5,7 @@ use std::path::Path;
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Fault, Input, Limits};
 
 fn read(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../models/default")
-        .join(name);
+    let path = Path::new("../../models/default").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

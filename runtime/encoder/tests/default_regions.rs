@@ -6,8 +6,8 @@ use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision
 use ocellus_kernels::Tier;
 
 fn model() -> CheckedModel {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default/image.onnx");
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = Path::new("../../models/default/image.onnx");
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     CheckedModel::scan("image.onnx", &bytes, &Limits::default()).expect("a good file")
 }
 

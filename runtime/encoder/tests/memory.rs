@@ -6,8 +6,8 @@ use allocation_counter::{AllocationInfo, measure};
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Tensor};
 
 fn encoder() -> Encoder {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/default/image.onnx");
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = Path::new("../../models/default/image.onnx");
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let model = CheckedModel::scan("image.onnx", &bytes, &Limits::default()).expect("a good file");
     Encoder::new(model, ocellus_sys::isa::detect()).expect("a graph")
 }

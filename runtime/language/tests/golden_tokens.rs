@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 
 fn repository_file(path: &str) -> Vec<u8> {
-    let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("../../{path}");
     fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

@@ -295,7 +295,7 @@ impl Engine {
         Ok(&self.backgrounds[self.index(resolution)?])
     }
 
-    fn not_finite(&self, what: &'static str) -> Error {
+    pub(crate) fn not_finite(&self, what: &'static str) -> Error {
         Error::NotFinite {
             file: self.bundle.manifest().image.file.clone(),
             what,

@@ -4,20 +4,21 @@
 use crate::{
     engine::Engine,
     error::Error,
-    heads::{cosine, label_margin, ranking, softmax},
+    heads::{cosine, label_margin, ranking, softmax, unit},
+    pace::Pace,
     policy::Policy,
+    reading::Reading,
     relevance::{self, Blocks},
     report::{Hit, Report, StagesUs},
     words::Words,
 };
 use ocellus_encoder::Tensor;
-use ocellus_vision::{CropMode, Frame, Intermediate, views};
+use ocellus_vision::Workspace;
 use std::time::{Duration, Instant};
 
 /// Time spent in each stage so far.
 #[derive(Default)]
 struct Watch {
-    decode: Duration,
     look: Duration,
     resize: Duration,
     encode: Duration,
@@ -35,12 +36,19 @@ fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
 }
 
 /// What a session asks of every frame.
-pub(crate) struct Asked<'a> {
-    pub policy: &'a Policy,
-    pub crop: CropMode,
-    pub words: &'a Words,
+pub(crate) struct Asked {
+    pub policy: Policy,
+    pub words: Option<Words>,
     /// How relevance is computed, where it is asked for.
     pub blocks: Option<Blocks>,
+}
+
+/// What a session keeps from one frame to the next.
+pub(crate) struct Kept {
+    pub space: Workspace,
+    /// The encoder's input.
+    pub rgb: Vec<u8>,
+    pub pace: Pace,
 }
 
 /// An answer at one resolution.
@@ -61,57 +69,50 @@ impl Answer {
     }
 }
 
-/// Runs one frame; `start` is when its bytes arrived.
+/// What a frame that was read shows.
 pub(crate) fn run(
     engine: &Engine,
-    asked: &Asked<'_>,
-    frame: &Frame<'_>,
-    start: Instant,
+    asked: &Asked,
+    reading: &Reading,
+    kept: &mut Kept,
 ) -> Result<Report, Error> {
-    let (policy, words) = (asked.policy, asked.words);
+    let policy = &asked.policy;
+    let words = asked.words.as_ref().ok_or(Error::NoLabels)?;
     let manifest = engine.bundle().manifest();
     let mut watch = Watch::default();
 
-    let views = views(
-        asked.crop,
-        frame.width(),
-        frame.height(),
-        manifest.image.crop_fraction,
-    );
-    let pictures: Vec<Intermediate> = views
-        .iter()
-        .map(|view| Intermediate::read(frame, view))
-        .collect();
-    watch.decode = start.elapsed();
-
-    let (entropy_bits, first, mut reason) = timed(&mut watch.look, || {
-        let entropy_bits = pictures
-            .iter()
-            .map(Intermediate::entropy_bits)
-            .fold(0.0, f32::max);
-        let (first, reason) = policy.first(entropy_bits, engine.resolutions());
-        (entropy_bits, first, reason)
-    });
-
+    let (entropy_bits, first, mut reason) =
+        timed(&mut watch.look, || look(engine, policy, reading, kept));
     let mut resolution = first;
-    let mut answer = answer(engine, words, &pictures, resolution, &mut watch)?;
+    let mut degraded = false;
+    let mut answer = answer(engine, words, reading, resolution, kept, &mut watch)?;
     if let Some((higher, why)) = policy.escalate(answer.margin(), resolution, engine.resolutions())
     {
-        resolution = higher;
         reason = format!("{reason}; {why}");
-        answer = self::answer(engine, words, &pictures, resolution, &mut watch)?;
+        let now = Instant::now();
+        degraded = !kept.pace.allows(reading.start, now);
+        if degraded {
+            reason = format!("{reason}, but the budget does not allow it");
+        } else {
+            resolution = higher;
+            let before = watch.preparation;
+            answer = self::answer(engine, words, reading, resolution, kept, &mut watch)?;
+            let preparation = watch.preparation - before;
+            kept.pace
+                .took(now.elapsed().saturating_sub(preparation), Instant::now());
+        }
     }
 
     let mut places = match (asked.blocks, &words.prompts) {
         (Some(blocks), Some(prompts)) => timed(&mut watch.heads, || {
-            relevance::places(blocks, prompts, &answer.maps, &views)
+            relevance::places(blocks, prompts, &answer.maps, &reading.views)
         })?
         .into_iter()
         .map(Some)
         .collect(),
         _ => Vec::new(),
     };
-    let total = start.elapsed().saturating_sub(watch.preparation);
+    let total = reading.start.elapsed().saturating_sub(watch.preparation);
     let mut hit = |&index: &usize| Hit {
         label: words.labels.as_slice()[index].clone(),
         index,
@@ -128,20 +129,59 @@ pub(crate) fn run(
         policy: policy.name(),
         reason,
         escalated: resolution != first,
-        seen: views.into_iter().map(Into::into).collect(),
-        stages_us: watch.stages_us(total),
+        degraded,
+        seen: reading.views.iter().copied().map(Into::into).collect(),
+        stages_us: watch.stages_us(reading.decode, total),
         isa: engine.isa().name(),
         bundle: engine.bundle_id(),
         warnings: words.warnings.clone(),
     })
 }
 
+/// The embedding `[d]` of a frame that was read, at the policy's first resolution; of several views their direction
+/// together.
+pub(crate) fn embed(
+    engine: &Engine,
+    asked: &Asked,
+    reading: &Reading,
+    kept: &mut Kept,
+) -> Result<Vec<f32>, Error> {
+    let (_, resolution, _) = look(engine, &asked.policy, reading, kept);
+    let mut sum = vec![0.0; engine.bundle().manifest().text.dimension];
+    for picture in reading.pictures() {
+        picture.resize_into(resolution as usize, &mut kept.rgb, &mut kept.space);
+        let (map, features) = engine.encode(resolution, &kept.rgb)?;
+        let embedded = engine.embed(map, features)?;
+        for (sum, value) in sum.iter_mut().zip(&embedded.embedding) {
+            *sum += value;
+        }
+    }
+    unit(sum).ok_or_else(|| engine.not_finite("image embedding"))
+}
+
+/// The entropy in bits of what was read, of several views the largest; the first resolution, and why.
+fn look(
+    engine: &Engine,
+    policy: &Policy,
+    reading: &Reading,
+    kept: &mut Kept,
+) -> (f32, u32, String) {
+    let entropies = reading
+        .pictures()
+        .iter()
+        .map(|picture| picture.entropy_bits_in(&mut kept.space));
+    let entropy_bits = entropies.fold(0.0, f32::max);
+    let (first, reason) = policy.first(entropy_bits, engine.resolutions());
+    (entropy_bits, first, reason)
+}
+
 /// Encodes every view at a resolution; of several views a label's best score counts.
 fn answer(
     engine: &Engine,
     words: &Words,
-    pictures: &[Intermediate],
+    reading: &Reading,
     resolution: u32,
+    kept: &mut Kept,
     watch: &mut Watch,
 ) -> Result<Answer, Error> {
     let manifest = engine.bundle().manifest();
@@ -150,10 +190,12 @@ fn answer(
         words.standing(engine, resolution)
     })?;
     let mut scores = vec![f32::NEG_INFINITY; words.embeddings.len()];
-    let mut maps = Vec::with_capacity(pictures.len());
-    for picture in pictures {
-        let rgb = timed(&mut watch.resize, || picture.resize(resolution as usize));
-        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &rgb))?;
+    let mut maps = Vec::with_capacity(reading.views.len());
+    for picture in reading.pictures() {
+        timed(&mut watch.resize, || {
+            picture.resize_into(resolution as usize, &mut kept.rgb, &mut kept.space);
+        });
+        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &kept.rgb))?;
         timed(&mut watch.heads, || -> Result<(), Error> {
             let embedded = engine.embed(map, features)?;
             for (score, label) in scores.iter_mut().zip(&words.embeddings) {
@@ -173,10 +215,10 @@ fn answer(
 }
 
 impl Watch {
-    fn stages_us(&self, total: Duration) -> StagesUs {
+    fn stages_us(&self, decode: Duration, total: Duration) -> StagesUs {
         let us = |duration: Duration| duration.as_micros() as u64;
         StagesUs {
-            decode: us(self.decode),
+            decode: us(decode),
             look: us(self.look),
             resize: us(self.resize),
             encode: us(self.encode),

@@ -23,6 +23,8 @@ pub struct Report {
     pub reason: String,
     /// The answer at the first resolution was unsure, and a higher one was used.
     pub escalated: bool,
+    /// The answer at the first resolution was unsure, and the session's budget left no time for a higher one.
+    pub degraded: bool,
     /// What the encoder saw, in pixels of the frame.
     pub seen: Vec<Seen>,
     /// Microseconds of each stage.

@@ -3,14 +3,19 @@
 use crate::{
     engine::Engine,
     error::Error,
-    pipeline::{self, Asked},
+    pace::Pace,
+    pipeline::{self, Asked, Kept},
     policy::Policy,
+    reading::{Reader, Reading},
     relevance::Blocks,
     report::Report,
     words::Words,
 };
-use ocellus_vision::{CropMode, DecodeLimits, Frame, decode};
-use std::{sync::Arc, time::Instant};
+use ocellus_vision::{CropMode, DecodeLimits, Frame, Workspace, decode};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How a session looks at frames.
 #[derive(Clone, Debug)]
@@ -23,6 +28,9 @@ pub struct SessionOptions {
     pub limits: DecodeLimits,
     /// Whether a report says where each label is.
     pub relevance: Relevance,
+    /// No escalation where, by what the last one took, it would end later than this after the frame came in. `None` is
+    /// no limit.
+    pub budget: Option<Duration>,
 }
 
 /// Whether a report says where each label is.
@@ -44,6 +52,7 @@ impl Default for SessionOptions {
             crop: CropMode::Centre,
             limits: DecodeLimits::default(),
             relevance: Relevance::Off,
+            budget: None,
         }
     }
 }
@@ -51,10 +60,11 @@ impl Default for SessionOptions {
 /// Frames in, reports out. One thread uses a session at a time; sessions share an engine.
 pub struct Session {
     engine: Arc<Engine>,
-    policy: Policy,
     options: SessionOptions,
-    blocks: Option<Blocks>,
-    words: Option<Words>,
+    asked: Asked,
+    kept: Kept,
+    reader: Reader,
+    reading: Reading,
 }
 
 impl Session {
@@ -73,12 +83,24 @@ impl Session {
             Relevance::Calibrated => Some(Blocks::of(engine.relevance()?)),
             Relevance::Blocks(blocks) => engine.relevance().map(|_| Some(blocks))?,
         };
-        Ok(Session {
-            engine,
+        let asked = Asked {
             policy,
-            options,
-            blocks,
             words: None,
+            blocks,
+        };
+        let kept = Kept {
+            space: Workspace::default(),
+            rgb: Vec::new(),
+            pace: Pace::new(options.budget),
+        };
+        let crop_fraction = engine.bundle().manifest().image.crop_fraction;
+        Ok(Session {
+            reader: Reader::new(options.crop, crop_fraction),
+            reading: Reading::default(),
+            engine,
+            options,
+            asked,
+            kept,
         })
     }
 
@@ -89,7 +111,19 @@ impl Session {
 
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.asked.policy
+    }
+
+    /// The labels that are set, in their order; none before the first were.
+    pub fn labels(&self) -> &[String] {
+        let words = self.asked.words.as_ref();
+        words.map_or(&[], |words| words.labels.as_slice())
+    }
+
+    /// A reader of frames for [`Session::infer_reading`], which may be on another thread than the session.
+    pub fn reader(&self) -> Reader {
+        let image = &self.engine.bundle().manifest().image;
+        Reader::new(self.options.crop, image.crop_fraction)
     }
 
     /// Sets the labels and computes their embeddings. On an error the labels before stay in force.
@@ -98,16 +132,17 @@ impl Session {
     /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
         let mut words = Words::new(&self.engine, labels)?;
-        if self.blocks.is_some() {
+        if self.asked.blocks.is_some() {
             words.prepare_relevance(&self.engine)?;
         }
-        self.words = Some(words);
+        self.asked.words = Some(words);
         Ok(())
     }
 
     /// What was left out of the labels because the vocabulary does not know it.
     pub fn label_warnings(&self) -> &[String] {
-        self.words.as_ref().map_or(&[], |words| &words.warnings)
+        let words = self.asked.words.as_ref();
+        words.map_or(&[], |words| &words.warnings)
     }
 
     /// Makes every plan that the policy may choose ready, so that no frame waits for one.
@@ -115,7 +150,7 @@ impl Session {
     /// # Errors
     /// [`Error::Encoder`] when the model cannot run at a resolution.
     pub fn warm_up(&self) -> Result<(), Error> {
-        let resolutions = match self.policy {
+        let resolutions = match self.asked.policy {
             Policy::Fixed(side) => vec![side],
             _ => self.engine.resolutions().to_vec(),
         };
@@ -128,33 +163,46 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`], [`Error::Attention`].
-    pub fn infer(&self, frame: &Frame<'_>) -> Result<Report, Error> {
-        self.run(frame, Instant::now())
+    pub fn infer(&mut self, frame: &Frame<'_>) -> Result<Report, Error> {
+        self.run(Instant::now(), frame)
     }
 
     /// What an encoded picture (JPEG, PNG, ...) shows.
     ///
     /// # Errors
     /// [`Error::Decode`], and those of [`Session::infer`].
-    pub fn infer_picture(&self, bytes: &[u8]) -> Result<Report, Error> {
+    pub fn infer_picture(&mut self, bytes: &[u8]) -> Result<Report, Error> {
         let start = Instant::now();
         let picture = decode(bytes, &self.options.limits)?;
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
-        let mut report = self.run(&frame, start)?;
+        let mut report = self.run(start, &frame)?;
         report
             .warnings
             .extend(picture.warnings.iter().map(ToString::to_string));
         Ok(report)
     }
 
+    /// What a frame that one of the session's readers read shows.
+    ///
+    /// # Errors
+    /// Those of [`Session::infer`].
+    pub fn infer_reading(&mut self, reading: &Reading) -> Result<Report, Error> {
+        pipeline::run(&self.engine, &self.asked, reading, &mut self.kept)
+    }
+
+    /// The embedding of a frame in the text space, `[d]` and of length one, at the policy's first resolution; of several
+    /// tiles their direction together. It needs no labels.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`], [`Error::NotFinite`].
+    pub fn embed(&mut self, frame: &Frame<'_>) -> Result<Vec<f32>, Error> {
+        self.reader.read(frame, &mut self.reading);
+        pipeline::embed(&self.engine, &self.asked, &self.reading, &mut self.kept)
+    }
+
     /// Runs one frame; `start` is when its bytes arrived.
-    fn run(&self, frame: &Frame<'_>, start: Instant) -> Result<Report, Error> {
-        let asked = Asked {
-            policy: &self.policy,
-            crop: self.options.crop,
-            words: self.words.as_ref().ok_or(Error::NoLabels)?,
-            blocks: self.blocks,
-        };
-        pipeline::run(&self.engine, &asked, frame, start)
+    fn run(&mut self, start: Instant, frame: &Frame<'_>) -> Result<Report, Error> {
+        self.reader.read_since(start, frame, &mut self.reading);
+        pipeline::run(&self.engine, &self.asked, &self.reading, &mut self.kept)
     }
 }

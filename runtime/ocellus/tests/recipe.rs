@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::{fs, path::PathBuf};
 
 fn tests_folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests")
+    PathBuf::from("../../tests")
 }
 
 fn engine() -> Engine {

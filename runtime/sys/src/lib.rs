@@ -1,18 +1,26 @@
-//! What touches the machine: instruction sets, cores, pages, marks for instruction counters.
+//! What touches the machine: instruction sets, cores and how warm they are kept, pages, threads, shared buffers, marks
+//! for instruction counters.
 //!
-//! Everything else here is a question that has an answer on every machine: what cannot be read is `None` or `unknown`, never
-//! an error, because no picture should fail to be labelled for want of a file in `/proc`. All functions are safe;
-//! the unsafe code behind them is in this room so that the others can forbid it.
+//! What asks about the machine has an answer on every machine: what cannot be read is `None` or `unknown`, never an
+//! error, because no picture should fail to be labelled for want of a file in `/proc`. All functions are safe but
+//! [`SharedBuffer::new`], whose memory others may write; the unsafe code behind them is in this room so that the others
+//! can forbid it.
 //!
 //! Limits: Linux. Elsewhere on Unix it builds and answers less. No environment variable is read: who wants to lower
 //! the instruction set uses `Isa::at_most`.
 
+mod cooling;
 mod cpu;
 pub mod isa;
 mod machine;
 pub mod mark;
 mod memory;
+mod shared;
+mod worker;
 
+pub use cooling::{COOLING_DEVICES, Cooling};
 pub use cpu::{cores, cpu_name};
 pub use machine::Machine;
 pub use memory::{page_size, peak_rss_bytes};
+pub use shared::{SharedBuffer, SharedError};
+pub use worker::Worker;

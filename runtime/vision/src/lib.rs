@@ -42,6 +42,6 @@ pub use frame::{
     UnknownPixelFormat,
 };
 pub use view::{
-    CropMode, INTERMEDIATE_SIDE, Intermediate, MAX_RESOLUTION, UnknownCropMode, View, normalize,
-    views,
+    CropMode, INTERMEDIATE_SIDE, Intermediate, MAX_RESOLUTION, UnknownCropMode, View, Workspace,
+    normalize, views,
 };

@@ -22,12 +22,12 @@ fn null_is_refused_wherever_something_must_be() {
             ocellus_bundle_from_memory(null.cast(), 1, &mut some_bundle),
             ocellus_bundle_from_memory(null.cast(), 0, &mut some_bundle),
             ocellus_bundle_from_memory(null.cast(), 0, null.cast()),
-            ocellus_runtime_options_init(null.cast(), 32),
+            ocellus_runtime_options_init(null.cast(), 40),
             ocellus_runtime_new(null.cast(), null.cast(), &mut some_runtime),
             ocellus_runtime_new(fixture.bundle, null.cast(), null.cast()),
             ocellus_runtime_isa(null.cast(), &mut isa),
             ocellus_runtime_isa(fixture.runtime, null.cast()),
-            ocellus_session_options_init(null.cast(), 48),
+            ocellus_session_options_init(null.cast(), 80),
             ocellus_session_new(null.cast(), null.cast(), &mut some_session),
             ocellus_session_new(fixture.runtime, null.cast(), null.cast()),
             ocellus_session_warm_up(null.cast()),
@@ -36,7 +36,7 @@ fn null_is_refused_wherever_something_must_be() {
             ocellus_session_set_labels(session, &ptr::null(), null.cast(), 1),
             ocellus_session_set_labels(session, &ptr::null(), &0, 1),
             ocellus_frame_init(null.cast(), 200),
-            ocellus_result_init(null.cast(), 96),
+            ocellus_result_init(null.cast(), 112),
             ocellus_session_infer(null.cast(), &frame, &mut result, null.cast(), 0),
             ocellus_session_infer(session, null.cast(), &mut result, null.cast(), 0),
             ocellus_session_infer(session, &frame, null.cast(), null.cast(), 0),
@@ -95,7 +95,7 @@ fn structs_of_no_header_are_refused_and_newer_ones_taken() {
     );
     let (frame, _bytes) = grey_frame(32, 32);
     let mut result = new_result();
-    result.struct_size = 95;
+    result.struct_size = 111;
     let status =
         unsafe { ocellus_session_infer(fixture.session, &frame, &mut result, ptr::null_mut(), 0) };
     fails(status, OCELLUS_E_STRUCT_SIZE, &["ocellus_result"]);

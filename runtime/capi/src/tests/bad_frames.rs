@@ -12,6 +12,7 @@ fn status(change: impl FnOnce(&mut ocellus_frame)) -> i32 {
         offset: 0,
         stride: 64,
         size: bytes.len(),
+        fd: -1,
     };
     change(&mut frame);
     infer(fixture.session, &frame)

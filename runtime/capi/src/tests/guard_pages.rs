@@ -68,6 +68,7 @@ fn no_byte_beside_a_frame_is_read() {
                     offset: 0,
                     stride,
                     size: fenced.size,
+                    fd: -1,
                 };
                 ok(infer(fixture.session, &frame));
             }
@@ -86,6 +87,7 @@ fn no_byte_beside_a_frame_is_read() {
                 offset: 0,
                 stride,
                 size,
+                fd: -1,
             };
             frame.planes[0] = plane(luma_at, 33, luma.size);
             frame.planes[1] = plane(chroma_at, chroma_row, chroma.size);

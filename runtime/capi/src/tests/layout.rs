@@ -18,12 +18,12 @@ macro_rules! layout {
 fn the_layout_is_the_committed_one() {
     let lines = layout! {
         ocellus_file { name, data, size }
-        ocellus_runtime_options { struct_size, isa_at_most, log, log_context, log_level }
+        ocellus_runtime_options { struct_size, isa_at_most, cpu_mask, log, log_context, log_level }
         ocellus_session_options {
             struct_size, policy, resolution, margin, thresholds_bits, threshold_count, crop, relevance, block_height,
-            block_width, top_k,
+            block_width, top_k, on_result, on_result_context, when_busy, stale_after_us, budget_us,
         }
-        ocellus_plane { data, offset, stride, size }
+        ocellus_plane { data, offset, stride, size, fd }
         ocellus_frame {
             struct_size, fourcc, width, height, plane_count, matrix, range, rotation, flip_horizontal, flip_vertical,
             crop_x, crop_y, crop_width, crop_height, timestamp_ns, cookie, planes,
@@ -31,7 +31,7 @@ fn the_layout_is_the_committed_one() {
         ocellus_hit { label, score, probability }
         ocellus_result {
             struct_size, label_count, hit_count, no_match, match_probability, entropy_bits, resolution, escalated,
-            decode_us, look_us, resize_us, encode_us, heads_us, total_us, timestamp_ns, cookie,
+            dropped, flags, decode_us, queue_us, look_us, resize_us, encode_us, heads_us, total_us, timestamp_ns, cookie,
         }
         ocellus_relevance {
             struct_size, rows, columns, has_peak, peak_x_px, peak_y_px, local_score, view_x_px, view_y_px,

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_arguments;
 mod bad_frames;
+mod dma_bufs;
 mod guard_pages;
 mod handles;
 mod layout;
@@ -83,6 +84,7 @@ pub fn grey_frame(width: u32, height: u32) -> (ocellus_frame, Vec<u8>) {
         offset: 0,
         stride: 3 * width as usize,
         size: bytes.len(),
+        fd: -1,
     };
     (frame, bytes)
 }

@@ -75,7 +75,7 @@ fn measure(
     let start = Instant::now();
     engine.prepare(side)?;
     let prepare_us = start.elapsed().as_micros() as u64;
-    let session = session(engine, side)?;
+    let mut session = session(engine, side)?;
     for _ in 0..arguments.iterations.div_ceil(10) {
         session.infer_picture(picture)?;
     }
@@ -100,7 +100,7 @@ fn measure(
 /// bytes, and from f32. A counter that keeps one region has the last.
 fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
     let scene = Scene::new(picture, engine.bundle().manifest())?;
-    let (session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
+    let (mut session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
     let pixels = scene.normalized(&rgb, side);
     let with_logits = |(map, features): (Tensor, Vec<f32>)| {
         let logits = engine.logits(&features);

@@ -19,7 +19,7 @@ impl Regions {
     pub fn mark<T, E>(
         &mut self,
         name: &'static str,
-        work: impl Fn() -> Result<T, E>,
+        mut work: impl FnMut() -> Result<T, E>,
     ) -> Result<T, E> {
         for _ in 0..2 {
             black_box(work()?);

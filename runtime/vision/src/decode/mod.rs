@@ -24,7 +24,7 @@ use image::ImageFormat;
 
 pub use error::DecodeError;
 
-use crate::frame::{Extent, Frame, FrameError, Orientation, turn};
+use crate::frame::{Extent, Frame, FrameError, Orientation, turned};
 
 /// What a file may cost before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeErro
     Ok(Picture {
         width: upright.width,
         height: upright.height,
-        rgb: turn(stored.rgb, stored.size, stored.orientation),
+        rgb: turned(stored.rgb, stored.size, stored.orientation),
         warnings: stored.warnings,
     })
 }

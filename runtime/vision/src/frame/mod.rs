@@ -17,8 +17,8 @@ pub use color::{ColorMatrix, ColorRange};
 pub use error::FrameError;
 pub use format::{PixelFormat, UnknownPixelFormat};
 pub use orientation::Orientation;
-pub(crate) use orientation::{Extent, turn};
-pub(crate) use rows::RowReader;
+pub(crate) use orientation::{Extent, turn, turned};
+pub(crate) use rows::{RowReader, RowSpace};
 
 /// The longest side of a frame, in pixels.
 pub const MAX_SIDE: usize = 65_535;

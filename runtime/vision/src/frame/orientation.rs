@@ -139,14 +139,22 @@ impl Orientation {
 const TILE: usize = 32;
 
 /// The upright picture of `rgb`, whose stored size is `stored`.
-pub(crate) fn turn(rgb: Vec<u8>, stored: Extent, orientation: Orientation) -> Vec<u8> {
+pub(crate) fn turned(rgb: Vec<u8>, stored: Extent, orientation: Orientation) -> Vec<u8> {
     if orientation == Orientation::Upright {
         return rgb;
     }
+    let mut turned = Vec::new();
+    turn(&rgb, stored, orientation, &mut turned);
+    turned
+}
+
+/// Writes the upright picture of `rgb`, whose stored size is `stored`, to `turned`.
+pub(crate) fn turn(rgb: &[u8], stored: Extent, orientation: Orientation, turned: &mut Vec<u8>) {
     let steps = orientation.steps();
     let upright = orientation.upright(stored);
     let source = rgb.as_chunks::<3>().0;
-    let mut target = vec![[0_u8; 3]; upright.width * upright.height];
+    turned.resize(3 * upright.width * upright.height, 0);
+    let target = turned.as_chunks_mut::<3>().0;
     let from = |x: usize, y: usize| {
         let x = if steps.mirror_x {
             upright.width - 1 - x
@@ -175,7 +183,6 @@ pub(crate) fn turn(rgb: Vec<u8>, stored: Extent, orientation: Orientation) -> Ve
             }
         }
     }
-    target.into_flattened()
 }
 
 #[cfg(test)]
@@ -184,18 +191,13 @@ mod tests {
 
     /// The red bytes of a 3x2 picture, turned; the picture is `0 1 2 / 3 4 5`.
     fn turned(orientation: Orientation) -> Vec<u8> {
-        let rgb = (0..6).flat_map(|red| [red, 9, 9]).collect();
-        turn(
-            rgb,
-            Extent {
-                width: 3,
-                height: 2,
-            },
-            orientation,
-        )
-        .chunks(3)
-        .map(|pixel| pixel[0])
-        .collect()
+        let rgb: Vec<u8> = (0..6).flat_map(|red| [red, 9, 9]).collect();
+        let stored = Extent {
+            width: 3,
+            height: 2,
+        };
+        let turned = super::turned(rgb, stored, orientation);
+        turned.chunks(3).map(|pixel| pixel[0]).collect()
     }
 
     #[test]
@@ -217,11 +219,11 @@ mod tests {
             height: 70,
         };
         for orientation in Orientation::ALL {
-            let rgb = (0..70 * 40)
+            let rgb: Vec<u8> = (0..70 * 40)
                 .flat_map(|i| [(i % 40) as u8, (i / 40) as u8, 0])
                 .collect();
             let upright = orientation.upright(stored);
-            let turned = turn(rgb, stored, orientation);
+            let turned = super::turned(rgb, stored, orientation);
             let pixel = View {
                 left: 5.0,
                 top: 9.0,

@@ -9,20 +9,29 @@ use std::ops::Range;
 use super::color::Factors;
 use super::{Frame, PixelFormat};
 
-/// Reads rows of one frame, a fixed range of columns, into RGB. Owns the rows that chroma is laid
-/// out in.
-pub(crate) struct RowReader<'f, 'a> {
-    frame: &'f Frame<'a>,
-    columns: Range<usize>,
-    factors: Factors,
+/// The rows that a reader lays samples out in. Kept, it need not be allocated for the next frame.
+#[derive(Default)]
+pub(crate) struct RowSpace {
     luma: Vec<u8>,
     cb: Vec<u8>,
     cr: Vec<u8>,
 }
 
-impl<'f, 'a> RowReader<'f, 'a> {
+/// Reads rows of one frame, a fixed range of columns, into RGB.
+pub(crate) struct RowReader<'s, 'f, 'a> {
+    frame: &'f Frame<'a>,
+    columns: Range<usize>,
+    factors: Factors,
+    space: &'s mut RowSpace,
+}
+
+impl<'s, 'f, 'a> RowReader<'s, 'f, 'a> {
     /// A reader of `columns`, in pixels of the frame's crop as stored. They must lie inside it.
-    pub(crate) fn new(frame: &'f Frame<'a>, columns: Range<usize>) -> Self {
+    pub(crate) fn new(
+        frame: &'f Frame<'a>,
+        columns: Range<usize>,
+        space: &'s mut RowSpace,
+    ) -> Self {
         let columns = frame.crop.x + columns.start..frame.crop.x + columns.end;
         let paired = pairs(&columns).len() * 2;
         let (luma, chroma) = match frame.format {
@@ -30,13 +39,14 @@ impl<'f, 'a> RowReader<'f, 'a> {
             PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::I420 => (0, paired),
             _ => (0, 0),
         };
+        space.luma.resize(luma, 0);
+        space.cb.resize(chroma, 0);
+        space.cr.resize(chroma, 0);
         Self {
             frame,
             columns,
             factors: Factors::of(frame.matrix, frame.range),
-            luma: vec![0; luma],
-            cb: vec![0; chroma],
-            cr: vec![0; chroma],
+            space,
         }
     }
 
@@ -70,11 +80,12 @@ impl<'f, 'a> RowReader<'f, 'a> {
             .as_chunks::<2>()
             .0;
         let rows = self
+            .space
             .cb
             .as_chunks_mut::<2>()
             .0
             .iter_mut()
-            .zip(self.cr.as_chunks_mut::<2>().0);
+            .zip(self.space.cr.as_chunks_mut::<2>().0);
         for ((cb, cr), pair) in rows.zip(chroma) {
             *cb = twice(pair[CB]);
             *cr = twice(pair[CR]);
@@ -89,10 +100,10 @@ impl<'f, 'a> RowReader<'f, 'a> {
             self.samples(1, y / 2, &pairs, 1),
             self.samples(2, y / 2, &pairs, 1),
         );
-        for (pair, &sample) in self.cb.as_chunks_mut::<2>().0.iter_mut().zip(cb) {
+        for (pair, &sample) in self.space.cb.as_chunks_mut::<2>().0.iter_mut().zip(cb) {
             *pair = twice(sample);
         }
-        for (pair, &sample) in self.cr.as_chunks_mut::<2>().0.iter_mut().zip(cr) {
+        for (pair, &sample) in self.space.cr.as_chunks_mut::<2>().0.iter_mut().zip(cr) {
             *pair = twice(sample);
         }
         self.convert(self.samples(0, y, &self.columns, 1), rgb);
@@ -109,17 +120,19 @@ impl<'f, 'a> RowReader<'f, 'a> {
             .as_chunks::<4>()
             .0;
         let rows = self
+            .space
             .cb
             .as_chunks_mut::<2>()
             .0
             .iter_mut()
-            .zip(self.cr.as_chunks_mut::<2>().0);
-        for (((cb, cr), luma), quad) in rows.zip(self.luma.as_chunks_mut::<2>().0).zip(quads) {
+            .zip(self.space.cr.as_chunks_mut::<2>().0);
+        for (((cb, cr), luma), quad) in rows.zip(self.space.luma.as_chunks_mut::<2>().0).zip(quads)
+        {
             *luma = [quad[Y], quad[Y + 2]];
             *cb = twice(quad[CB]);
             *cr = twice(quad[CR]);
         }
-        self.convert(&self.luma[self.columns.start % 2..], rgb);
+        self.convert(&self.space.luma[self.columns.start % 2..], rgb);
     }
 
     /// Converts `luma`, which starts at the first column, with the chroma rows, which start at the
@@ -127,7 +140,7 @@ impl<'f, 'a> RowReader<'f, 'a> {
     fn convert(&self, luma: &[u8], rgb: &mut [u8]) {
         let skipped = self.columns.start % 2;
         let seen = skipped..skipped + self.columns.len();
-        let (cb, cr) = (&self.cb[seen.clone()], &self.cr[seen]);
+        let (cb, cr) = (&self.space.cb[seen.clone()], &self.space.cr[seen]);
         self.factors
             .convert(&luma[..self.columns.len()], cb, cr, rgb);
     }

@@ -13,9 +13,13 @@ use crate::frame::Extent;
 const LOOK_SIDE: usize = 160;
 
 /// Entropy in bits of `rows`, which are `size.height` RGB rows of `size.width` pixels; both at
-/// least 1.
-pub(super) fn entropy_bits<'a>(rows: impl Iterator<Item = &'a [u8]>, size: Extent) -> f32 {
-    bits(&histogram(rows, size))
+/// least 1. `columns` is memory to work in.
+pub(super) fn entropy_bits<'a>(
+    rows: impl Iterator<Item = &'a [u8]>,
+    size: Extent,
+    columns: &mut Vec<u32>,
+) -> f32 {
+    bits(&histogram(rows, size, columns))
 }
 
 /// The size that a picture is averaged down to.
@@ -32,10 +36,15 @@ fn looked_at(size: Extent) -> Extent {
 }
 
 /// Counts of the 256 luma levels of the averaged picture.
-fn histogram<'a>(rows: impl Iterator<Item = &'a [u8]>, size: Extent) -> [u32; 256] {
+fn histogram<'a>(
+    rows: impl Iterator<Item = &'a [u8]>,
+    size: Extent,
+    columns: &mut Vec<u32>,
+) -> [u32; 256] {
     let look = looked_at(size);
     let mut counts = [0; 256];
-    let mut columns = vec![0_u32; 3 * size.width];
+    columns.clear();
+    columns.resize(3 * size.width, 0);
     let mut block_row = 0;
     for (y, row) in rows.enumerate() {
         for (sum, &sample) in columns.iter_mut().zip(row) {
@@ -44,7 +53,7 @@ fn histogram<'a>(rows: impl Iterator<Item = &'a [u8]>, size: Extent) -> [u32; 25
         let next = (block_row + 1) * size.height / look.height;
         if y + 1 == next {
             let rows = next - block_row * size.height / look.height;
-            count(&columns, rows, look.width, &mut counts);
+            count(columns, rows, look.width, &mut counts);
             columns.fill(0);
             block_row += 1;
         }
@@ -91,7 +100,8 @@ mod tests {
         let rgb: Vec<u8> = (0..width * height)
             .flat_map(|i| [level(i % width, i / width); 3])
             .collect();
-        entropy_bits(rgb.chunks(3 * width), Extent { width, height })
+        let size = Extent { width, height };
+        entropy_bits(rgb.chunks(3 * width), size, &mut Vec::new())
     }
 
     #[test]
@@ -124,7 +134,7 @@ mod tests {
             let look = looked_at(size);
             assert!(look.width.max(look.height) == LOOK_SIDE && look.width.min(look.height) >= 1);
             let rgb = vec![7; 3 * width * height];
-            let counts = histogram(rgb.chunks(3 * width), size);
+            let counts = histogram(rgb.chunks(3 * width), size, &mut Vec::new());
             assert_eq!(
                 counts[7] as usize,
                 look.width * look.height,

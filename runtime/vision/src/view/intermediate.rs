@@ -12,8 +12,8 @@
 //! Limits: exact for resolutions of 64 and more; below that the frame's pixels beyond the kept
 //! margin are missing, which touches the outermost target pixels only.
 
-use super::{View, resample::resample};
-use crate::frame::{Extent, Frame, RowReader, turn};
+use super::{View, resample::Resampler};
+use crate::frame::{Extent, Frame, Orientation, RowReader, RowSpace, turn};
 
 /// The longest that the short side of a view becomes, in pixels.
 pub const INTERMEDIATE_SIDE: usize = 512;
@@ -41,11 +41,51 @@ pub struct Intermediate {
     view: View,
 }
 
+/// Memory that work on frames needs besides its results. Who keeps it from one frame to the next
+/// does not allocate it again.
+#[derive(Default)]
+pub struct Workspace {
+    /// Rows before their reduction.
+    window: Vec<u8>,
+    /// A picture before it is turned.
+    stored: Vec<u8>,
+    rows: RowSpace,
+    resampler: Resampler,
+    /// Sums of columns, for the entropy.
+    columns: Vec<u32>,
+}
+
+impl Default for Intermediate {
+    /// A black pixel: a place for [`Intermediate::read_again`].
+    fn default() -> Self {
+        Self {
+            size: Extent {
+                width: 1,
+                height: 1,
+            },
+            rgb: vec![0; 3],
+            view: View {
+                left: 0.0,
+                top: 0.0,
+                width: 1.0,
+                height: 1.0,
+            },
+        }
+    }
+}
+
 impl Intermediate {
     /// Reads `view` from `frame`. The part of the view that lies outside of the frame is left off;
     /// one that lies wholly outside, or has no size, becomes a sliver at the nearest edge.
     #[must_use]
     pub fn read(frame: &Frame<'_>, view: &View) -> Self {
+        let mut read = Self::default();
+        read.read_again(frame, view, &mut Workspace::default());
+        read
+    }
+
+    /// [`Intermediate::read`] into the memory of what was read before.
+    pub fn read_again(&mut self, frame: &Frame<'_>, view: &View, space: &mut Workspace) {
         let view = view.within(frame.width() as f64, frame.height() as f64);
         let stored = frame.cropped();
         let view = frame
@@ -53,7 +93,16 @@ impl Intermediate {
             .stored_view(&view, stored)
             .within(stored.width as f64, stored.height as f64);
         let region = Region::around(&view, stored);
-        let (rgb, size) = region.read(frame);
+        let orientation = frame.orientation();
+        let size = if orientation == Orientation::Upright {
+            region.read(frame, &mut self.rgb, space)
+        } else {
+            let mut as_stored = std::mem::take(&mut space.stored);
+            let size = region.read(frame, &mut as_stored, space);
+            turn(&as_stored, size, orientation, &mut self.rgb);
+            space.stored = as_stored;
+            size
+        };
         let scale = (
             size.width as f64 / region.size.width as f64,
             size.height as f64 / region.size.height as f64,
@@ -64,12 +113,8 @@ impl Intermediate {
             width: view.width * scale.0,
             height: view.height * scale.1,
         };
-        let orientation = frame.orientation();
-        Self {
-            rgb: turn(rgb, size, orientation),
-            size: orientation.upright(size),
-            view: orientation.upright_view(&view, size),
-        }
+        self.size = orientation.upright(size);
+        self.view = orientation.upright_view(&view, size);
     }
 
     /// The view as `resolution` x `resolution` RGB pixels, `[resolution, resolution, 3]`: what
@@ -77,19 +122,26 @@ impl Intermediate {
     /// square views are squashed. A resolution over [`MAX_RESOLUTION`] counts as that.
     #[must_use]
     pub fn resize(&self, resolution: usize) -> Vec<u8> {
+        let mut resized = Vec::new();
+        self.resize_into(resolution, &mut resized, &mut Workspace::default());
+        resized
+    }
+
+    /// [`Intermediate::resize`] into the caller's memory, which becomes as long as the result.
+    pub fn resize_into(&self, resolution: usize, resized: &mut Vec<u8>, space: &mut Workspace) {
         let side = resolution.min(MAX_RESOLUTION);
+        resized.resize(3 * side * side, 0);
         if side == 0 {
-            return Vec::new();
+            return;
         }
-        resample(
-            &self.rgb,
-            self.size,
-            &self.view,
-            Extent {
-                width: side,
-                height: side,
-            },
-        )
+        let target = Extent {
+            width: side,
+            height: side,
+        };
+        let source = (&self.rgb[..], self.size);
+        space
+            .resampler
+            .resample(source, &self.view, (resized, target));
     }
 
     /// Shannon entropy of the view's brightness, in bits, 0.0..=8.0: `-sum(p log2 p)` over the 256
@@ -102,6 +154,12 @@ impl Intermediate {
     /// reduction of the long one, rounded.
     #[must_use]
     pub fn entropy_bits(&self) -> f32 {
+        self.entropy_bits_in(&mut Workspace::default())
+    }
+
+    /// [`Intermediate::entropy_bits`] with the caller's memory.
+    #[must_use]
+    pub fn entropy_bits_in(&self, space: &mut Workspace) -> f32 {
         let [left, right] = whole(self.view.left, self.view.right(), self.size.width);
         let [top, bottom] = whole(self.view.top, self.view.bottom(), self.size.height);
         let rows = self
@@ -115,6 +173,7 @@ impl Intermediate {
                 width: right - left,
                 height: bottom - top,
             },
+            &mut space.columns,
         )
     }
 
@@ -180,20 +239,20 @@ impl Region {
         }
     }
 
-    /// The region's pixels, converted and reduced.
-    fn read(&self, frame: &Frame<'_>) -> (Vec<u8>, Extent) {
+    /// Writes the region's pixels, converted and reduced, to `rgb`, and returns their size.
+    fn read(&self, frame: &Frame<'_>, rgb: &mut Vec<u8>, space: &mut Workspace) -> Extent {
         let reduced = Extent {
             width: self.reduced(self.size.width),
             height: self.reduced(self.size.height),
         };
-        let mut rows = Rows::of(frame, self);
         if reduced == self.size {
-            rows.window(0, self.size.height);
-            return (rows.rgb, self.size);
+            Rows::of(frame, self, &mut space.rows, rgb).window(0, self.size.height);
+            return self.size;
         }
+        let mut rows = Rows::of(frame, self, &mut space.rows, &mut space.window);
         let scale = self.size.height as f64 / reduced.height as f64;
         let reach = (KERNEL_REACH * scale).ceil() as usize + 1;
-        let mut rgb = Vec::with_capacity(reduced.width * reduced.height * 3);
+        rgb.resize(reduced.width * reduced.height * 3, 0);
         for first in (0..reduced.height).step_by(BAND) {
             let end = (first + BAND).min(reduced.height);
             let (top, bottom) = (first as f64 * scale, end as f64 * scale);
@@ -213,9 +272,11 @@ impl Region {
                 width: reduced.width,
                 height: end - first,
             };
-            rgb.extend(resample(rows.window(start, height), source, &view, target));
+            let band = &mut rgb[3 * reduced.width * first..3 * reduced.width * end];
+            let from = (rows.window(start, height), source);
+            space.resampler.resample(from, &view, (band, target));
         }
-        (rgb, reduced)
+        reduced
     }
 
     /// Pixels that a side of the region has after the reduction. Rounded down, so that the view's
@@ -226,23 +287,29 @@ impl Region {
 }
 
 /// A window of a region's rows as RGB, which moves down; each row is converted once.
-struct Rows<'f, 'a> {
-    reader: RowReader<'f, 'a>,
+struct Rows<'s, 'f, 'a> {
+    reader: RowReader<'s, 'f, 'a>,
     /// The region's first row in the frame.
     top: usize,
     row_bytes: usize,
-    rgb: Vec<u8>,
+    rgb: &'s mut Vec<u8>,
     /// The window's first row in the region.
     start: usize,
 }
 
-impl<'f, 'a> Rows<'f, 'a> {
-    fn of(frame: &'f Frame<'a>, region: &Region) -> Self {
+impl<'s, 'f, 'a> Rows<'s, 'f, 'a> {
+    fn of(
+        frame: &'f Frame<'a>,
+        region: &Region,
+        space: &'s mut RowSpace,
+        rgb: &'s mut Vec<u8>,
+    ) -> Self {
+        rgb.clear();
         Self {
-            reader: RowReader::new(frame, region.x..region.x + region.size.width),
+            reader: RowReader::new(frame, region.x..region.x + region.size.width, space),
             top: region.y,
             row_bytes: 3 * region.size.width,
-            rgb: Vec::new(),
+            rgb,
             start: 0,
         }
     }
@@ -258,6 +325,6 @@ impl<'f, 'a> Rows<'f, 'a> {
         for (row, y) in fresh.zip(first..) {
             self.reader.read(y, row);
         }
-        &self.rgb
+        self.rgb
     }
 }

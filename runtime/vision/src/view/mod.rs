@@ -13,7 +13,7 @@ mod resample;
 use std::fmt;
 use std::str::FromStr;
 
-pub use intermediate::{INTERMEDIATE_SIDE, Intermediate, MAX_RESOLUTION};
+pub use intermediate::{INTERMEDIATE_SIDE, Intermediate, MAX_RESOLUTION, Workspace};
 pub use normalize::normalize;
 
 /// A part of a frame, in its pixels: upright, after the frame's own crop. Edges need not be whole.

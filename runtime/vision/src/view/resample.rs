@@ -15,28 +15,38 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use super::View;
 use crate::frame::Extent;
 
-/// Resamples the part `view` of `rgb`, a picture of size `source`, to `target`.
-///
-/// The caller keeps `view` inside `source`, both sizes at least 1x1, and `rgb` exactly as long as
-/// its size says.
-pub(super) fn resample(rgb: &[u8], source: Extent, view: &View, target: Extent) -> Vec<u8> {
-    let mut resized = vec![0; target.width * target.height * 3];
-    let (left, width) = inside(view.left, view.right(), source.width);
-    let (top, height) = inside(view.top, view.bottom(), source.height);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(left, top, width, height)
-        .use_alpha(false);
-    // The typed call compiles one pixel type; the untyped one compiles all of them into this crate.
-    let from = TypedImageRef::<U8x3>::from_buffer(source.width as u32, source.height as u32, rgb)
-        .expect("the buffer has the size that its extent says");
-    let mut to =
-        TypedImage::<U8x3>::from_buffer(target.width as u32, target.height as u32, &mut resized)
-            .expect("the buffer was made for this extent");
-    Resizer::new()
-        .resize_typed(&from, &mut to, &options)
-        .expect("the box was brought inside the picture");
-    resized
+/// Resamples; keeps its memory from one picture to the next.
+#[derive(Default)]
+pub(super) struct Resampler(Resizer);
+
+impl Resampler {
+    /// Resamples the part `view` of `source` to `target`, each RGB bytes and their size.
+    ///
+    /// The caller keeps `view` inside the source, both sizes at least 1x1, and bytes exactly as long
+    /// as their size says.
+    pub fn resample(
+        &mut self,
+        (rgb, source): (&[u8], Extent),
+        view: &View,
+        (resized, target): (&mut [u8], Extent),
+    ) {
+        let (left, width) = inside(view.left, view.right(), source.width);
+        let (top, height) = inside(view.top, view.bottom(), source.height);
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+            .crop(left, top, width, height)
+            .use_alpha(false);
+        // The typed call compiles one pixel type; the untyped one compiles all of them into this crate.
+        let from =
+            TypedImageRef::<U8x3>::from_buffer(source.width as u32, source.height as u32, rgb)
+                .expect("the buffer has the size that its extent says");
+        let mut to =
+            TypedImage::<U8x3>::from_buffer(target.width as u32, target.height as u32, resized)
+                .expect("the buffer has the size that its extent says");
+        self.0
+            .resize_typed(&from, &mut to, &options)
+            .expect("the box was brought inside the picture");
+    }
 }
 
 /// Start and length of `start..end` cut to `0..side`, such that their sum in f64 is at most `side`
@@ -68,15 +78,12 @@ mod tests {
             height: 23.0,
         };
         let rgb = [200, 7, 255].repeat(37 * 23);
-        let resized = resample(
-            &rgb,
-            source,
-            &view,
-            Extent {
-                width: 11,
-                height: 50,
-            },
-        );
+        let target = Extent {
+            width: 11,
+            height: 50,
+        };
+        let mut resized = vec![0; 3 * 11 * 50];
+        Resampler::default().resample((&rgb, source), &view, (&mut resized, target));
         assert_eq!(resized, [200, 7, 255].repeat(11 * 50));
     }
 

@@ -1,0 +1,70 @@
+//! The one reading of a frame, apart from what is then computed: the frame's bytes may change or go when it is done,
+//! on whatever thread the rest happens.
+
+use ocellus_vision::{CropMode, Frame, Intermediate, View, Workspace, views};
+use std::time::{Duration, Instant};
+
+/// Reads frames as a session sees them; keeps its memory from one frame to the next.
+pub struct Reader {
+    crop: CropMode,
+    crop_fraction: f64,
+    space: Workspace,
+}
+
+/// What was read of a frame. It is made once, and read into again and again.
+pub struct Reading {
+    pub(crate) views: Vec<View>,
+    /// At least as many as views; the others are memory for frames of more.
+    pictures: Vec<Intermediate>,
+    /// When the frame's bytes arrived.
+    pub(crate) start: Instant,
+    /// From then until it was read.
+    pub(crate) decode: Duration,
+}
+
+impl Default for Reading {
+    /// Of no frame yet.
+    fn default() -> Self {
+        Reading {
+            views: Vec::new(),
+            pictures: Vec::new(),
+            start: Instant::now(),
+            decode: Duration::ZERO,
+        }
+    }
+}
+
+impl Reading {
+    /// A picture of each view.
+    pub(crate) fn pictures(&self) -> &[Intermediate] {
+        &self.pictures[..self.views.len()]
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(crop: CropMode, crop_fraction: f64) -> Reader {
+        Reader {
+            crop,
+            crop_fraction,
+            space: Workspace::default(),
+        }
+    }
+
+    /// Reads a frame that arrives now.
+    pub fn read(&mut self, frame: &Frame<'_>, into: &mut Reading) {
+        self.read_since(Instant::now(), frame, into);
+    }
+
+    /// Reads a frame whose bytes arrived at `start`.
+    pub(crate) fn read_since(&mut self, start: Instant, frame: &Frame<'_>, into: &mut Reading) {
+        into.views = views(self.crop, frame.width(), frame.height(), self.crop_fraction);
+        let missing = into.views.len().saturating_sub(into.pictures.len());
+        into.pictures
+            .extend((0..missing).map(|_| Intermediate::default()));
+        for (view, picture) in into.views.iter().zip(&mut into.pictures) {
+            picture.read_again(frame, view, &mut self.space);
+        }
+        into.start = start;
+        into.decode = start.elapsed();
+    }
+}
