@@ -101,6 +101,9 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
             if number % 7 == 0 {
                 ok(unsafe { ocellus_session_cancel(session) });
             }
+            if number % 250 == 0 {
+                ok(unsafe { ocellus_session_flush(session, 600_000) });
+            }
         }
         // One that is answered for sure, and says how many were not.
         ok(unsafe { ocellus_session_submit(session, &frame) });
@@ -114,7 +117,7 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
         counted.dropped.load(Ordering::Relaxed),
     );
     assert_eq!(answered + dropped, 2_022);
-    assert!(answered > 10, "{answered} answers");
+    assert!(answered > 8, "{answered} answers");
     // What the last answer keeps may differ by the length of a text.
     assert!(
         many <= few + 256,
