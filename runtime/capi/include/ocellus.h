@@ -367,8 +367,9 @@ typedef struct {
 
 /**
  * Takes a message: UTF-8 with a NUL, valid during the call. It is called in the thread that made the call it is about,
- * so in several at once where several threads use the runtime. It may call this library, but for the session that the
- * message is about (OCELLUS_E_BUSY). It must return: no longjmp, no C++ exception.
+ * or in a session's worker; so in several at once where several threads use the runtime. It may call this library, but
+ * for the session that the message is about (OCELLUS_E_BUSY, or OCELLUS_E_IN_CALLBACK). It must return: no longjmp, no C++
+ * exception.
  */
 typedef void (*ocellus_log_fn)(void *context, int32_t level, const char *message);
 
@@ -884,14 +885,15 @@ int32_t ocellus_runtime_free(ocellus_runtime *runtime);
 int32_t ocellus_session_options_init(ocellus_session_options *options, uint32_t struct_size);
 
 /**
- * Makes a session, without labels yet.
+ * Makes a session, without labels yet; and its worker, where on_result is set.
  *
  * runtime    may be freed before the session is.
  * options    NULL: the defaults.
  * session    receives a handle that the caller frees with ocellus_session_free.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT; OCELLUS_E_POLICY where the policy
- * does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are. Any thread.
+ * does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are; OCELLUS_E_ARGUMENT where
+ * the worker can use none of the runtime's CPUs, OCELLUS_E_THREAD where the system gives no thread. Any thread.
  */
 int32_t ocellus_session_new(const ocellus_runtime *runtime,
                             const ocellus_session_options *options,
@@ -1034,7 +1036,7 @@ int32_t ocellus_session_relevance(ocellus_session *session,
  * frame        is read during the call only, and not changed; its bytes must not change meanwhile.
  * embedding    room for `capacity` numbers; receives `*length` of them. NULL where `capacity` is 0: only `length` is
  *              written, and the frame is not used.
- * length       receives the dimension of the bundle's space, such as 256.
+ * length       receives the dimension of the bundle's space, such as 128.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
  * OCELLUS_E_FRAME_..., OCELLUS_E_MODEL; OCELLUS_E_CAPACITY where the vector has more numbers than there is room. One thread

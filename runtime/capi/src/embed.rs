@@ -15,7 +15,7 @@ use crate::{
 /// frame        is read during the call only, and not changed; its bytes must not change meanwhile.
 /// embedding    room for `capacity` numbers; receives `*length` of them. NULL where `capacity` is 0: only `length` is
 ///              written, and the frame is not used.
-/// length       receives the dimension of the bundle's space, such as 256.
+/// length       receives the dimension of the bundle's space, such as 128.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
 /// OCELLUS_E_FRAME_..., OCELLUS_E_MODEL; OCELLUS_E_CAPACITY where the vector has more numbers than there is room. One thread

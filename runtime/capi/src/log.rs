@@ -15,8 +15,9 @@ pub const OCELLUS_LOG_INFO: i32 = 3;
 pub const OCELLUS_LOG_DEBUG: i32 = 4;
 
 /// Takes a message: UTF-8 with a NUL, valid during the call. It is called in the thread that made the call it is about,
-/// so in several at once where several threads use the runtime. It may call this library, but for the session that the
-/// message is about (OCELLUS_E_BUSY). It must return: no longjmp, no C++ exception.
+/// or in a session's worker; so in several at once where several threads use the runtime. It may call this library, but
+/// for the session that the message is about (OCELLUS_E_BUSY, or OCELLUS_E_IN_CALLBACK). It must return: no longjmp, no C++
+/// exception.
 pub type ocellus_log_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, level: i32, message: *const c_char)>;
 

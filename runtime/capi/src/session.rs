@@ -3,17 +3,13 @@
 use crate::{
     guard,
     handle::{self, Handled, Table},
-    options::ocellus_session_options,
+    options::{Wanted, ocellus_session_options},
     pointer::place,
     runtime::{Runtime, ocellus_runtime},
-    shared::{Shared, State},
+    shared::{Inside, Places, Shared, State},
     sized::{self, Versioned},
     status::{Failure, OCELLUS_E_IN_CALLBACK, OCELLUS_E_NO_WORKER},
     worker::{Callback, Worker},
-};
-use crate::{
-    options::Wanted,
-    shared::{Inside, Places},
 };
 use std::sync::Arc;
 
@@ -114,14 +110,15 @@ pub(crate) fn beside(
     })
 }
 
-/// Makes a session, without labels yet.
+/// Makes a session, without labels yet; and its worker, where on_result is set.
 ///
 /// runtime    may be freed before the session is.
 /// options    NULL: the defaults.
 /// session    receives a handle that the caller frees with ocellus_session_free.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT; OCELLUS_E_POLICY where the policy
-/// does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are. Any thread.
+/// does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are; OCELLUS_E_ARGUMENT where
+/// the worker can use none of the runtime's CPUs, OCELLUS_E_THREAD where the system gives no thread. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_new(
     runtime: *const ocellus_runtime,

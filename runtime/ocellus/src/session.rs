@@ -145,7 +145,7 @@ impl Session {
         words.map_or(&[], |words| &words.warnings)
     }
 
-    /// Makes every plan that the policy may choose ready, so that no frame waits for one.
+    /// Makes ready what the policy may choose, with the labels that are set, so that no frame waits for it.
     ///
     /// # Errors
     /// [`Error::Encoder`] when the model cannot run at a resolution.
@@ -154,9 +154,13 @@ impl Session {
             Policy::Fixed(side) => vec![side],
             _ => self.engine.resolutions().to_vec(),
         };
-        resolutions
-            .into_iter()
-            .try_for_each(|side| self.engine.prepare(side))
+        resolutions.into_iter().try_for_each(|side| {
+            self.engine.prepare(side)?;
+            match &self.asked.words {
+                Some(words) => words.standing(&self.engine, side).map(|_| ()),
+                None => Ok(()),
+            }
+        })
     }
 
     /// What a frame shows.

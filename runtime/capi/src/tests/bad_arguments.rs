@@ -6,6 +6,8 @@ use super::*;
 fn null_is_refused_wherever_something_must_be() {
     let fixture = Fixture::new();
     let (frame, _bytes) = grey_frame(32, 32);
+    let streaming = super::stream::Stream::new();
+    let (mut number, mut length) = (0.0, 0);
     let (session, mut result) = (fixture.session, new_result());
     let mut relevance = ocellus_relevance::default();
     let mut some_bundle = ptr::null_mut();
@@ -44,6 +46,15 @@ fn null_is_refused_wherever_something_must_be() {
             ocellus_relevance_init(null.cast(), 44),
             ocellus_session_relevance(null.cast(), 0, &mut relevance, null.cast(), 0),
             ocellus_session_relevance(session, 0, null.cast(), null.cast(), 0),
+            ocellus_session_submit(null.cast(), &frame),
+            ocellus_session_submit(streaming.session(), null.cast()),
+            ocellus_session_flush(null.cast(), 1),
+            ocellus_session_cancel(null.cast()),
+            ocellus_session_embed(null.cast(), &frame, &mut number, 1, &mut length),
+            ocellus_session_embed(session, &frame, null.cast(), 128, &mut length),
+            ocellus_session_embed(session, &frame, &mut number, 1, null.cast()),
+            ocellus_session_swap(null.cast(), fixture.runtime),
+            ocellus_session_swap(session, null.cast()),
         ]
     };
     for (call, status) in statuses.into_iter().enumerate() {

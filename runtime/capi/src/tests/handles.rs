@@ -20,6 +20,7 @@ fn freed_handles_are_detected_by_every_function() {
     ok(infer(session, &frame));
     ok(unsafe { ocellus_session_free(session) });
     let (mut result, mut relevance) = (new_result(), ocellus_relevance::default());
+    let (other, mut length) = (Fixture::new(), 0);
     let (mut to_runtime, mut to_session, mut isa) = (ptr::null_mut(), ptr::null_mut(), 0);
     let null = ptr::null_mut::<u8>();
     let statuses = unsafe {
@@ -34,6 +35,13 @@ fn freed_handles_are_detected_by_every_function() {
             set_labels(session, &["a cat"]),
             ocellus_session_infer(session, &frame, &mut result, null.cast(), 0),
             ocellus_session_relevance(session, 0, &mut relevance, null.cast(), 0),
+            ocellus_session_submit(session, &frame),
+            ocellus_session_flush(session, 1),
+            ocellus_session_cancel(session),
+            ocellus_session_embed(session, &frame, null.cast(), 0, &mut length),
+            ocellus_session_swap(session, other.runtime),
+            ocellus_session_swap(other.session, runtime),
+            ocellus_session_swap(other.session, other.session.cast()),
             // Alive once, and of another kind.
             ocellus_session_free(runtime.cast()),
         ]

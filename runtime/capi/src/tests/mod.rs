@@ -5,12 +5,19 @@
 mod answers;
 mod bad_arguments;
 mod bad_frames;
+mod callbacks;
 mod dma_bufs;
+mod embedding;
+mod flags;
 mod guard_pages;
 mod handles;
 mod layout;
 mod logging;
 mod panics;
+mod stream;
+mod streaming;
+mod swapping;
+mod turns;
 
 use crate::*;
 use std::{ffi::c_char, ptr};

@@ -21,6 +21,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
     let mut to_session = ptr::null_mut();
     let mut given = frame;
     let mut isa = -1;
+    let mut length = 77;
     let label = c"a cat".as_ptr();
     let file = ocellus_file {
         name: label,
@@ -46,6 +47,11 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
             Box::new(|| infer(session, &frame)),
             Box::new(|| ocellus_relevance_init(&mut relevance, 44)),
             Box::new(|| ocellus_session_relevance(session, 0, null.cast(), null.cast(), 0)),
+            Box::new(|| ocellus_session_submit(session, &frame)),
+            Box::new(|| ocellus_session_flush(session, 1)),
+            Box::new(|| ocellus_session_cancel(session)),
+            Box::new(|| ocellus_session_embed(session, &frame, null.cast(), 0, &mut length)),
+            Box::new(|| ocellus_session_swap(session, runtime)),
             Box::new(|| ocellus_bundle_free(bundle)),
             Box::new(|| ocellus_runtime_free(runtime)),
             Box::new(|| ocellus_session_free(session)),
@@ -58,7 +64,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
     }
     drop(calls);
     assert!(to_bundle.is_null() && to_runtime.is_null() && to_session.is_null());
-    assert_eq!(isa, -1);
+    assert_eq!((isa, length), (-1, 77));
     panic_after(0);
     assert_eq!(unsafe { ocellus_last_error(ptr::null_mut(), 0) }, 0);
     fails(OCELLUS_E_PANIC, OCELLUS_E_PANIC, &["injected", "guard.rs"]);
