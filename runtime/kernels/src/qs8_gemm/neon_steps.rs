@@ -258,6 +258,8 @@ macro_rules! panel {
             one_step!($n $rows, start),
             next_move!("11f", "12f", "13f", "14f", "20f"),
             "b 15f\n",
+            // Nearly all runs are one of the next two: no page ends within them.
+            ".p2align 9\n",
             "11:\n",
             two_steps!($n $rows, widen),
             next_move!("11b", "12f", "13f", "14f", "20f"),
