@@ -32,6 +32,8 @@ mod reals_neon;
 mod requantize;
 #[cfg(target_arch = "aarch64")]
 mod requantize_neon;
+#[cfg(target_arch = "aarch64")]
+mod stream;
 mod weights;
 mod window;
 

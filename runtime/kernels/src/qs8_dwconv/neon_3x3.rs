@@ -1,34 +1,28 @@
 //! The sums of two neighbouring outputs of a 3 x 3 window, as one piece of assembly for each stride.
 
-use super::neon_taps::{first, load, second, sums, tap, widen};
+use super::neon_taps::{bias, load, sums, tap, widen};
 use core::arch::{aarch64::*, asm};
-
-/// All taps: the loads of each row, then the right output's columns; the left one's are the first three.
-macro_rules! three {
-    ([$($row0:tt)*] [$($row1:tt)*] [$($row2:tt)*], $x:literal $y:literal $z:literal) => {
-        concat!(
-            $($row0)*,
-            first!("w0", "d0", $x), second!("w1", "d1", $y), widen!(),
-            first!("w2", "d2", $z),
-            $($row1)*,
-            second!("w3", "d0", $x), widen!(),
-            first!("w4", "d1", $y), second!("w5", "d2", $z), widen!(),
-            $($row2)*,
-            first!("w6", "d0", $x), second!("w7", "d1", $y), widen!(),
-            first!("w8", "d2", $z), widen!(),
-        )
-    };
-}
 
 sums! {
     /// The sums of two outputs, 3 x 3 at stride 1.
     sums_3x3_1(weights: 9, rows: 3),
-    text [three!(
-            [load!("r0", "d1" "c1", "d2" "c2", "d3" "c3")]
-            [load!("r1", "d1" "c1", "d2" "c2", "d3" "c3")]
-            [load!("r2", "d1" "c1", "d2" "c2", "d3" "c3")],
-            "d1" "d2" "d3"
-    )],
+    text [
+        load!("r0" "d0"), load!("r0" "d1" "c1"), load!("r0" "d2" "c2"),
+        tap!(starts "w0", "d0" {bias!(0),} "d1" {}),
+        tap!(adds "w1", "d1" {bias!(1),} "d2" {}),
+        widen!(first {load!("r0" "d3" "c3"),} {}),
+        tap!(starts "w2", "d2" {load!("r1" "d0"),} "d3" {load!("r1" "d1" "c1"),}),
+        tap!(adds "w3", "d0" {load!("r1" "d2" "c2"),} "d1" {}),
+        widen!({load!("r1" "d3" "c3"),} {}),
+        tap!(starts "w4", "d1" {load!("r2" "d0"),} "d2" {load!("r2" "d1" "c1"),}),
+        tap!(adds "w5", "d2" {load!("r2" "d2" "c2"),} "d3" {}),
+        widen!({load!("r2" "d3" "c3"),} {}),
+        tap!(starts "w6", "d0" {} "d1" {}),
+        tap!(adds "w7", "d1" {} "d2" {}),
+        widen!({} {}),
+        tap!(starts "w8", "d2" {} "d3" {}),
+        widen!({} {})
+    ],
     columns [c1 1, c2 2, c3 3],
     values [d0, d1, d2, d3],
     operands [
@@ -42,12 +36,23 @@ sums! {
 sums! {
     /// The sums of two outputs, 3 x 3 at stride 2.
     sums_3x3_2(weights: 9, rows: 3),
-    text [three!(
-            [load!("r0", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4")]
-            [load!("r1", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4")]
-            [load!("r2", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4")],
-            "d2" "d3" "d4"
-    )],
+    text [
+        load!("r0" "d0"), load!("r0" "d2" "c2"), load!("r0" "d1" "c1"),
+        tap!(starts "w0", "d0" {load!("r0" "d3" "c3"),} "d2" {bias!(0),}),
+        tap!(adds "w1", "d1" {} "d3" {bias!(1),}),
+        widen!(first {} {load!("r0" "d4" "c4"),}),
+        tap!(starts "w2", "d2" {load!("r1" "d0"),} "d4" {load!("r1" "d2" "c2"),}),
+        tap!(adds "w3", "d0" {load!("r1" "d1" "c1"),} "d2" {load!("r1" "d3" "c3"),}),
+        widen!({} {load!("r1" "d4" "c4"),}),
+        tap!(starts "w4", "d1" {load!("r2" "d0"),} "d3" {load!("r2" "d1" "c1"),}),
+        tap!(adds "w5", "d2" {load!("r2" "d2" "c2"),} "d4" {load!("r2" "d3" "c3"),}),
+        widen!({} {load!("r2" "d4" "c4"),}),
+        tap!(starts "w6", "d0" {} "d2" {}),
+        tap!(adds "w7", "d1" {} "d3" {}),
+        widen!({} {}),
+        tap!(starts "w8", "d2" {} "d4" {}),
+        widen!({} {})
+    ],
     columns [c1 1, c2 2, c3 3, c4 4],
     values [d0, d1, d2, d3, d4],
     operands [

@@ -1,66 +1,79 @@
 //! The sums of two neighbouring outputs of a 5 x 5 window, as one piece of assembly for each stride.
 
-use super::neon_taps::{first, load, second, sums, tap, widen};
+use super::neon_taps::{bias, load, sums, tap, widen};
 use core::arch::{aarch64::*, asm};
 
-/// Loads the weights of two taps, the first of which stand at this byte.
-macro_rules! pair {
+/// Loads the weights of two taps, the first of which stand at this byte, or of the last.
+macro_rules! weights {
+    (last) => {
+        "ldr {w0:q}, [{w}, #384]\n"
+    };
     ($at:literal) => {
         concat!("ldp {w0:q}, {w1:q}, [{w}, #", $at, "]\n")
     };
 }
 
-/// All taps: the loads of each row, then the right output's columns; the left one's are the first five.
-macro_rules! five {
+/// Five taps of a row that has its first columns, two at stride 1 and three at stride 2. The others are loaded a tap ahead,
+/// and the first of the next row. An even row's first tap starts products. `at` is where the weights of the next two taps
+/// are loaded, before products are widened.
+macro_rules! row {
+    ($parity:ident, $r:literal $($next:literal)?, stride 1, $at:tt) => {
+        row!(
+            $parity, $at, ["d0" "d1" "d2" "d3" "d4"], ["d1" "d2" "d3" "d4" "d5"],
+            {load!($r "d2" "c2"),} {} {load!($r "d3" "c3"),} {load!($r "d4" "c4"),}
+            {load!($r "d5" "c5"),} {$(load!($next "d0"),)?} {$(load!($next "d1" "c1"),)?}
+        )
+    };
+    ($parity:ident, $r:literal $($next:literal)?, stride 2, $at:tt) => {
+        row!(
+            $parity, $at, ["d0" "d1" "d2" "d3" "d4"], ["d2" "d3" "d4" "d5" "d6"],
+            {load!($r "d3" "c3"),} {load!($r "d4" "c4"),} {load!($r "d5" "c5"),} {load!($r "d6" "c6"),}
+            {$(load!($next "d0"),)?} {$(load!($next "d1" "c1"),)?} {$(load!($next "d2" "c2"),)?}
+        )
+    };
     (
-        [$($row0:tt)*] [$($row1:tt)*] [$($row2:tt)*] [$($row3:tt)*] [$($row4:tt)*],
-        $v:literal $w:literal $x:literal $y:literal $z:literal
+        even, [[$($first:tt)*] [$($second:tt)*]], [$a:literal $b:literal $c:literal $d:literal $e:literal],
+        [$v:literal $w:literal $x:literal $y:literal $z:literal],
+        $l0:tt $l1:tt $l2:tt $l3:tt $l4:tt $l5:tt $l6:tt
     ) => {
         concat!(
-            $($row0)*,
-            pair!(0),
-            first!("w0", "d0", $v),
-            second!("w1", "d1", $w), widen!(),
-            pair!(32),
-            first!("w0", "d2", $x),
-            second!("w1", "d3", $y), widen!(),
-            pair!(64),
-            first!("w0", "d4", $z),
-            $($row1)*,
-            second!("w1", "d0", $v), widen!(),
-            pair!(96),
-            first!("w0", "d1", $w),
-            second!("w1", "d2", $x), widen!(),
-            pair!(128),
-            first!("w0", "d3", $y),
-            second!("w1", "d4", $z), widen!(),
-            $($row2)*,
-            pair!(160),
-            first!("w0", "d0", $v),
-            second!("w1", "d1", $w), widen!(),
-            pair!(192),
-            first!("w0", "d2", $x),
-            second!("w1", "d3", $y), widen!(),
-            pair!(224),
-            first!("w0", "d4", $z),
-            $($row3)*,
-            second!("w1", "d0", $v), widen!(),
-            pair!(256),
-            first!("w0", "d1", $w),
-            second!("w1", "d2", $x), widen!(),
-            pair!(288),
-            first!("w0", "d3", $y),
-            second!("w1", "d4", $z), widen!(),
-            $($row4)*,
-            pair!(320),
-            first!("w0", "d0", $v),
-            second!("w1", "d1", $w), widen!(),
-            pair!(352),
-            first!("w0", "d2", $x),
-            second!("w1", "d3", $y), widen!(),
-            "ldr {w0:q}, [{w}, #384]\n",
-            first!("w0", "d4", $z),
-            widen!(),
+            tap!(starts "w0", $a $l0 $v $l1),
+            tap!(adds "w1", $b $l2 $w {}),
+            widen!($($first)*),
+            tap!(starts "w0", $c $l3 $x {}),
+            tap!(adds "w1", $d $l4 $y {}),
+            widen!($($second)*),
+            tap!(starts "w0", $e $l5 $z $l6),
+        )
+    };
+    (
+        odd, [$first:tt $second:tt $third:tt], [$a:literal $b:literal $c:literal $d:literal $e:literal],
+        [$v:literal $w:literal $x:literal $y:literal $z:literal],
+        $l0:tt $l1:tt $l2:tt $l3:tt $l4:tt $l5:tt $l6:tt
+    ) => {
+        concat!(
+            tap!(adds "w1", $a $l0 $v $l1),
+            widen!($first {}),
+            tap!(starts "w0", $b $l2 $w {}),
+            tap!(adds "w1", $c $l3 $x {}),
+            widen!($second {}),
+            tap!(starts "w0", $d $l4 $y {}),
+            tap!(adds "w1", $e $l5 $z $l6),
+            widen!($third {}),
+        )
+    };
+}
+
+/// All rows.
+macro_rules! five {
+    ($($stride:tt)*) => {
+        concat!(
+            row!(even, "r0" "r1", $($stride)*, [[first {bias!(1),} {weights!(32),}] [{weights!(64),} {}]]),
+            row!(odd, "r1" "r2", $($stride)*, [{weights!(96),} {weights!(128),} {weights!(160),}]),
+            row!(even, "r2" "r3", $($stride)*, [[{weights!(192),} {}] [{weights!(224),} {}]]),
+            row!(odd, "r3" "r4", $($stride)*, [{weights!(256),} {weights!(288),} {weights!(320),}]),
+            row!(even, "r4", $($stride)*, [[{weights!(352),} {}] [{weights!(last),} {}]]),
+            widen!({} {}),
         )
     };
 }
@@ -68,14 +81,10 @@ macro_rules! five {
 sums! {
     /// The sums of two outputs, 5 x 5 at stride 1.
     sums_5x5_1(weights: 25, rows: 5),
-    text [five!(
-            [load!("r0", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5")]
-            [load!("r1", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5")]
-            [load!("r2", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5")]
-            [load!("r3", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5")]
-            [load!("r4", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5")],
-            "d1" "d2" "d3" "d4" "d5"
-    )],
+    text [
+        weights!(0), load!("r0" "d0"), load!("r0" "d1" "c1"), bias!(0),
+        five!(stride 1)
+    ],
     columns [c1 1, c2 2, c3 3, c4 4, c5 5],
     values [d0, d1, d2, d3, d4, d5],
     operands [
@@ -87,14 +96,10 @@ sums! {
 sums! {
     /// The sums of two outputs, 5 x 5 at stride 2.
     sums_5x5_2(weights: 25, rows: 5),
-    text [five!(
-            [load!("r0", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5", "d6" "c6")]
-            [load!("r1", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5", "d6" "c6")]
-            [load!("r2", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5", "d6" "c6")]
-            [load!("r3", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5", "d6" "c6")]
-            [load!("r4", "d1" "c1", "d2" "c2", "d3" "c3", "d4" "c4", "d5" "c5", "d6" "c6")],
-            "d2" "d3" "d4" "d5" "d6"
-    )],
+    text [
+        weights!(0), load!("r0" "d0"), load!("r0" "d1" "c1"), load!("r0" "d2" "c2"), bias!(0),
+        five!(stride 2)
+    ],
     columns [c1 1, c2 2, c3 3, c4 4, c5 5, c6 6],
     values [d0, d1, d2, d3, d4, d5, d6],
     operands [

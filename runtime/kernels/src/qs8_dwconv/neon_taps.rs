@@ -2,6 +2,9 @@
 //!
 //! `a` and `b` are the sums of the left and the right output, `al` to `bh` the products of two taps in 16 bits, `w` the
 //! weights, `d` the columns of a row. Taps are taken in order, two before each widening, across the ends of rows.
+//!
+//! An in-order core waits for a load that is used at once or follows another at once. So each load stands alone, in `{..}`,
+//! between the products before those that need it.
 
 /// A function that sums up two outputs: its text, the columns that it reads of each row but the first, by their distance,
 /// the registers they get, and the operands of its rows and weights.
@@ -39,10 +42,6 @@ macro_rules! sums {
             // SAFETY: the caller's. Nothing is written to memory.
             unsafe {
                 asm!(
-                    "ldp {a0:q}, {a1:q}, [{bias}]",
-                    "ldp {a2:q}, {a3:q}, [{bias}, #32]",
-                    "ldp {b0:q}, {b1:q}, [{bias}]",
-                    "ldp {b2:q}, {b3:q}, [{bias}, #32]",
                     $($text)*,
                     bias = in(reg) bias.as_ptr(),
                     $($c = in(reg) $distance * pitch,)*
@@ -59,75 +58,66 @@ macro_rules! sums {
     };
 }
 
-/// Loads a row's columns: the first, then those at the given distances.
+/// Loads a column of a row: the first, or the one at a distance.
 macro_rules! load {
-    ($row:literal, $($d:literal $c:literal),*) => {
-        concat!(
-            "ldr {d0:q}, [{", $row, "}]\n",
-            $("ldr {", $d, ":q}, [{", $row, "}, {", $c, "}]\n",)*
-        )
+    ($row:literal $d:literal) => {
+        concat!("ldr {", $d, ":q}, [{", $row, "}]\n")
+    };
+    ($row:literal $d:literal $c:literal) => {
+        concat!("ldr {", $d, ":q}, [{", $row, "}, {", $c, "}]\n")
     };
 }
 
-/// The products of the first tap of two with both outputs' columns.
-macro_rules! first {
-    ($w:literal, $a:literal, $b:literal) => {
-        tap!("smull" "smull2", $w, $a, $b)
+/// Loads half of the biases, into the left output's sums.
+macro_rules! bias {
+    (0) => {
+        "ldp {a0:q}, {a1:q}, [{bias}]\n"
+    };
+    (1) => {
+        "ldp {a2:q}, {a3:q}, [{bias}, #32]\n"
     };
 }
 
-/// The products of the second tap, added.
-macro_rules! second {
-    ($w:literal, $a:literal, $b:literal) => {
-        tap!("smlal" "smlal2", $w, $a, $b)
-    };
-}
-
+/// A tap times its columns of the left and the right output, with what is loaded behind each: the first of two `starts`
+/// products, the second `adds` to them.
 macro_rules! tap {
-    ($low:literal $high:literal, $w:literal, $a:literal, $b:literal) => {
+    (starts $($how:tt)*) => {
+        tap!("smull" "smull2", $($how)*)
+    };
+    (adds $($how:tt)*) => {
+        tap!("smlal" "smlal2", $($how)*)
+    };
+    ($low:literal $high:literal, $w:literal, $a:literal {$($left:tt)*} $b:literal {$($right:tt)*}) => {
         concat!(
-            $low,
-            " {al:v}.8h, {",
-            $a,
-            ":v}.8b, {",
-            $w,
-            ":v}.8b\n",
-            $high,
-            " {ah:v}.8h, {",
-            $a,
-            ":v}.16b, {",
-            $w,
-            ":v}.16b\n",
-            $low,
-            " {bl:v}.8h, {",
-            $b,
-            ":v}.8b, {",
-            $w,
-            ":v}.8b\n",
-            $high,
-            " {bh:v}.8h, {",
-            $b,
-            ":v}.16b, {",
-            $w,
-            ":v}.16b\n",
+            tap!($low, "al", ".8b", $a $w), tap!($high, "ah", ".16b", $a $w),
+            $($left)*
+            tap!($low, "bl", ".8b", $b $w), tap!($high, "bh", ".16b", $b $w),
+            $($right)*
         )
+    };
+    ($op:literal, $p:literal, $bytes:literal, $d:literal $w:literal) => {
+        concat!($op, " {", $p, ":v}.8h, {", $d, ":v}", $bytes, ", {", $w, ":v}", $bytes, "\n")
     };
 }
 
-/// Adds the products to the sums.
+/// Adds the products to the sums, with what is loaded before the left output's and between both; of the first products to
+/// the biases, which both outputs' sums have in common.
 macro_rules! widen {
-    () => {
+    ({$($left:tt)*} {$($right:tt)*}) => {
+        concat!($($left)* widen!("al" "ah", "a", "a"), $($right)* widen!("bl" "bh", "b", "b"))
+    };
+    (first {$($left:tt)*} {$($right:tt)*}) => {
+        concat!($($left)* widen!("bl" "bh", "b", "a"), $($right)* widen!("al" "ah", "a", "a"))
+    };
+    ($l:literal $h:literal, $to:literal, $from:literal) => {
         concat!(
-            "saddw {a0:v}.4s, {a0:v}.4s, {al:v}.4h\n",
-            "saddw2 {a1:v}.4s, {a1:v}.4s, {al:v}.8h\n",
-            "saddw {a2:v}.4s, {a2:v}.4s, {ah:v}.4h\n",
-            "saddw2 {a3:v}.4s, {a3:v}.4s, {ah:v}.8h\n",
-            "saddw {b0:v}.4s, {b0:v}.4s, {bl:v}.4h\n",
-            "saddw2 {b1:v}.4s, {b1:v}.4s, {bl:v}.8h\n",
-            "saddw {b2:v}.4s, {b2:v}.4s, {bh:v}.4h\n",
-            "saddw2 {b3:v}.4s, {b3:v}.4s, {bh:v}.8h\n",
+            widen!("saddw", $to $from "0", $l, ".4h"), widen!("saddw2", $to $from "1", $l, ".8h"),
+            widen!("saddw", $to $from "2", $h, ".4h"), widen!("saddw2", $to $from "3", $h, ".8h"),
         )
+    };
+    ($op:literal, $to:literal $from:literal $i:literal, $p:literal, $lanes:literal) => {
+        concat!($op, " {", $to, $i, ":v}.4s, {", $from, $i, ":v}.4s, {", $p, ":v}", $lanes, "\n")
     };
 }
 
-pub(super) use {first, load, second, sums, tap, widen};
+pub(super) use {bias, load, sums, tap, widen};

@@ -13,6 +13,7 @@ use crate::aarch64::sdot;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
+use crate::stream::bring;
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
@@ -183,13 +184,18 @@ impl Blocks {
             width,
         };
         let quads = &mut scratch[..self.cover.quads * width * COLUMN];
+        let out_len = out.len();
+        let mut brought = 0;
         for (first, out) in rows
             .step_by(self.cover.group)
             .zip(out.chunks_mut(self.cover.group * row_len))
         {
+            let top = first * self.cover.stride;
+            brought = source.bring(top.max(brought)..top + 4 * self.cover.quads);
+            bring(out, out_len);
             for (block, start) in block_starts(channels).enumerate() {
                 for (i, quad) in quads.chunks_exact_mut(width * COLUMN).enumerate() {
-                    source.build(first * self.cover.stride + 4 * i, start, quad);
+                    source.build(top + 4 * i, start, quad);
                 }
                 for (row, out) in out.chunks_exact_mut(row_len).enumerate() {
                     let weights = (block * self.cover.group + row) * self.cover.row_bytes();

@@ -11,6 +11,7 @@ use super::ring::{BLOCK, Ring, Shape, block_starts};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
+use crate::stream::bring;
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
@@ -100,9 +101,11 @@ impl Blocks {
         let out_width = out.len() / rows.len() / channels;
         let shape = Shape::new(window, out_width, channels);
         let band = (BAND_BYTES / (shape.kh * shape.pitch * window.strides[1])).max(8) & !1;
+        let out_len = out.len();
         let mut ring = Ring::new(shape, *window, scratch);
         for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
             ring.advance(image, y);
+            bring(out, out_len);
             let mut rows = [core::ptr::null(); LOOP_ROWS];
             for (ky, row) in rows.iter_mut().enumerate().take(shape.kh) {
                 *row = ring.row(ky).as_ptr();

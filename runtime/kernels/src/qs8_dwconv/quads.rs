@@ -5,8 +5,10 @@
 
 use super::Image;
 use super::ring::BLOCK;
+use crate::stream::{LINE, bring};
 use crate::window::Window;
 use core::arch::aarch64::*;
+use core::ops::Range;
 
 /// Bytes of a padded column: four taps of sixteen channels.
 pub const COLUMN: usize = 4 * BLOCK;
@@ -20,6 +22,17 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Brings padded rows in from memory in order, and says which come next: blocks of channels go over them in another.
+    pub fn bring(&self, padded: Range<usize>) -> usize {
+        let [h, w, channels] = self.image.dims;
+        let row = |padded: usize| padded.saturating_sub(self.window.pads[0]).min(h) * w * channels;
+        if channels > LINE {
+            let rows = &self.image.elements[row(padded.start)..row(padded.end)];
+            bring(rows, self.image.elements.len());
+        }
+        padded.end
+    }
+
     /// Builds the quad of padded rows `first..first + 4` for the sixteen channels from `channel` on, into `quad`, which
     /// is `width` columns.
     ///

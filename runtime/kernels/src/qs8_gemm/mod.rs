@@ -26,6 +26,8 @@ mod neon_rest;
 #[cfg(target_arch = "aarch64")]
 mod neon_steps;
 #[cfg(target_arch = "aarch64")]
+mod neon_sums;
+#[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x4_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_3x8_neon;

@@ -1,7 +1,8 @@
 //! One row by four channels, as one piece of assembly: what tiles of three rows leave, and the classifier behind a pool.
 
 use super::neon_steps::*;
-use super::qs8_gemm_3x4_neon::Group;
+use super::neon_sums::*;
+use super::qs8_gemm_3x4_neon::{Group, STEP};
 use core::arch::asm;
 
 /// Computes one row of at least sixteen elements; `SHORT` is how the epilogue rounds.
@@ -11,48 +12,31 @@ use core::arch::asm;
 /// The CPU has neon; the group is sound and has at least one panel; `row` has its `k` bytes, `out` four for each panel.
 #[target_feature(enable = "neon")]
 pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8) {
-    let whole = group.k / 16 * 16;
-    let tail = Tail::of(group.k);
+    let whole = group.k / STEP * STEP;
     macro_rules! row {
         ($finish:ident) => {
             asm!(
                 "3:",
-                "ldrh {len:w}, [{runs}], #2",
-                run!(1 row, "5", "6", "7", "saddlp"),
-                "cbz {len:w}, 20f",
-                "8:",
-                run!(1 row, "12", "13", "14", "sadalp"),
-                "cbnz {len:w}, 8b",
+                panel!(1 row),
                 "20:",
-                "cbz {tail:w}, 22f",
-                "tbz {tail:w}, #0, 21f",
-                "ldr d24, [{r0}, {back}]",
-                half_step!("smull", [24]),
-                widen!("sadalp", 1 row),
-                "b 22f",
-                "21:",
-                "ldr q24, [{r0}, {back}]",
-                step!("smull" "smlal2", 1 row, first),
-                widen!("sadalp", 1 row),
-                "22:",
                 $finish!(1 row),
                 "sub {r0}, {r0}, {whole}",
                 "subs {panels}, {panels}, #1",
                 "b.ne 3b",
                 params = inout(reg) group.params => _,
-                runs = inout(reg) group.runs => _,
+                moves = inout(reg) group.moves => _,
                 w = inout(reg) group.weights => _,
                 panels = inout(reg) group.panels => _,
                 finish = in(reg) group.finish,
                 r0 = inout(reg) row => _,
                 o0 = inout(reg) out => _,
                 whole = in(reg) whole,
-                back = in(reg) tail.offset(group.k),
-                tail = in(reg) tail as u32,
-                len = out(reg) _,
+                back = in(reg) group.back(),
+                move = out(reg) _,
                 out("v0") _, out("v3") _, out("v6") _, out("v9") _, out("v12") _, out("v13") _,
-                out("v15") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v24") _,
-                out("v25") _, out("v30") _, out("v31") _,
+                out("v15") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _,
+                out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _,
+                out("v29") _, out("v30") _, out("v31") _,
                 options(nostack),
             )
         };

@@ -2,7 +2,7 @@
 //! the rows stay in registers for all panels of a group.
 
 use super::neon_3x8_resident::Group;
-use super::neon_quads::{round_rows, scale_rows};
+use super::neon_quads::{convert_rows, round_rows, scale_rows};
 use super::neon_quads_2_rows::*;
 use super::rows::Tiles;
 use core::arch::asm;
@@ -19,9 +19,10 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
             asm!(
                 "ldr q31, [{finish}]",
                 "2:",
+                "mov {w}, {w0}",
+                "ldp q6, q7, [{w}], #32",
                 rows_two!($n quads),
                 "mov {params}, {params0}",
-                "mov {w}, {w0}",
                 "lsr {left}, {panels}, #1",
                 "cbz {left}, 6f",
                 "5:",
@@ -63,8 +64,8 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
             )
         };
     }
-    // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends. Each
-    // panel writes four bytes of each row.
+    // SAFETY: the caller's: what is read was packed, with two quads behind, or belongs to the rows; a tail's load
+    // ends where its row ends. Each panel writes four bytes of each row.
     unsafe {
         match (group.quads(), SHORT) {
             (8, true) => tiles!(8 quads, narrow_short_two),

@@ -1,10 +1,11 @@
 //! Tiles of three rows by four channels for rows of any length, as one piece of assembly: all 32 registers have a task,
 //! and a compiler that moves one load up spills.
 //!
-//! A panel's first run starts the sums and every later one adds to them, so the loop over runs stands twice.
+//! A panel's first run starts the sums, every later one first adds the products of the run before it to them.
 
 use super::neon_steps::*;
-use super::qs8_gemm_3x4_neon::Group;
+use super::neon_sums::*;
+use super::qs8_gemm_3x4_neon::{Group, STEP};
 use super::rows::Tiles;
 use core::arch::asm;
 
@@ -15,39 +16,18 @@ use core::arch::asm;
 /// The CPU has neon; group and tiles are sound, and there is at least one panel and one tile.
 #[target_feature(enable = "neon")]
 pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
-    let whole = group.k / 16 * 16;
-    let tail = Tail::of(group.k);
+    let whole = group.k / STEP * STEP;
     macro_rules! tiles {
         ($finish:ident) => {
             asm!(
                 "2:",
                 "mov {params}, {params0}",
-                "mov {runs}, {runs0}",
+                "mov {moves}, {moves0}",
                 "mov {w}, {w0}",
                 "mov {panels}, {panels0}",
                 "3:",
-                "ldrh {len:w}, [{runs}], #2",
-                run!(3 rows, "5", "6", "7", "saddlp"),
-                "cbz {len:w}, 20f",
-                "8:",
-                run!(3 rows, "12", "13", "14", "sadalp"),
-                "cbnz {len:w}, 8b",
+                panel!(3 rows),
                 "20:",
-                "cbz {tail:w}, 22f",
-                "tbz {tail:w}, #0, 21f",
-                "ldr d24, [{r0}, {back}]",
-                "ldr d26, [{r1}, {back}]",
-                "ldr d28, [{r2}, {back}]",
-                half_step!("smull", [24 26 28]),
-                widen!("sadalp", 3 rows),
-                "b 22f",
-                "21:",
-                "ldr q24, [{r0}, {back}]",
-                "ldr q26, [{r1}, {back}]",
-                "ldr q28, [{r2}, {back}]",
-                step!("smull" "smlal2", 3 rows, first),
-                widen!("sadalp", 3 rows),
-                "22:",
                 $finish!(3 rows),
                 "sub {r0}, {r0}, {whole}",
                 "sub {r1}, {r1}, {whole}",
@@ -64,8 +44,8 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 "b.ne 2b",
                 params0 = in(reg) group.params,
                 params = out(reg) _,
-                runs0 = in(reg) group.runs,
-                runs = out(reg) _,
+                moves0 = in(reg) group.moves,
+                moves = out(reg) _,
                 w0 = in(reg) group.weights,
                 w = out(reg) _,
                 panels0 = in(reg) group.panels,
@@ -81,9 +61,8 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * group.panels),
                 tiles = inout(reg) tiles.count => _,
                 whole = in(reg) whole,
-                back = in(reg) tail.offset(group.k),
-                tail = in(reg) tail as u32,
-                len = out(reg) _,
+                back = in(reg) group.back(),
+                move = out(reg) _,
                 out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
                 out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,
                 out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _,

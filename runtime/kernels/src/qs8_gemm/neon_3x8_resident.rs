@@ -48,9 +48,10 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
             asm!(
                 $rounder,
                 "2:",
+                "mov {w}, {w0}",
+                "ldp q6, q7, [{w}], #32",
                 rows!($n quads),
                 "mov {params}, {params0}",
-                "mov {w}, {w0}",
                 "lsr {left}, {panels}, #1",
                 "cbz {left}, 6f",
                 "5:",
@@ -102,8 +103,8 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
             tiles!($n quads, $narrow, "ldr q31, [{finish}]")
         };
     }
-    // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends. Each
-    // panel writes four bytes of each row.
+    // SAFETY: the caller's: what is read was packed, with two quads behind, or belongs to the rows; a tail's load
+    // ends where its row ends. Each panel writes four bytes of each row.
     unsafe {
         match (group.quads(), SHORT) {
             (4, true) => tiles!(4 quads, narrow_short),

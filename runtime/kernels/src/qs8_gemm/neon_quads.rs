@@ -6,60 +6,102 @@
 //! them up and leaves the sums of the four columns in order, so nothing is reduced behind the last of them.
 //!
 //! v0-v2 and v8-v10: sums of three rows by four columns, of two neighbouring panels; v3-v5: products in 16 bits; v6, v7:
-//! weights; v11-v31: up to seven quads of each row. Where there are at most six, v29 and v31 hold a multiplier and the
-//! rounder. Pointers have names: `{w}` weights, `{params}` the panels' [`Params`](super::qs8_gemm_3x4_neon::Params),
+//! weights; v11-v31: up to seven quads of each row. Where there are at most six, v29 and v30 hold the panels' multipliers
+//! and v31 the rounder.
+//!
+//! An in-order core waits for a load that is used at once, and for a product that is widened at once. So weights are
+//! loaded when the last of theirs before are multiplied and not yet widened, and what else there is to do stands between
+//! products and their widening: `{..}` in the macros.
+//!
+//! Pointers have names: `{w}` weights, `{params}` the panels' [`Params`](super::qs8_gemm_3x4_neon::Params),
 //! `{finish}` the [`Finish`](crate::requantize_neon::Finish), `{r0}`, `{r1}`, `{r2}` the rows, `{o0}`, `{o1}`, `{o2}` the
 //! output's rows, `{tail}` where a row's last load starts.
 
-/// A quad of each row times one of four columns, added to the sums.
-macro_rules! quad {
-    ($w:literal, $rows:tt, $sums:tt) => {
-        quad!($w, $rows, $sums, [3 4 5])
-    };
-    ($w:literal, [$($a:literal)*], [$($s:literal)*], [$($p:literal)*]) => {
+/// A quad of one row times one of four columns.
+macro_rules! product {
+    ($p:literal, $a:literal, $w:literal) => {
         concat!(
-            $("smull v", $p, ".8h, v", $a, ".8b, v", $w, ".8b\n",)*
-            $("smlal2 v", $p, ".8h, v", $a, ".16b, v", $w, ".16b\n",)*
-            $("sadalp v", $s, ".4s, v", $p, ".8h\n",)*
+            product!("smull", ".8b", $p, $a, $w),
+            product!("smlal2", ".16b", $p, $a, $w),
+        )
+    };
+    ($op:literal, $bytes:literal, $p:literal, $a:literal, $w:literal) => {
+        concat!($op, " v", $p, ".8h, v", $a, $bytes, ", v", $w, $bytes, "\n")
+    };
+}
+
+/// Adds products to a row's sums.
+macro_rules! widen {
+    ($s:literal, $p:literal) => {
+        concat!("sadalp v", $s, ".4s, v", $p, ".8h\n")
+    };
+}
+
+/// Two quads of each row, the second's first product between the first's last two widenings.
+macro_rules! pair {
+    (
+        [$a:literal $b:literal $c:literal], [$d:literal $e:literal $f:literal], [$s:literal $t:literal $u:literal],
+        $load:literal, {$($first:tt)*}, {$($second:tt)*}
+    ) => {
+        concat!(
+            product!(3, $a, 6), product!(4, $b, 6), product!(5, $c, 6),
+            $($first)*
+            widen!($s, 3), widen!($t, 4),
+            product!("smull", ".8b", 3, $d, 7),
+            widen!($u, 5),
+            product!("smlal2", ".16b", 3, $d, 7), product!(4, $e, 7), product!(5, $f, 7),
+            $load,
+            $($second)*
+            widen!($s, 3), widen!($t, 4), widen!($u, 5),
         )
     };
 }
 
-/// A panel's sums over all quads of the rows, where the first row's have the biases.
+/// A panel's sums over all quads of the rows. The weights of the first two are loaded, and at the end those that follow.
 macro_rules! sums {
-    (4 quads, $sums:tt) => {
-        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22])
+    (4 quads, $($how:tt)*) => {
+        sums!([$($how)*], [11 12 13] [14 15 16] [17 18 19] [20 21 22])
     };
-    (5 quads, $sums:tt) => {
-        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25])
+    (5 quads, $($how:tt)*) => {
+        sums!([$($how)*], [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25])
     };
-    (6 quads, $sums:tt) => {
-        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28])
+    (6 quads, $($how:tt)*) => {
+        sums!([$($how)*], [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28])
     };
-    (7 quads, $sums:tt) => {
-        sums!($sums, [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31])
+    (7 quads, $($how:tt)*) => {
+        sums!(
+            [$($how)*],
+            [11 12 13] [14 15 16] [17 18 19] [20 21 22] [23 24 25] [26 27 28] [29 30 31]
+        )
     };
-    ([$s:literal $t:literal $u:literal], $($rows:tt)*) => {
+    ([$sums:tt, $first:tt, $second:tt], $a:tt $b:tt $($rest:tt)*) => {
         concat!(
-            "mov v", $t, ".16b, v", $s, ".16b\n",
-            "mov v", $u, ".16b, v", $s, ".16b\n",
-            quads!([$s $t $u], $($rows)*),
+            pair!($a, $b, $sums, "ldp q6, q7, [{w}], #32\n", $first, $second),
+            quads!($sums, $($rest)*),
         )
     };
 }
 
 /// Quads two by two, and one that is left.
 macro_rules! quads {
+    ($sums:tt, $a:tt $b:tt $c:tt) => {
+        concat!(
+            pair!($a, $b, $sums, "ldr q6, [{w}], #16\n", {}, {}),
+            quads!($sums, $c),
+        )
+    };
     ($sums:tt, $a:tt $b:tt $($rest:tt)*) => {
         concat!(
-            "ldp q6, q7, [{w}], #32\n",
-            quad!(6, $a, $sums),
-            quad!(7, $b, $sums),
+            pair!($a, $b, $sums, "ldp q6, q7, [{w}], #32\n", {}, {}),
             quads!($sums, $($rest)*),
         )
     };
-    ($sums:tt, $a:tt) => {
-        concat!("ldr q6, [{w}], #16\n", quad!(6, $a, $sums))
+    ([$s:literal $t:literal $u:literal], [$a:literal $b:literal $c:literal]) => {
+        concat!(
+            product!(3, $a, 6), product!(4, $b, 6), product!(5, $c, 6),
+            "ldp q6, q7, [{w}], #32\n",
+            widen!($s, 3), widen!($t, 4), widen!($u, 5),
+        )
     };
     ($sums:tt,) => {
         ""
@@ -149,13 +191,26 @@ macro_rules! rows {
     };
 }
 
-/// Converts the rows' sums and multiplies them.
+/// Gives each row its own sums, which start with the biases.
+macro_rules! copy_biases {
+    ([$s:literal $t:literal $u:literal]) => {
+        concat!(
+            "mov v", $t, ".16b, v", $s, ".16b\n", "mov v", $u, ".16b, v", $s, ".16b\n",
+        )
+    };
+}
+
+/// Converts the rows' sums.
+macro_rules! convert_rows {
+    ([$($s:literal)*]) => {
+        concat!($("scvtf v", $s, ".4s, v", $s, ".4s\n",)*)
+    };
+}
+
+/// Multiplies the rows' converted sums.
 macro_rules! scale_rows {
     ([$($s:literal)*], $multiplier:literal) => {
-        concat!(
-            $("scvtf v", $s, ".4s, v", $s, ".4s\n",)*
-            $("fmul v", $s, ".4s, v", $s, ".4s, v", $multiplier, ".4s\n",)*
-        )
+        concat!($("fmul v", $s, ".4s, v", $s, ".4s, v", $multiplier, ".4s\n",)*)
     };
 }
 
@@ -165,23 +220,28 @@ macro_rules! twins {
         concat!(
             // The second panel's sums are free until it starts.
             "ldp q0, q8, [{params}], #32\n",
-            sums!(7 quads, [0 1 2]),
+            sums!(7 quads, [0 1 2], {copy_biases!([0 1 2]),}, {}),
+            convert_rows!([0 1 2]),
             scale_rows!([0 1 2], 8),
             "ldr q8, [{params}], #32\n",
-            sums!(7 quads, [8 9 10]),
-            "ldur q6, [{params}, #-16]\n",
-            scale_rows!([8 9 10], 6),
+            sums!(7 quads, [8 9 10], {copy_biases!([8 9 10]),}, {}),
+            "ldur q3, [{params}, #-16]\n",
+            convert_rows!([8 9 10]),
+            scale_rows!([8 9 10], 3),
             $narrow!(twins, loaded),
         )
     };
     ($n:tt quads, $narrow:ident) => {
         concat!(
             "ldp q0, q29, [{params}], #32\n",
-            sums!($n quads, [0 1 2]),
-            scale_rows!([0 1 2], 29),
-            "ldp q8, q29, [{params}], #32\n",
-            sums!($n quads, [8 9 10]),
-            scale_rows!([8 9 10], 29),
+            sums!(
+                $n quads, [0 1 2],
+                {"ldp q8, q30, [{params}], #32\n", copy_biases!([0 1 2]),},
+                {copy_biases!([8 9 10]),}
+            ),
+            sums!($n quads, [8 9 10], {convert_rows!([0 1 2]),}, {scale_rows!([0 1 2], 29),}),
+            convert_rows!([8 9 10]),
+            scale_rows!([8 9 10], 30),
             $narrow!(twins, kept),
         )
     };
@@ -192,9 +252,10 @@ macro_rules! single {
     ($n:tt quads, $narrow:ident) => {
         concat!(
             "ldr q0, [{params}], #32\n",
-            sums!($n quads, [0 1 2]),
-            "ldur q6, [{params}, #-16]\n",
-            scale_rows!([0 1 2], 6),
+            sums!($n quads, [0 1 2], {copy_biases!([0 1 2]),}, {}),
+            "ldur q3, [{params}, #-16]\n",
+            convert_rows!([0 1 2]),
+            scale_rows!([0 1 2], 3),
             $narrow!(single),
         )
     };
@@ -207,7 +268,7 @@ macro_rules! narrow_short {
         narrow_short!(twins, 31)
     };
     (twins, loaded) => {
-        concat!("ldr q7, [{finish}]\n", narrow_short!(twins, 7))
+        concat!("ldr q4, [{finish}]\n", narrow_short!(twins, 4))
     };
     (twins, $rounder:literal) => {
         concat!(
@@ -222,8 +283,8 @@ macro_rules! narrow_short {
     };
     (single) => {
         concat!(
-            "ldr q7, [{finish}]\n",
-            round_rows!([0 1 2], 7),
+            "ldr q4, [{finish}]\n",
+            round_rows!([0 1 2], 4),
             "uzp1 v0.8h, v0.8h, v1.8h\n",
             "xtn v2.4h, v2.4s\n",
             "sqxtn v0.8b, v0.8h\n",
@@ -316,6 +377,6 @@ macro_rules! store_rows {
 }
 
 pub(super) use {
-    clamp_rows, each_row, load_rows, narrow_plain, narrow_short, quad, quads, round_rows, rows,
-    scale_rows, single, spread, store_rows, sums, twins,
+    clamp_rows, convert_rows, copy_biases, each_row, load_rows, narrow_plain, narrow_short, pair,
+    product, quads, round_rows, rows, scale_rows, single, spread, store_rows, sums, twins, widen,
 };

@@ -2,8 +2,8 @@
 //! registers for.
 //!
 //! v0, v1 and v2, v3: sums of two rows by four columns, of two neighbouring panels; v4, v5 and v28, v29: products of two
-//! quads at a time; v6, v7: weights; v8-v27: the rows' quads; v30 and v31: a multiplier and the rounder. Pointers have the
-//! same names.
+//! quads at a time; v6, v7: weights, loaded before the products of the last ones are widened; v8-v27: the rows' quads; v30
+//! and v31: a multiplier and the rounder. Pointers have the same names.
 
 /// One instruction on each row's products of one quad.
 macro_rules! products {
@@ -24,58 +24,71 @@ macro_rules! widen_two {
     };
 }
 
-/// A panel's sums over all quads of the rows, where the first row's have the biases.
+/// A panel's sums over all quads of the rows, where the first row's have the biases. The weights of the first two are
+/// loaded, and at the end those that follow; `{..}` is what else is done before the first two pairs are widened.
 macro_rules! sums_two {
-    (8 quads, $sums:tt) => {
+    (8 quads, $($how:tt)*) => {
         sums_two!(
-            $sums,
+            [$($how)*],
             [8 9] [10 11] [12 13] [14 15] [16 17] [18 19] [20 21] [22 23]
         )
     };
-    (9 quads, $sums:tt) => {
+    (9 quads, $($how:tt)*) => {
         sums_two!(
-            $sums,
+            [$($how)*],
             [8 9] [10 11] [12 13] [14 15] [16 17] [18 19] [20 21] [22 23] [24 25]
         )
     };
-    (10 quads, $sums:tt) => {
+    (10 quads, $($how:tt)*) => {
         sums_two!(
-            $sums,
+            [$($how)*],
             [8 9] [10 11] [12 13] [14 15] [16 17] [18 19] [20 21] [22 23] [24 25] [26 27]
         )
     };
-    ([$s:literal $t:literal], $($rows:tt)*) => {
+    ([$sums:tt, $first:tt, $second:tt], $a:tt $b:tt $c:tt $d:tt $($rest:tt)*) => {
         concat!(
-            "mov v", $t, ".16b, v", $s, ".16b\n",
-            quads_two!([$s $t], $($rows)*),
+            pair_two!($sums, "ldp q6, q7, [{w}], #32\n", $a, $b, $first),
+            pair_two!($sums, "ldp q6, q7, [{w}], #32\n", $c, $d, $second),
+            quads_two!($sums, $($rest)*),
         )
     };
 }
 
 /// Quads two by two, and one that is left.
 macro_rules! quads_two {
-    ($sums:tt, $a:tt $b:tt $($rest:tt)*) => {
+    ($sums:tt, $a:tt $b:tt $c:tt) => {
         concat!(
+            pair_two!($sums, "ldr q6, [{w}], #16\n", $a, $b, {}),
+            products!("smull", [4 5], $c, 6, ".8b"),
+            products!("smlal2", [4 5], $c, 6, ".16b"),
             "ldp q6, q7, [{w}], #32\n",
-            products!("smull", [4 5], $a, 6, ".8b"),
-            products!("smull", [28 29], $b, 7, ".8b"),
-            products!("smlal2", [4 5], $a, 6, ".16b"),
-            products!("smlal2", [28 29], $b, 7, ".16b"),
             widen_two!($sums, 4, 5),
-            widen_two!($sums, 28, 29),
-            quads_two!($sums, $($rest)*),
         )
     };
-    ($sums:tt, $a:tt) => {
+    ($sums:tt, $a:tt $b:tt $($rest:tt)*) => {
         concat!(
-            "ldr q6, [{w}], #16\n",
-            products!("smull", [4 5], $a, 6, ".8b"),
-            products!("smlal2", [4 5], $a, 6, ".16b"),
-            widen_two!($sums, 4, 5),
+            pair_two!($sums, "ldp q6, q7, [{w}], #32\n", $a, $b, {}),
+            quads_two!($sums, $($rest)*),
         )
     };
     ($sums:tt,) => {
         ""
+    };
+}
+
+/// Two quads of each row.
+macro_rules! pair_two {
+    ($sums:tt, $load:literal, $a:tt, $b:tt, {$($meanwhile:tt)*}) => {
+        concat!(
+            products!("smull", [4 5], $a, 6, ".8b"),
+            products!("smull", [28 29], $b, 7, ".8b"),
+            products!("smlal2", [4 5], $a, 6, ".16b"),
+            products!("smlal2", [28 29], $b, 7, ".16b"),
+            $load,
+            $($meanwhile)*
+            widen_two!($sums, 4, 5),
+            widen_two!($sums, 28, 29),
+        )
     };
 }
 
@@ -141,10 +154,17 @@ macro_rules! twins_two {
     ($n:tt quads, $narrow:ident) => {
         concat!(
             "ldp q0, q30, [{params}], #32\n",
-            sums_two!($n quads, [0 1]),
-            scale_rows!([0 1], 30),
-            "ldp q2, q30, [{params}], #32\n",
-            sums_two!($n quads, [2 3]),
+            sums_two!(
+                $n quads, [0 1],
+                {"mov v1.16b, v0.16b\n",},
+                {"ldr q2, [{params}], #16\n",}
+            ),
+            sums_two!(
+                $n quads, [2 3],
+                {"mov v3.16b, v2.16b\n", convert_rows!([0 1]),},
+                {scale_rows!([0 1], 30), "ldr q30, [{params}], #16\n",}
+            ),
+            convert_rows!([2 3]),
             scale_rows!([2 3], 30),
             $narrow!(twins),
         )
@@ -156,7 +176,8 @@ macro_rules! single_two {
     ($n:tt quads, $narrow:ident) => {
         concat!(
             "ldp q0, q30, [{params}], #32\n",
-            sums_two!($n quads, [0 1]),
+            sums_two!($n quads, [0 1], {"mov v1.16b, v0.16b\n",}, {}),
+            convert_rows!([0 1]),
             scale_rows!([0 1], 30),
             $narrow!(single),
         )
@@ -200,15 +221,15 @@ macro_rules! narrow_plain_two {
             "sqxtn2 v0.8h, v2.4s\n",
             "sqxtn2 v1.8h, v3.4s\n",
             "ldp q4, q5, [{finish}, #16]\n",
-            "ldr q6, [{finish}, #48]\n",
+            "ldr q28, [{finish}, #48]\n",
             "sqadd v0.8h, v0.8h, v4.8h\n",
             "sqadd v1.8h, v1.8h, v4.8h\n",
             "sqxtn v0.8b, v0.8h\n",
             "sqxtn v1.8b, v1.8h\n",
             "smax v0.8b, v0.8b, v5.8b\n",
             "smax v1.8b, v1.8b, v5.8b\n",
-            "smin v0.8b, v0.8b, v6.8b\n",
-            "smin v1.8b, v1.8b, v6.8b\n",
+            "smin v0.8b, v0.8b, v28.8b\n",
+            "smin v1.8b, v1.8b, v28.8b\n",
             "str d0, [{o0}], #8\n",
             "str d1, [{o1}], #8\n",
         )
@@ -220,11 +241,11 @@ macro_rules! narrow_plain_two {
             "sqxtn v0.4h, v0.4s\n",
             "sqxtn2 v0.8h, v1.4s\n",
             "ldp q4, q5, [{finish}, #16]\n",
-            "ldr q6, [{finish}, #48]\n",
+            "ldr q28, [{finish}, #48]\n",
             "sqadd v0.8h, v0.8h, v4.8h\n",
             "sqxtn v0.8b, v0.8h\n",
             "smax v0.8b, v0.8b, v5.8b\n",
-            "smin v0.8b, v0.8b, v6.8b\n",
+            "smin v0.8b, v0.8b, v28.8b\n",
             "str s0, [{o0}], #4\n",
             "st1 {{v0.s}}[1], [{o1}], #4\n",
         )
@@ -232,6 +253,6 @@ macro_rules! narrow_plain_two {
 }
 
 pub(super) use {
-    narrow_plain_two, narrow_short_two, products, quads_two, rows_two, single_two, spread_two,
-    sums_two, twins_two, widen_two,
+    narrow_plain_two, narrow_short_two, pair_two, products, quads_two, rows_two, single_two,
+    spread_two, sums_two, twins_two, widen_two,
 };

@@ -1,298 +1,302 @@
 //! The pieces of the armv8.0 loops, as assembly text over numbered registers.
 //!
 //! v0-v11: sums of four columns by up to three rows; v12-v23: their products in 16 bits; v24-v29: bytes of the rows; v30,
-//! v31: weights of two columns. Behind the last step of a panel, v12, v14 and v16 are a row's four sums each, and v18-v20,
-//! v30 and v31 the epilogue's numbers; rows stay where they are. Pointers have names: `{w}` weights, `{params}` the panel's [`Params`](super::qs8_gemm_3x4_neon::Params),
-//! `{finish}` the [`Finish`](crate::requantize_neon::Finish), `{o0}`, `{o1}`, `{o2}` the output's rows.
+//! v31: weights of two columns. Pointers have names: `{w}` weights, `{params}` the panel's
+//! [`Params`](super::qs8_gemm_3x4_neon::Params), `{moves}` its [`Move`](super::runs::Move)s.
+//!
+//! An in-order core waits for a load that is used at once. So a run begins by widening the products of the run before,
+//! while its own bytes arrive, and weights are loaded a column or two ahead: into registers of rows that are done with,
+//! and of products that have not started.
 
-/// One instruction on a register of products, one of a row and one of weights.
-macro_rules! product {
-    ($op:literal $p:literal $a:literal $w:literal $bytes:literal) => {
-        concat!($op, " v", $p, ".8h, v", $a, $bytes, ", v", $w, $bytes, "\n")
+/// The rows times one column: low halves, then high halves. Products start with what is multiplied, or go on.
+macro_rules! times {
+    (starts, $a:tt, $w:literal, $p:tt) => {
+        concat!(
+            times!("smull", ".8b", $a, $w, $p),
+            times!("smlal2", ".16b", $a, $w, $p),
+        )
+    };
+    (goes_on, $a:tt, $w:literal, $p:tt) => {
+        concat!(
+            times!("smlal", ".8b", $a, $w, $p),
+            times!("smlal2", ".16b", $a, $w, $p),
+        )
+    };
+    ($op:literal, $bytes:literal, [$($a:literal)*], $w:literal, [$($p:literal)*]) => {
+        concat!($($op, " v", $p, ".8h, v", $a, $bytes, ", v", $w, $bytes, "\n",)*)
     };
 }
 
-/// Two columns, whose weights are loaded, times the rows: low halves, then high halves.
-macro_rules! columns {
-    ($low:literal $high:literal, [$($a:literal)*], [$($p:literal)*], [$($q:literal)*]) => {
+/// Adds the products of the run before to the sums: a quarter of them, or none `ahead` of the first load.
+macro_rules! widen {
+    (3 rows, ahead) => {
+        ""
+    };
+    (3 rows, 0) => {
+        widen!([0 1 2], [12 13 14])
+    };
+    (3 rows, 1) => {
+        widen!([3 4 5], [15 16 17])
+    };
+    (3 rows, 2) => {
+        widen!([6 7 8], [18 19 20])
+    };
+    (3 rows, 3) => {
+        widen!([9 10 11], [21 22 23])
+    };
+    (1 row, ahead) => {
+        ""
+    };
+    (1 row, 0) => {
+        widen!([0], [12])
+    };
+    (1 row, 1) => {
+        widen!([3], [15])
+    };
+    (1 row, 2) => {
+        widen!([6], [18])
+    };
+    (1 row, 3) => {
+        widen!([9], [21])
+    };
+    ([$($s:literal)*], [$($p:literal)*]) => {
+        concat!($("sadalp v", $s, ".4s, v", $p, ".8h\n",)*)
+    };
+}
+
+/// What a panel's first run has in place of [`widen`]: each sum starts with its column's bias in one lane.
+macro_rules! start {
+    ($n:tt $rows:tt, ahead) => {
         concat!(
+            "ldp s0, s3, [{params}], #8\n",
+            "ldp s6, s9, [{params}], #8\n",
+        )
+    };
+    (3 rows, 0) => {
+        start!([1 2 4], [0 0 3])
+    };
+    (3 rows, 1) => {
+        start!([5 7 8], [3 6 6])
+    };
+    (3 rows, 2) => {
+        start!([10 11], [9 9])
+    };
+    ($n:tt $rows:tt, $part:literal) => {
+        ""
+    };
+    ([$($to:literal)*], [$($from:literal)*]) => {
+        concat!($("mov v", $to, ".16b, v", $from, ".16b\n",)*)
+    };
+}
+
+/// Begins a run with two steps, 32 bytes of each row; `before` is what fills the time until they are there.
+macro_rules! two_steps {
+    (3 rows, $before:ident) => {
+        concat!(
+            $before!(3 rows, ahead),
             "ldp q30, q31, [{w}], #32\n",
-            $(product!($low $p $a 30 ".8b"),)*
-            $(product!($low $q $a 31 ".8b"),)*
-            $(product!($high $p $a 30 ".16b"),)*
-            $(product!($high $q $a 31 ".16b"),)*
+            $before!(3 rows, 0),
+            "ldp q24, q25, [{r0}], #32\n",
+            $before!(3 rows, 1),
+            "ldp q26, q27, [{r1}], #32\n",
+            $before!(3 rows, 2),
+            "ldp q28, q29, [{r2}], #32\n",
+            $before!(3 rows, 3),
+            times!(starts, [24 26 28], 30, [12 13 14]),
+            "ldp q23, q30, [{w}], #32\n",
+            times!(starts, [24 26 28], 31, [15 16 17]),
+            times!(starts, [24 26 28], 23, [18 19 20]),
+            times!(starts, [24], 30, [21]),
+            "ldp q24, q31, [{w}], #32\n",
+            times!(starts, [26 28], 30, [22 23]),
+            times!(goes_on, [25 27 29], 24, [12 13 14]),
+            "ldp q26, q28, [{w}], #32\n",
+            times!(goes_on, [25 27 29], 31, [15 16 17]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(goes_on, [25 27 29], 26, [18 19 20]),
+            times!(goes_on, [25 27 29], 28, [21 22 23]),
+        )
+    };
+    (1 row, $before:ident) => {
+        concat!(
+            $before!(1 row, ahead),
+            "ldp q30, q31, [{w}], #32\n",
+            $before!(1 row, 0),
+            $before!(1 row, 1),
+            "ldp q24, q25, [{r0}], #32\n",
+            $before!(1 row, 2),
+            $before!(1 row, 3),
+            "ldp q22, q23, [{w}], #32\n",
+            times!(starts, [24], 30, [12]),
+            times!(starts, [24], 31, [15]),
+            "ldp q26, q27, [{w}], #32\n",
+            times!(starts, [24], 22, [18]),
+            times!(starts, [24], 23, [21]),
+            "ldp q28, q29, [{w}], #32\n",
+            times!(goes_on, [25], 26, [12]),
+            times!(goes_on, [25], 27, [15]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(goes_on, [25], 28, [18]),
+            times!(goes_on, [25], 29, [21]),
         )
     };
 }
 
-/// The same of the low halves only.
-macro_rules! half_columns {
-    ($low:literal, [$($a:literal)*], [$($p:literal)*], [$($q:literal)*]) => {
+/// Begins a run with one step, sixteen bytes of each row, which are `at` the row.
+macro_rules! one_step {
+    ($n:tt $rows:tt, $before:ident) => {
+        one_step!($n $rows, $before, "], #16\n")
+    };
+    (3 rows, $before:ident, $at:literal) => {
         concat!(
+            $before!(3 rows, ahead),
             "ldp q30, q31, [{w}], #32\n",
-            $(product!($low $p $a 30 ".8b"),)*
-            $(product!($low $q $a 31 ".8b"),)*
+            $before!(3 rows, 0),
+            "ldr q24, [{r0}", $at,
+            $before!(3 rows, 1),
+            "ldr q26, [{r1}", $at,
+            $before!(3 rows, 2),
+            "ldr q28, [{r2}", $at,
+            $before!(3 rows, 3),
+            "ldp q25, q27, [{w}], #32\n",
+            times!(starts, [24 26 28], 30, [12 13 14]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(starts, [24 26 28], 31, [15 16 17]),
+            times!(starts, [24 26 28], 25, [18 19 20]),
+            times!(starts, [24 26 28], 27, [21 22 23]),
+        )
+    };
+    (1 row, $before:ident, $at:literal) => {
+        concat!(
+            $before!(1 row, ahead),
+            "ldp q30, q31, [{w}], #32\n",
+            $before!(1 row, 0),
+            $before!(1 row, 1),
+            "ldr q24, [{r0}", $at,
+            $before!(1 row, 2),
+            $before!(1 row, 3),
+            "ldp q22, q23, [{w}], #32\n",
+            times!(starts, [24], 30, [12]),
+            times!(starts, [24], 31, [15]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(starts, [24], 22, [18]),
+            times!(starts, [24], 23, [21]),
         )
     };
 }
 
-/// Loads sixteen or 32 bytes of each row.
-macro_rules! load {
-    (3 rows, one step) => {
+/// Goes on with a run by one step.
+macro_rules! one_step_more {
+    (3 rows) => {
         concat!(
+            "ldp q30, q31, [{w}], #32\n",
             "ldr q24, [{r0}], #16\n",
             "ldr q26, [{r1}], #16\n",
             "ldr q28, [{r2}], #16\n",
+            times!(goes_on, [24], 30, [12]),
+            "ldp q25, q27, [{w}], #32\n",
+            times!(goes_on, [26 28], 30, [13 14]),
+            times!(goes_on, [24 26 28], 31, [15 16 17]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(goes_on, [24 26 28], 25, [18 19 20]),
+            times!(goes_on, [24 26 28], 27, [21 22 23]),
         )
     };
-    (3 rows, two steps) => {
+    (1 row) => {
         concat!(
-            "ldp q24, q25, [{r0}], #32\n",
-            "ldp q26, q27, [{r1}], #32\n",
-            "ldp q28, q29, [{r2}], #32\n",
-        )
-    };
-    (1 row, one step) => {
-        "ldr q24, [{r0}], #16\n"
-    };
-    (1 row, two steps) => {
-        "ldp q24, q25, [{r0}], #32\n"
-    };
-}
-
-/// A run of `{len}` steps, and the length of the next: the first products start lanes of 16 bits, the run's end widens
-/// them. Three labels: the loop over pairs of steps, a single step to begin with, the end.
-macro_rules! run {
-    ($n:tt $rows:tt, $pairs:literal, $single:literal, $end:literal, $widen:literal) => {
-        concat!(
-            "tbnz {len:w}, #0, ", $single, "f\n",
-            load!($n $rows, two steps),
-            step!("smull" "smlal2", $n $rows, first),
-            step!("smlal" "smlal2", $n $rows, second),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.eq ", $end, "f\n",
-            $pairs, ":\n",
-            load!($n $rows, two steps),
-            step!("smlal" "smlal2", $n $rows, first),
-            step!("smlal" "smlal2", $n $rows, second),
-            "subs {len:w}, {len:w}, #2\n",
-            "b.ne ", $pairs, "b\n",
-            "b ", $end, "f\n",
-            $single, ":\n",
-            load!($n $rows, one step),
-            step!("smull" "smlal2", $n $rows, first),
-            "subs {len:w}, {len:w}, #1\n",
-            "b.ne ", $pairs, "b\n",
-            $end, ":\n",
-            "ldrh {len:w}, [{runs}], #2\n",
-            widen!($widen, $n $rows),
+            "ldp q30, q31, [{w}], #32\n",
+            "ldr q24, [{r0}], #16\n",
+            "ldp q22, q23, [{w}], #32\n",
+            times!(goes_on, [24], 30, [12]),
+            times!(goes_on, [24], 31, [15]),
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!(goes_on, [24], 22, [18]),
+            times!(goes_on, [24], 23, [21]),
         )
     };
 }
 
-/// Sixteen `k`: the first or the second sixteen bytes of each row times four columns.
-macro_rules! step {
-    ($low:literal $high:literal, 3 rows, first) => {
-        step!($low $high, [24 26 28])
-    };
-    ($low:literal $high:literal, 3 rows, second) => {
-        step!($low $high, [25 27 29])
-    };
-    ($low:literal $high:literal, 1 row, first) => {
-        step!($low $high, [24])
-    };
-    ($low:literal $high:literal, 1 row, second) => {
-        step!($low $high, [25])
-    };
-    ($low:literal $high:literal, [$a:literal $b:literal $c:literal]) => {
-        concat!(
-            columns!($low $high, [$a $b $c], [12 13 14], [15 16 17]),
-            columns!($low $high, [$a $b $c], [18 19 20], [21 22 23]),
-        )
-    };
-    ($low:literal $high:literal, [$a:literal]) => {
-        concat!(
-            columns!($low $high, [$a], [12], [15]),
-            columns!($low $high, [$a], [18], [21]),
-        )
-    };
-}
-
-/// Eight `k`: the low halves of the given registers times the low halves of four columns.
+/// Eight bytes behind the last step, a run of their own.
 macro_rules! half_step {
-    ($low:literal, [$a:literal $b:literal $c:literal]) => {
-        concat!(
-            half_columns!($low, [$a $b $c], [12 13 14], [15 16 17]),
-            half_columns!($low, [$a $b $c], [18 19 20], [21 22 23]),
-        )
-    };
-    ($low:literal, [$a:literal]) => {
-        concat!(
-            half_columns!($low, [$a], [12], [15]),
-            half_columns!($low, [$a], [18], [21]),
-        )
-    };
-}
-
-/// Widens the products: SADALP adds them to the sums, SADDLP starts the sums with them.
-macro_rules! widen {
-    ($op:literal, 3 rows) => {
-        widen!($op, [0 1 2 3 4 5 6 7 8 9 10 11], [12 13 14 15 16 17 18 19 20 21 22 23])
-    };
-    ($op:literal, 1 row) => {
-        widen!($op, [0 3 6 9], [12 15 18 21])
-    };
-    ($op:literal, [$($s:literal)*], [$($p:literal)*]) => {
-        concat!($($op, " v", $s, ".4s, v", $p, ".8h\n",)*)
-    };
-}
-
-/// Adds up the partial sums of each row's four columns, into v12, v14 and v16.
-macro_rules! reduce {
     (3 rows) => {
-        concat!(
-            reduce!(12 0 3), reduce!(13 6 9), reduce!(14 1 4),
-            reduce!(15 7 10), reduce!(16 2 5), reduce!(17 8 11),
-            reduce!(12 12 13), reduce!(14 14 15), reduce!(16 16 17),
+        half_step!(
+            "ldr d24, [{r0}, {back}]\nldr d26, [{r1}, {back}]\nldr d28, [{r2}, {back}]\n",
+            3 rows, [24 26 28], [12 13 14], [15 16 17], [18 19 20], [21 22 23]
         )
     };
     (1 row) => {
-        concat!(reduce!(12 0 3), reduce!(13 6 9), reduce!(12 12 13))
+        half_step!("ldr d24, [{r0}, {back}]\n", 1 row, [24], [12], [15], [18], [21])
     };
-    ($to:literal $a:literal $b:literal) => {
-        concat!("addp v", $to, ".4s, v", $a, ".4s, v", $b, ".4s\n")
-    };
-}
-
-/// Bias, conversion and multiplier of the rows' sums in the given registers.
-macro_rules! scale {
-    ($($s:literal)*) => {
+    ($load:literal, $n:tt $rows:tt, $a:tt, $first:tt, $second:tt, $third:tt, $fourth:tt) => {
         concat!(
-            "ldp q30, q31, [{params}], #32\n",
-            $("add v", $s, ".4s, v", $s, ".4s, v30.4s\n",)*
-            $("scvtf v", $s, ".4s, v", $s, ".4s\n",)*
-            $("fmul v", $s, ".4s, v", $s, ".4s, v31.4s\n",)*
+            "ldp q30, q31, [{w}], #32\n",
+            widen!($n $rows, 0),
+            widen!($n $rows, 1),
+            $load,
+            widen!($n $rows, 2),
+            widen!($n $rows, 3),
+            "ldp q25, q27, [{w}], #32\n",
+            "ldrb {move:w}, [{moves}], #1\n",
+            times!("smull", ".8b", $a, 30, $first),
+            times!("smull", ".8b", $a, 31, $second),
+            times!("smull", ".8b", $a, 25, $third),
+            times!("smull", ".8b", $a, 27, $fourth),
         )
     };
 }
 
-/// Reduces, finishes and stores a panel's four bytes of each row, the short way of
-/// [`requantize_neon`](crate::requantize_neon).
-macro_rules! finish_short {
-    (3 rows) => {
+/// All moves of a panel, to where the last products are to be widened: label 20. `{move}` is the next one.
+macro_rules! panel {
+    ($n:tt $rows:tt) => {
         concat!(
-            reduce!(3 rows),
-            scale!(12 14 16),
-            "ldr q18, [{finish}]\n",
-            "fadd v12.4s, v12.4s, v18.4s\n",
-            "fadd v14.4s, v14.4s, v18.4s\n",
-            "fadd v16.4s, v16.4s, v18.4s\n",
-            "uzp1 v12.8h, v12.8h, v14.8h\n",
-            "xtn v16.4h, v16.4s\n",
-            "sqxtn v12.8b, v12.8h\n",
-            "sqxtn2 v12.16b, v16.8h\n",
-            store!(3 rows),
-        )
-    };
-    (1 row) => {
-        concat!(
-            reduce!(1 row),
-            scale!(12),
-            "ldr q18, [{finish}]\n",
-            "fadd v12.4s, v12.4s, v18.4s\n",
-            "xtn v12.4h, v12.4s\n",
-            "sqxtn v12.8b, v12.8h\n",
-            store!(1 row),
-        )
-    };
-}
-
-/// Reduces, finishes and stores a panel's four bytes of each row, the plain way.
-macro_rules! finish_plain {
-    (3 rows) => {
-        concat!(
-            reduce!(3 rows),
-            scale!(12 14 16),
-            "ldp q18, q19, [{finish}, #16]\n",
-            "ldr q20, [{finish}, #48]\n",
-            "fcvtns v12.4s, v12.4s\n",
-            "fcvtns v14.4s, v14.4s\n",
-            "fcvtns v16.4s, v16.4s\n",
-            "sqxtn v12.4h, v12.4s\n",
-            "sqxtn2 v12.8h, v14.4s\n",
-            "sqxtn v16.4h, v16.4s\n",
-            "sqadd v12.8h, v12.8h, v18.8h\n",
-            "sqadd v16.8h, v16.8h, v18.8h\n",
-            "sqxtn v12.8b, v12.8h\n",
-            "sqxtn2 v12.16b, v16.8h\n",
-            "smax v12.16b, v12.16b, v19.16b\n",
-            "smin v12.16b, v12.16b, v20.16b\n",
-            store!(3 rows),
-        )
-    };
-    (1 row) => {
-        concat!(
-            reduce!(1 row),
-            scale!(12),
-            "ldp q18, q19, [{finish}, #16]\n",
-            "ldr q20, [{finish}, #48]\n",
-            "fcvtns v12.4s, v12.4s\n",
-            "sqxtn v12.4h, v12.4s\n",
-            "sqadd v12.8h, v12.8h, v18.8h\n",
-            "sqxtn v12.8b, v12.8h\n",
-            "smax v12.16b, v12.16b, v19.16b\n",
-            "smin v12.16b, v12.16b, v20.16b\n",
-            store!(1 row),
+            "ldrb {move:w}, [{moves}], #1\n",
+            "tbz {move:w}, #0, 10f\n",
+            two_steps!($n $rows, start),
+            next_move!("11f", "12f", "13f", "14f", "20f"),
+            "b 15f\n",
+            "10:\n",
+            one_step!($n $rows, start),
+            next_move!("11f", "12f", "13f", "14f", "20f"),
+            "b 15f\n",
+            // Nearly all runs are one of the next two: no page ends within them.
+            ".p2align 9\n",
+            "11:\n",
+            two_steps!($n $rows, widen),
+            next_move!("11b", "12f", "13f", "14f", "20f"),
+            "b 15f\n",
+            "12:\n",
+            one_step!($n $rows, widen),
+            next_move!("11b", "12b", "13f", "14f", "20f"),
+            "b 15f\n",
+            "13:\n",
+            one_step_more!($n $rows),
+            next_move!("11b", "12b", "13b", "14f", "20f"),
+            "b 15f\n",
+            "14:\n",
+            half_step!($n $rows),
+            "b 20f\n",
+            "15:\n",
+            one_step!($n $rows, widen, ", {back}]\n"),
         )
     };
 }
 
-/// Stores four bytes of each row and advances.
-macro_rules! store {
-    (3 rows) => {
+/// Goes to where the next move is, by its bits; falls through where it is none of them.
+macro_rules! next_move {
+    ($two:literal, $one:literal, $more:literal, $half:literal, $end:literal) => {
         concat!(
-            "str s12, [{o0}], #4\n",
-            "st1 {{v12.s}}[1], [{o1}], #4\n",
-            "st1 {{v12.s}}[2], [{o2}], #4\n",
+            next_move!("tbnz {move:w}, #0," $two),
+            next_move!("tbnz {move:w}, #1," $one),
+            next_move!("cbz {move:w}," $end),
+            next_move!("tbnz {move:w}, #2," $more),
+            next_move!("tbnz {move:w}, #3," $half),
         )
     };
-    (1 row) => {
-        "str s12, [{o0}], #4\n"
+    ($test:literal $to:literal) => {
+        concat!($test, " ", $to, "\n")
     };
 }
 
 pub(super) use {
-    columns, finish_plain, finish_short, half_columns, half_step, load, product, reduce, run,
-    scale, step, store, widen,
+    half_step, next_move, one_step, one_step_more, panel, start, times, two_steps, widen,
 };
-
-/// What is left of `k` behind the whole steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Tail {
-    None = 0,
-    /// At most eight elements: a load of eight.
-    Half = 1,
-    /// More: a load of sixteen.
-    Whole = 2,
-}
-
-impl Tail {
-    /// Of rows of `k` elements.
-    pub fn of(k: usize) -> Tail {
-        match k % 16 {
-            0 => Tail::None,
-            1..=8 => Tail::Half,
-            _ => Tail::Whole,
-        }
-    }
-
-    /// How far behind the whole steps its load starts, which is backwards.
-    pub fn offset(self, k: usize) -> isize {
-        let len = match self {
-            Tail::Half => 8,
-            _ => 16,
-        };
-        (k % 16) as isize - len
-    }
-}

@@ -1,14 +1,14 @@
 //! Tiles of three rows by four channels with SMULL, SMLAL2 and SADALP, sixteen `k` in lanes.
 //!
 //! Products stay in 16-bit lanes for a whole run, which [`runs`](super::runs) proves safe for the panel's weights; a
-//! panel with two -128 in one lane has no schedule, and each product is widened by itself.
+//! panel with two -128 in one lane has no moves, and each product is widened by itself.
 //!
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
 use super::groups::groups;
 use super::rows::{Tiles, block_rows};
-use super::runs::{Step, schedule};
+use super::runs::{Move, Step, moves};
 use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
@@ -66,23 +66,32 @@ pub struct Panels {
     /// The steps of a panel: whole ones, and one for what is left.
     pub(super) steps: usize,
     pub(super) weights: Vec<Step>,
-    /// The runs of every panel, one after the other, each panel's ended by a 0.
-    runs: Vec<u16>,
-    /// Where each panel's runs start in `runs`; `None` where it has no schedule.
-    schedules: Vec<Option<usize>>,
+    /// The moves of every panel, one after the other.
+    moves: Vec<Move>,
+    /// Where each panel's moves start in `moves`; `None` where it has none.
+    starts: Vec<Option<usize>>,
     pub(super) params: Vec<Params>,
 }
 
-/// Neighbouring panels that have schedules, and what an assembly loop needs to know of them.
+/// Neighbouring panels that have moves, and what an assembly loop needs to know of them.
 pub struct Group {
     pub params: *const Params,
     pub weights: *const Step,
-    /// The lengths of the runs, panel after panel, a 0 behind each.
-    pub runs: *const u16,
+    /// Panel after panel.
+    pub moves: *const Move,
     pub panels: usize,
     /// The length of a row, at least sixteen.
     pub k: usize,
     pub finish: *const Finish,
+}
+
+impl Group {
+    /// How far behind the whole steps the load of what is left of a row starts, which is backwards.
+    pub fn back(&self) -> isize {
+        let left = self.k % STEP;
+        let len = if left <= STEP / 2 { STEP / 2 } else { STEP };
+        left as isize - len as isize
+    }
 }
 
 /// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left to a
@@ -109,17 +118,13 @@ impl Panels {
                 panel[whole][column * STEP + end - left..][..left].copy_from_slice(tail);
             }
         }
-        let (mut runs, mut schedules) = (Vec::new(), Vec::new());
+        let (mut all_moves, mut starts) = (Vec::new(), Vec::new());
         for panel in 0..count {
             let panel = &packed[panel * steps..][..steps];
             let (bodies, tail) = panel.split_at(whole);
-            let start = runs.len();
-            let panel_runs = schedule(bodies).filter(|_| k >= STEP && schedule(tail).is_some());
-            schedules.push(panel_runs.is_some().then_some(start));
-            if let Some(panel_runs) = panel_runs {
-                runs.extend(panel_runs);
-                runs.push(0);
-            }
+            let panel_moves = moves(bodies, tail, left).filter(|_| k >= STEP);
+            starts.push(panel_moves.is_some().then_some(all_moves.len()));
+            all_moves.extend(panel_moves.into_iter().flatten());
         }
         Panels {
             proof,
@@ -127,16 +132,16 @@ impl Panels {
             n,
             steps,
             weights: packed,
-            runs,
-            schedules,
+            moves: all_moves,
+            starts,
             params: Params::of(requantize),
         }
     }
 
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.weights)
-            + size_of_val(&*self.runs)
-            + size_of_val(&*self.schedules)
+            + size_of_val(&*self.moves)
+            + size_of_val(&*self.starts)
             + size_of_val(&*self.params)
     }
 
@@ -173,9 +178,7 @@ impl Panels {
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
             let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
-            for panels in groups(self.schedules.len(), fitting, |panel| {
-                self.is_loopable(panel)
-            }) {
+            for panels in groups(self.starts.len(), fitting, |panel| self.is_loopable(panel)) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
                     if self.is_loopable(panels.start) {
@@ -188,12 +191,12 @@ impl Panels {
         }
     }
 
-    /// Whether an assembly loop can compute a panel: it has a schedule, and each of its channels is one of the output's.
+    /// Whether an assembly loop can compute a panel: it has moves, and each of its channels is one of the output's.
     fn is_loopable(&self, panel: usize) -> bool {
-        self.schedules[panel].is_some() && (panel + 1) * CHANNELS <= self.n
+        self.starts[panel].is_some() && (panel + 1) * CHANNELS <= self.n
     }
 
-    /// Computes all rows of panels that have schedules.
+    /// Computes all rows of panels that have moves.
     ///
     /// # Safety
     ///
@@ -207,18 +210,18 @@ impl Panels {
         (out, out_stride): (*mut i8, usize),
         rows: usize,
     ) {
-        let start = self.schedules[panels.start].expect("a panel with a schedule");
+        let start = self.starts[panels.start].expect("a panel with moves");
         let group = Group {
             params: self.params[panels.clone()].as_ptr(),
             weights: self.weights[panels.start * self.steps..].as_ptr(),
-            runs: self.runs[start..].as_ptr(),
+            moves: self.moves[start..].as_ptr(),
             panels: panels.len(),
             k: self.k,
             finish,
         };
         let out = out.wrapping_add(panels.start * CHANNELS);
         let count = rows / ROWS;
-        // SAFETY: the caller's; weights, runs and numbers were packed panel after panel, and a row of `out` has four
+        // SAFETY: the caller's; weights, moves and numbers were packed panel after panel, and a row of `out` has four
         // channels for each.
         unsafe {
             if count > 0 {

@@ -33,6 +33,9 @@ const QUAD: usize = 4;
 /// The most quads of three rows that registers hold.
 const QUADS_OF_THREE: usize = 7;
 
+/// The quads that a loop loads behind the panels it computes.
+const QUADS_AHEAD: usize = 2;
+
 /// Weights in panels of four channels, `[panel][quad][2][channel][2]`.
 #[derive(Clone, Debug)]
 pub struct Panels {
@@ -41,6 +44,7 @@ pub struct Panels {
     n: usize,
     /// The quads of a panel.
     quads: usize,
+    /// Those of all panels, and [`QUADS_AHEAD`].
     weights: Vec<Quad>,
     /// Which panels assembly can compute: their products fit 16 bits, and each of their channels is one of the output's.
     loopable: Vec<bool>,
@@ -58,7 +62,7 @@ impl Panels {
         let n = requantize.bias.len();
         let quads = k.div_ceil(QUAD);
         let count = n.div_ceil(CHANNELS);
-        let mut packed: Vec<Quad> = vec![[0; CHANNELS * QUAD]; count * quads];
+        let mut packed: Vec<Quad> = vec![[0; CHANNELS * QUAD]; count * quads + QUADS_AHEAD];
         for channel in 0..n {
             let (panel, column) = (channel / CHANNELS, channel % CHANNELS);
             let panel = &mut packed[panel * quads..][..quads];

@@ -14,6 +14,7 @@ use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
+use crate::stream::{LINE, bring};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 
@@ -113,6 +114,11 @@ impl Panels {
         let block = block_rows(a.rows, self.k + self.n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
+            // The first panel leaves lines of wide rows out.
+            if self.n > LINE {
+                let rows = &out[start * out_stride..][..(rows - 1) * out_stride + self.n];
+                bring(rows, a.rows * self.n);
+            }
             for first in (0..self.n).step_by(4 * WIDE) {
                 let panel = Panel {
                     weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),

@@ -31,8 +31,51 @@ pub fn fits_a_lane(quad: &Quad) -> bool {
         .all(|(a, b)| u16::from(a.unsigned_abs()) + u16::from(b.unsigned_abs()) <= LANE_BOUND)
 }
 
+/// What an assembly loop does next with a panel. Its loop goes by single bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Move {
+    /// Widens the last products and finishes the panel.
+    End = 0,
+    /// Begins a run with two steps.
+    Two = 1,
+    /// Begins a run with one step.
+    One = 2,
+    /// Goes on with a run by one step.
+    More = 4,
+    /// Takes at most eight elements behind the steps as a run, by a load of eight.
+    HalfTail = 8,
+    /// Takes more of them, by a load of sixteen.
+    WholeTail = 16,
+}
+
+impl Move {
+    /// For `left` elements behind whole steps.
+    fn tail(left: usize) -> Option<Move> {
+        match left {
+            0 => None,
+            1..=LANES => Some(Move::HalfTail),
+            _ => Some(Move::WholeTail),
+        }
+    }
+}
+
+/// The moves over a panel of whole steps and a last one for `left` elements, in order; the last is [`Move::End`]. `None`
+/// where a single step can leave 16 bits.
+pub fn moves(whole: &[Step], last: &[Step], left: usize) -> Option<Vec<Move>> {
+    schedule(last)?;
+    let mut moves = Vec::new();
+    for len in schedule(whole)? {
+        moves.push(if len == 1 { Move::One } else { Move::Two });
+        moves.extend((2..len).map(|_| Move::More));
+    }
+    moves.extend(Move::tail(left));
+    moves.push(Move::End);
+    Some(moves)
+}
+
 /// The lengths of the runs that cover `steps`, in order. `None` where a single step can leave 16 bits.
-pub fn schedule(steps: &[Step]) -> Option<Vec<u16>> {
+fn schedule(steps: &[Step]) -> Option<Vec<u16>> {
     let mut runs = Vec::new();
     let (mut sums, mut len) = ([0; REGISTERS * LANES], 0_u16);
     for step in steps {
@@ -79,6 +122,26 @@ mod tests {
         assert_eq!(schedule(&steps), Some(vec![64, 7]));
         assert_eq!(schedule(&[heavy; 2]), Some(vec![1, 1]));
         assert_eq!(schedule(&[]), Some(vec![]));
+    }
+
+    #[test]
+    fn moves_cover_every_run_and_the_tail() {
+        let mut full = [1; 64];
+        full[0] = 127;
+        full[8] = 127;
+        let light = [1; 64];
+        // Lane 0 of a full step is 254: nothing that has a weight there joins it.
+        let steps = [full, full, light, light, light, light];
+        use Move::*;
+        assert_eq!(
+            moves(&steps, &[], 0),
+            Some(vec![One, One, Two, More, More, End])
+        );
+        assert_eq!(
+            moves(&[light; 2], &[full], 8),
+            Some(vec![Two, HalfTail, End])
+        );
+        assert_eq!(moves(&[light], &[full], 9), Some(vec![One, WholeTail, End]));
     }
 
     #[test]
