@@ -14,7 +14,7 @@
 
 use crate::build::Machine;
 use crate::header::{CRATE, HEADER};
-use crate::library::{self, Names, SYSTEM_LIBRARIES};
+use crate::library::{self, Names, STATIC_LINKING, SYSTEM_LIBRARIES};
 use crate::repo;
 use crate::setup::{self, For};
 use anyhow::{Context, Result};
@@ -83,7 +83,7 @@ fn pkg_config(version: &str) -> String {
          Version: {version}\n\
          Cflags: -I${{includedir}}\n\
          Libs: -L${{libdir}} -locellus\n\
-         Libs.private: {}\n",
+         Libs.private: {} {STATIC_LINKING}\n",
         SYSTEM_LIBRARIES.join(" ")
     )
 }
@@ -103,6 +103,7 @@ fn cmake_config(names: &Names) -> String {
          \x20 set_target_properties(ocellus::ocellus_static PROPERTIES\n\
          \x20   IMPORTED_LOCATION \"${{_ocellus_prefix}}/lib/libocellus.a\"\n\
          \x20   INTERFACE_LINK_LIBRARIES \"{system}\"\n\
+         \x20   INTERFACE_LINK_OPTIONS \"{STATIC_LINKING}\"\n\
          \x20   INTERFACE_INCLUDE_DIRECTORIES \"${{_ocellus_prefix}}/include\")\n\
          endif()\n\
          unset(_ocellus_prefix)\n",

@@ -18,6 +18,10 @@ pub const STATIC: &str = "libocellus_capi.a";
 /// The system's libraries that a program with the static library needs, in the linker's words.
 pub const SYSTEM_LIBRARIES: [&str; 3] = ["-lgcc_s", "-lm", "-lc"];
 
+/// What such a program's linker is told besides. Nothing in the archive needs a stack that can be executed, yet some of
+/// its assembled parts do not say so.
+pub const STATIC_LINKING: &str = "-Wl,-z,noexecstack";
+
 /// The names of the shared library.
 pub struct Names {
     /// The file, such as `libocellus.so.1.0.0`.

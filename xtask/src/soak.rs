@@ -4,7 +4,7 @@
 //!
 //! Limits: on this machine only; an emulator's memory is its own.
 
-use crate::library::{self, SYSTEM_LIBRARIES};
+use crate::library::{self, STATIC_LINKING, SYSTEM_LIBRARIES};
 use crate::setup::{self, For};
 use crate::{process, repo, test};
 use anyhow::Result;
@@ -29,7 +29,8 @@ pub fn run(args: &Args) -> Result<()> {
         .arg("-I")
         .arg(prefix.join("include"))
         .arg(prefix.join("lib/libocellus.a"))
-        .args(SYSTEM_LIBRARIES);
+        .args(SYSTEM_LIBRARIES)
+        .arg(STATIC_LINKING);
     process::run(&mut cc)?;
     process::run(Command::new(program).arg(args.frames.to_string()))
 }

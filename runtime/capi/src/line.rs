@@ -3,10 +3,8 @@
 //! An ordinary lock lets a thread that leaves come straight back. A worker with a stream of frames would do so for hours,
 //! and a thread that wants to set labels would never come in.
 
-use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, ThreadId},
-};
+use ocellus::sys::ThreadKey;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The threads that want to use one thing.
 pub(crate) struct Line {
@@ -20,7 +18,7 @@ struct Standing {
     /// The number of whose turn it is, or of who comes next where nobody is there.
     turn: u64,
     /// Who is inside.
-    inside: Option<ThreadId>,
+    inside: Option<ThreadKey>,
 }
 
 /// Why there is no turn.
@@ -55,7 +53,7 @@ impl Line {
             return Err(Refused::Busy);
         }
         standing.next += 1;
-        standing.inside = Some(thread::current().id());
+        standing.inside = Some(ThreadKey::this());
         Ok(Turn(self))
     }
 
@@ -70,7 +68,7 @@ impl Line {
             .moved
             .wait_while(standing, waits)
             .unwrap_or_else(PoisonError::into_inner);
-        standing.inside = Some(thread::current().id());
+        standing.inside = Some(ThreadKey::this());
         Ok(Turn(self))
     }
 
@@ -86,7 +84,7 @@ impl Line {
 
 impl Standing {
     fn refuse_inside(&self) -> Result<(), Refused> {
-        match self.inside == Some(thread::current().id()) {
+        match self.inside == Some(ThreadKey::this()) {
             true => Err(Refused::Inside),
             false => Ok(()),
         }
@@ -106,7 +104,7 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{sync::Arc, sync::mpsc, time::Duration};
+    use std::{sync::Arc, sync::mpsc, thread, time::Duration};
 
     #[test]
     fn who_came_first_goes_first_and_the_one_who_leaves_goes_last() {

@@ -18,7 +18,6 @@ use std::{
     path::Path,
     ptr,
     sync::{Arc, Mutex},
-    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
@@ -29,7 +28,7 @@ pub(crate) struct Worker {
     pub reader: Mutex<Reader>,
     /// Whether a frame is refused while another one waits.
     pub refuses: bool,
-    id: ThreadId,
+    key: sys::ThreadKey,
     /// Until it is stopped.
     thread: Mutex<Option<sys::Worker>>,
 }
@@ -97,7 +96,7 @@ impl Worker {
             queue,
             reader: Mutex::new(reader),
             refuses: options.when_busy == OCELLUS_WHEN_BUSY_REFUSE,
-            id: thread.id(),
+            key: thread.key(),
             thread: Mutex::new(Some(thread)),
         };
         worker.keep_to(&shared.runtime())?;
@@ -119,7 +118,7 @@ impl Worker {
 
     /// Whether this thread is the worker.
     pub fn is_this_thread(&self) -> bool {
-        thread::current().id() == self.id
+        sys::ThreadKey::this() == self.key
     }
 
     /// Drops the frame that waits, and waits until the one in work is answered. No callback comes after.

@@ -94,6 +94,7 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
         offset: 0,
         stride: 2 * width as usize,
         size: bytes.len(),
+        fd: -1,
     };
     let stream = |frames: u64| {
         for number in 1..=frames {

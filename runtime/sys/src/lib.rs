@@ -23,4 +23,4 @@ pub use cpu::{cores, cpu_name};
 pub use machine::Machine;
 pub use memory::{page_size, peak_rss_bytes};
 pub use shared::{SharedBuffer, SharedError};
-pub use worker::Worker;
+pub use worker::{ThreadKey, Worker};

@@ -54,7 +54,8 @@ impl SharedBuffer {
     /// # Safety
     /// While this lives, nobody writes these bytes or makes the buffer shorter, and the descriptor stays open.
     pub unsafe fn new(fd: RawFd, bytes: usize) -> Result<SharedBuffer, SharedError> {
-        let got = length(fd)?;
+        let kind = Kind::of(fd)?;
+        let got = kind.length(fd)?;
         if (bytes as u64) > got {
             return Err(SharedError::Short {
                 fd,
@@ -76,6 +77,9 @@ impl SharedBuffer {
             bytes,
             fenced: None,
         };
+        if let Kind::Memory(_) = kind {
+            return Ok(buffer);
+        }
         match sync(fd, START) {
             Ok(()) => buffer.fenced = Some(fd),
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {}
@@ -106,21 +110,40 @@ impl Drop for SharedBuffer {
     }
 }
 
-/// Bytes of the buffer behind a descriptor.
-fn length(fd: RawFd) -> Result<u64, SharedError> {
-    // SAFETY: integers are any bytes.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: any descriptor may be asked, and the struct is ours.
-    if unsafe { libc::fstat(fd, &mut stat) } != 0 {
-        return Err(refused("fstat", fd));
+/// What a descriptor is.
+enum Kind {
+    /// Shared memory or a file, of so many bytes. It has no fence.
+    Memory(u64),
+    /// A dma-buf, as far as can be seen.
+    Device,
+}
+
+impl Kind {
+    fn of(fd: RawFd) -> Result<Kind, SharedError> {
+        // SAFETY: integers are any bytes.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: any descriptor may be asked, and the struct is ours.
+        if unsafe { libc::fstat(fd, &mut stat) } != 0 {
+            return Err(refused("fstat", fd));
+        }
+        Ok(match stat.st_mode & libc::S_IFMT == libc::S_IFREG {
+            true => Kind::Memory(stat.st_size as u64),
+            false => Kind::Device,
+        })
     }
-    if stat.st_mode & libc::S_IFMT == libc::S_IFREG {
-        return Ok(stat.st_size as u64);
+
+    /// Bytes of the buffer.
+    fn length(&self, fd: RawFd) -> Result<u64, SharedError> {
+        match self {
+            Kind::Memory(bytes) => Ok(*bytes),
+            Kind::Device => {
+                // A dma-buf answers a seek to its end with its size, without moving anything.
+                // SAFETY: any descriptor may be asked.
+                let end = unsafe { libc::lseek(fd, 0, libc::SEEK_END) };
+                u64::try_from(end).map_err(|_| refused("lseek", fd))
+            }
+        }
     }
-    // A dma-buf is no regular file and answers a seek to its end with its size, without moving anything.
-    // SAFETY: any descriptor may be asked.
-    let end = unsafe { libc::lseek(fd, 0, libc::SEEK_END) };
-    u64::try_from(end).map_err(|_| refused("lseek", fd))
 }
 
 fn sync(fd: RawFd, edge: u64) -> io::Result<()> {

@@ -6,8 +6,22 @@
 use std::{
     io,
     mem::MaybeUninit,
-    thread::{Builder, JoinHandle, ThreadId},
+    os::unix::thread::JoinHandleExt,
+    thread::{Builder, JoinHandle},
 };
+
+/// Which of the process's living threads one is. The standard library's own handle would be allocated in every thread of
+/// the program that calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ThreadKey(libc::pthread_t);
+
+impl ThreadKey {
+    /// The calling thread's.
+    pub fn this() -> ThreadKey {
+        // SAFETY: it has no conditions.
+        ThreadKey(unsafe { libc::pthread_self() })
+    }
+}
 
 /// A thread that takes no signal of the program.
 pub struct Worker {
@@ -41,8 +55,6 @@ impl Worker {
     /// The system's, where none of them is one that the process may use.
     #[cfg(target_os = "linux")]
     pub fn keep_to(&self, cpus: u64) -> io::Result<()> {
-        use std::os::unix::thread::JoinHandleExt;
-
         let mut set = self.inherited;
         if cpus != 0 {
             // SAFETY: a set of zeros is one without CPUs, and every bit of the mask is below a set's size.
@@ -74,9 +86,9 @@ impl Worker {
         }
     }
 
-    /// The thread's id.
-    pub fn id(&self) -> ThreadId {
-        self.thread.thread().id()
+    /// The thread's key.
+    pub fn key(&self) -> ThreadKey {
+        ThreadKey(self.thread.as_pthread_t())
     }
 
     /// Waits until the thread has ended.
@@ -141,7 +153,7 @@ mod tests {
                 .expect("a listener");
         })
         .expect("a thread");
-        assert_ne!(worker.id(), thread::current().id());
+        assert_ne!(worker.key(), ThreadKey::this());
         let (name, blocked) = heard.recv().expect("a sender");
         worker.join();
         assert_eq!(name, "ocellus");
