@@ -132,7 +132,7 @@ fn restore_signals(before: &libc::sigset_t) {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use std::{fs, sync::mpsc, thread};
+    use std::{fs, sync::mpsc};
 
     /// A line of this thread's status.
     fn status(key: &str) -> String {
