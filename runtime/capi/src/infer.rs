@@ -119,20 +119,22 @@ pub unsafe extern "C" fn ocellus_session_infer(
         let given = unsafe { sized::read(frame)? };
         // SAFETY: as above.
         let mapped = unsafe { given.map()? };
-        let report = state.session.infer(&mapped.frame()?)?;
+        let report = &mut state.report;
+        state.session.infer_into(&mapped.frame()?, report)?;
         runtime
             .log
             .write(OCELLUS_LOG_DEBUG, || report.reason.clone());
 
-        for (index, hit) in self::hits(&report).take(hit_capacity).enumerate() {
+        for (index, hit) in self::hits(report).take(hit_capacity).enumerate() {
             // SAFETY: the index is below the capacity, which is writable by the caller's word.
             unsafe { hits.add(index).write(hit) };
         }
         let hit_count = report.labels.len().min(hit_capacity);
-        let answer = answer(&report, hit_count, (given.timestamp_ns, given.cookie));
+        let answer = answer(report, hit_count, (given.timestamp_ns, given.cookie));
         // SAFETY: `size` is what the check returned for it.
         unsafe { sized::write(&answer, result, size) };
-        session.keep_places(state, Places::of(report));
+        let places = Places::take(report);
+        session.keep_places(state, places);
         Ok(())
     })
 }

@@ -20,6 +20,8 @@ pub(crate) struct Shared {
 /// What one thread at a time works on.
 pub(crate) struct State {
     pub session: ocellus::Session,
+    /// The last answer.
+    pub report: Report,
     /// Where labels are in the last frame.
     pub places: Option<Arc<Places>>,
     /// How often labels were set.
@@ -47,6 +49,7 @@ impl Shared {
                 session,
                 places: None,
                 labels_set: 0,
+                report: Report::default(),
             }),
             runtime: Mutex::new(runtime),
             answered: Mutex::new(None),
@@ -109,13 +112,15 @@ impl Shared {
 
 impl Places {
     /// Takes the places out of a report; none where it was not asked for them.
-    pub fn of(mut report: Report) -> Option<Arc<Places>> {
-        report.labels.sort_unstable_by_key(|hit| hit.index);
-        let places = report.labels.into_iter().map(|hit| hit.place);
-        let places = places.collect::<Option<Vec<_>>>()?;
+    pub fn take(report: &mut Report) -> Option<Arc<Places>> {
+        let hits = &mut report.labels;
+        if !hits.iter().all(|hit| hit.place.is_some()) {
+            return None;
+        }
+        hits.sort_unstable_by_key(|hit| hit.index);
         Some(Arc::new(Places {
-            places,
-            seen: report.seen,
+            places: hits.iter_mut().filter_map(|hit| hit.place.take()).collect(),
+            seen: report.seen.clone(),
         }))
     }
 }

@@ -184,18 +184,20 @@ impl Work {
                 let mut inside = self.shared.wait_turn()?;
                 result.queue_us = frame.accepted.elapsed().as_micros() as u64;
                 guard::checkpoint();
-                let report = inside.state.session.infer_reading(&frame.reading)?;
+                let state = &mut *inside.state;
+                let report = &mut state.report;
+                state.session.infer_reading(&frame.reading, report)?;
                 // After a swap this is not the runtime of before.
                 let log = self.shared.runtime();
                 log.log.write(OCELLUS_LOG_DEBUG, || report.reason.clone());
-                self.hits.extend(hits(&report));
+                self.hits.extend(hits(report));
                 *result = ocellus_result {
                     queue_us: result.queue_us,
-                    ..answer(&report, self.hits.len(), (frame.timestamp_ns, frame.cookie))
+                    ..answer(report, self.hits.len(), (frame.timestamp_ns, frame.cookie))
                 };
-                let places = Places::of(report);
+                let places = Places::take(report);
                 self.shared.set_answered(places.clone());
-                inside.state.places = places;
+                state.places = places;
                 Ok(())
             })
         })

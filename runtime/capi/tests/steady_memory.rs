@@ -7,7 +7,8 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     ffi::c_void,
     ptr,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    thread,
 };
 
 /// The system's allocator, which counts the bytes that are in use.
@@ -36,6 +37,8 @@ static COUNTING: Counting = Counting;
 struct Count {
     answered: AtomicU64,
     dropped: AtomicU64,
+    /// A callback does not return meanwhile.
+    held: AtomicBool,
 }
 
 unsafe extern "C" fn count(
@@ -49,6 +52,9 @@ unsafe extern "C" fn count(
     count.answered.fetch_add(1, Ordering::Relaxed);
     let dropped = unsafe { (*result).dropped };
     count.dropped.fetch_add(dropped.into(), Ordering::Relaxed);
+    while count.held.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
 }
 
 #[track_caller]
@@ -96,9 +102,10 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
         size: bytes.len(),
         fd: -1,
     };
+    let submit = || ok(unsafe { ocellus_session_submit(session, &frame) });
     let stream = |frames: u64| {
         for number in 1..=frames {
-            ok(unsafe { ocellus_session_submit(session, &frame) });
+            submit();
             if number % 7 == 0 {
                 ok(unsafe { ocellus_session_cancel(session) });
             }
@@ -107,11 +114,20 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
             }
         }
         // One that is answered for sure, and says how many were not.
-        ok(unsafe { ocellus_session_submit(session, &frame) });
+        submit();
         ok(unsafe { ocellus_session_flush(session, 600_000) });
         IN_USE.load(Ordering::Relaxed)
     };
-    let few = stream(20);
+    // One frame is in work, one waits, and one takes its place: no more than these can be there at once.
+    counted.held.store(true, Ordering::Relaxed);
+    submit();
+    while counted.answered.load(Ordering::Relaxed) == 0 {
+        thread::yield_now();
+    }
+    submit();
+    submit();
+    counted.held.store(false, Ordering::Relaxed);
+    let few = stream(17);
     let many = stream(2_000);
     let (answered, dropped) = (
         counted.answered.load(Ordering::Relaxed),

@@ -218,7 +218,7 @@ fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Re
     let verdict = if report.no_match {
         "nothing fits"
     } else {
-        report.labels[0].label.as_str()
+        &*report.labels[0].label
     };
     writeln!(
         out,

@@ -3,7 +3,7 @@
 use crate::{
     bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors},
     error::Error,
-    heads::{Background, Conse, unit},
+    heads::{Background, Conse, HeadSpace, make_unit, unit},
     report::BundleId,
 };
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 /// A loaded bundle: encoders, words and heads.
 pub struct Engine {
     bundle: Arc<Bundle>,
+    id: BundleId,
     isa: Isa,
     image: Encoder,
     plans: Vec<OnceLock<Plan>>,
@@ -91,6 +92,10 @@ impl Engine {
             templates,
             conse,
             backgrounds: backgrounds?,
+            id: BundleId {
+                name: bundle.manifest().name.as_str().into(),
+                sha256: bundle.sha256().into(),
+            },
             bundle,
         })
     }
@@ -107,10 +112,7 @@ impl Engine {
 
     /// The bundle's name and hash, as reports carry it.
     pub fn bundle_id(&self) -> BundleId {
-        BundleId {
-            name: self.bundle.manifest().name.clone(),
-            sha256: self.bundle.sha256().into(),
-        }
+        self.id.clone()
     }
 
     /// The square input sizes in pixels, rising.
@@ -177,15 +179,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
     pub fn encode(&self, resolution: u32, rgb: &[u8]) -> Result<(Tensor, Vec<f32>), Error> {
-        let image = &self.bundle.manifest().image;
-        self.encode_input(
-            resolution,
-            Input::Pixels(Pixels {
-                rgb,
-                mean: image.mean,
-                std: image.std,
-            }),
-        )
+        self.encode_input(resolution, self.pixels(rgb))
     }
 
     /// Encodes whatever the image encoder's plan takes: bytes, or normalised pixels `[3, resolution, resolution]`.
@@ -197,16 +191,39 @@ impl Engine {
         resolution: u32,
         input: Input<'_>,
     ) -> Result<(Tensor, Vec<f32>), Error> {
-        let outputs = self.image_plan(resolution)?.run(input)?;
-        let [map, features]: [Tensor; 2] = outputs
+        let mut outputs = Vec::new();
+        let [map, features] = self.encode_into(resolution, input, &mut outputs)?;
+        Ok((std::mem::take(map), std::mem::take(&mut features.data)))
+    }
+
+    /// RGB bytes with the bundle's normalisation, as the plan takes them.
+    pub(crate) fn pixels<'a>(&self, rgb: &'a [u8]) -> Input<'a> {
+        let image = &self.bundle.manifest().image;
+        Input::Pixels(Pixels {
+            rgb,
+            mean: image.mean,
+            std: image.std,
+        })
+    }
+
+    /// [`Engine::encode_input`] into tensors that are kept.
+    pub(crate) fn encode_into<'t>(
+        &self,
+        resolution: u32,
+        input: Input<'_>,
+        outputs: &'t mut Vec<Tensor>,
+    ) -> Result<&'t mut [Tensor; 2], Error> {
+        let image = &self.bundle.manifest().image;
+        self.image_plan(resolution)?.run_into(input, outputs)?;
+        let both: &mut [Tensor; 2] = (&mut outputs[..])
             .try_into()
             .map_err(|_| self.not_finite("set of outputs"))?;
-        let channels = self.bundle.manifest().image.channels;
-        if features.data.len() != channels {
+        let features = &both[1];
+        if features.data.len() != image.channels {
             return Err(BundleError::Contents {
-                file: self.bundle.manifest().image.file.clone(),
+                file: image.file.clone(),
                 what: "output features".into(),
-                expected: format!("[1, {channels}]"),
+                expected: format!("[1, {}]", image.channels),
                 got: format!("{:?}", features.shape),
             }
             .into());
@@ -214,13 +231,15 @@ impl Engine {
         if features.data.iter().any(|value| !value.is_finite()) {
             return Err(self.not_finite("features vector"));
         }
-        Ok((map, features.data))
+        Ok(both)
     }
 
     /// Class logits `[classes]` of pooled features, where the head has a classifier.
     pub fn logits(&self, features: &[f32]) -> Option<Vec<f32>> {
         let conse = self.conse.as_ref()?;
-        Some(conse.logits(self.isa, features))
+        let mut space = HeadSpace::default();
+        conse.logits(self.isa, features, &mut space);
+        Some(space.logits)
     }
 
     /// Maps pooled features into the text space.
@@ -228,18 +247,33 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFinite`] where they have no direction there.
     pub fn embed(&self, map: Tensor, features: Vec<f32>) -> Result<Embedded, Error> {
-        let logits = self.logits(&features);
-        let embedding = match (&self.conse, &logits) {
-            (Some(conse), Some(logits)) => conse.embed(logits),
-            _ => unit(features.clone()),
-        };
-        let embedding = embedding.ok_or_else(|| self.not_finite("image embedding"))?;
+        let mut space = HeadSpace::default();
+        self.embed_into(&features, &mut space)?;
         Ok(Embedded {
             map,
             features,
-            logits,
-            embedding,
+            logits: self.conse.is_some().then_some(space.logits),
+            embedding: space.embedding,
         })
+    }
+
+    /// [`Engine::embed`] in memory that is kept.
+    pub(crate) fn embed_into(&self, features: &[f32], space: &mut HeadSpace) -> Result<(), Error> {
+        let directed = match &self.conse {
+            Some(conse) => {
+                conse.logits(self.isa, features, space);
+                conse.embed(space)
+            }
+            None => {
+                space.embedding.clear();
+                space.embedding.extend_from_slice(features);
+                make_unit(&mut space.embedding)
+            }
+        };
+        match directed {
+            true => Ok(()),
+            false => Err(self.not_finite("image embedding")),
+        }
     }
 
     /// How the bundle computes relevance.

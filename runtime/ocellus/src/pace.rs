@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 const BELIEVED: Duration = Duration::from_secs(10);
 
 /// How long answers may take, and how long the last escalation took.
+#[derive(Default)]
 pub(crate) struct Pace {
     budget: Option<Duration>,
     last: Option<(Duration, Instant)>,

@@ -4,17 +4,20 @@
 use crate::{
     engine::Engine,
     error::Error,
-    heads::{cosine, label_margin, ranking, softmax, unit},
+    heads::{HeadSpace, cosine, label_margin, make_unit, rank, softmax_into},
     pace::Pace,
     policy::Policy,
     reading::Reading,
-    relevance::{self, Blocks},
-    report::{Hit, Report, StagesUs},
+    relevance::{self, AttentionSpace, Blocks},
+    report::{Hit, Report, Seen, StagesUs},
     words::Words,
 };
 use ocellus_encoder::Tensor;
 use ocellus_vision::Workspace;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Time spent in each stage so far.
 #[derive(Default)]
@@ -44,17 +47,33 @@ pub(crate) struct Asked {
 }
 
 /// What a session keeps from one frame to the next.
+#[derive(Default)]
 pub(crate) struct Kept {
-    pub space: Workspace,
-    /// The encoder's input.
-    pub rgb: Vec<u8>,
     pub pace: Pace,
+    pub attention: AttentionSpace,
+    space: Workspace,
+    /// The encoder's input.
+    rgb: Vec<u8>,
+    /// The encoder's map and features of each view.
+    outputs: Vec<Vec<Tensor>>,
+    heads: HeadSpace,
+    answer: Answer,
+    /// Why the resolution was chosen.
+    reason: String,
+}
+
+impl Kept {
+    pub fn new(pace: Pace) -> Kept {
+        Kept {
+            pace,
+            ..Kept::default()
+        }
+    }
 }
 
 /// An answer at one resolution.
+#[derive(Default)]
 struct Answer {
-    /// The encoder's map of each view.
-    maps: Vec<Tensor>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
     order: Vec<usize>,
@@ -69,34 +88,34 @@ impl Answer {
     }
 }
 
-/// What a frame that was read shows.
+/// What a frame that was read shows, into `report`; on an error it stays as it was.
 pub(crate) fn run(
     engine: &Engine,
     asked: &Asked,
     reading: &Reading,
     kept: &mut Kept,
-) -> Result<Report, Error> {
+    report: &mut Report,
+) -> Result<(), Error> {
     let policy = &asked.policy;
     let words = asked.words.as_ref().ok_or(Error::NoLabels)?;
     let manifest = engine.bundle().manifest();
     let mut watch = Watch::default();
 
-    let (entropy_bits, first, mut reason) =
-        timed(&mut watch.look, || look(engine, policy, reading, kept));
+    let (entropy_bits, first) = timed(&mut watch.look, || look(engine, policy, reading, kept));
     let mut resolution = first;
     let mut degraded = false;
-    let mut answer = answer(engine, words, reading, resolution, kept, &mut watch)?;
-    if let Some((higher, why)) = policy.escalate(answer.margin(), resolution, engine.resolutions())
-    {
-        reason = format!("{reason}; {why}");
+    answer(engine, words, reading, resolution, kept, &mut watch)?;
+    let margin = kept.answer.margin();
+    let resolutions = engine.resolutions();
+    if let Some(higher) = policy.escalate(margin, resolution, resolutions, &mut kept.reason) {
         let now = Instant::now();
         degraded = !kept.pace.allows(reading.start, now);
         if degraded {
-            reason = format!("{reason}, but the budget does not allow it");
+            kept.reason += ", but the budget does not allow it";
         } else {
             resolution = higher;
             let before = watch.preparation;
-            answer = self::answer(engine, words, reading, resolution, kept, &mut watch)?;
+            answer(engine, words, reading, resolution, kept, &mut watch)?;
             let preparation = watch.preparation - before;
             kept.pace
                 .took(now.elapsed().saturating_sub(preparation), Instant::now());
@@ -105,7 +124,8 @@ pub(crate) fn run(
 
     let mut places = match (asked.blocks, &words.prompts) {
         (Some(blocks), Some(prompts)) => timed(&mut watch.heads, || {
-            relevance::places(blocks, prompts, &answer.maps, &reading.views)
+            let maps = kept.outputs.iter().map(|outputs| &outputs[0]);
+            relevance::places(blocks, prompts, maps, &reading.views, &mut kept.attention)
         })?
         .into_iter()
         .map(Some)
@@ -113,29 +133,32 @@ pub(crate) fn run(
         _ => Vec::new(),
     };
     let total = reading.start.elapsed().saturating_sub(watch.preparation);
+    let answer = &kept.answer;
     let mut hit = |&index: &usize| Hit {
-        label: words.labels.as_slice()[index].clone(),
+        label: Arc::clone(&words.shared[index]),
         index,
         score: answer.scores[index],
         probability: answer.probabilities[index],
         place: places.get_mut(index).and_then(Option::take),
     };
-    Ok(Report {
-        labels: answer.order.iter().map(&mut hit).collect(),
-        no_match: answer.match_probability < manifest.no_match.threshold,
-        match_probability: answer.match_probability,
-        entropy_bits,
-        resolution,
-        policy: policy.name(),
-        reason,
-        escalated: resolution != first,
-        degraded,
-        seen: reading.views.iter().copied().map(Into::into).collect(),
-        stages_us: watch.stages_us(reading.decode, total),
-        isa: engine.isa().name(),
-        bundle: engine.bundle_id(),
-        warnings: words.warnings.clone(),
-    })
+    report.labels.clear();
+    report.labels.extend(answer.order.iter().map(&mut hit));
+    report.no_match = answer.match_probability < manifest.no_match.threshold;
+    report.match_probability = answer.match_probability;
+    report.entropy_bits = entropy_bits;
+    report.resolution = resolution;
+    report.policy = policy.name();
+    report.reason.clone_from(&kept.reason);
+    report.escalated = resolution != first;
+    report.degraded = degraded;
+    report.seen.clear();
+    let seen = reading.views.iter().copied();
+    report.seen.extend(seen.map(Seen::from));
+    report.stages_us = watch.stages_us(reading.decode, total);
+    report.isa = engine.isa().name();
+    report.bundle = engine.bundle_id();
+    report.warnings.clone_from(&words.warnings);
+    Ok(())
 }
 
 /// The embedding `[d]` of a frame that was read, at the policy's first resolution; of several views their direction
@@ -146,36 +169,37 @@ pub(crate) fn embed(
     reading: &Reading,
     kept: &mut Kept,
 ) -> Result<Vec<f32>, Error> {
-    let (_, resolution, _) = look(engine, &asked.policy, reading, kept);
+    let (_, resolution) = look(engine, &asked.policy, reading, kept);
     let mut sum = vec![0.0; engine.bundle().manifest().text.dimension];
+    kept.outputs.resize_with(1, Vec::new);
     for picture in reading.pictures() {
         picture.resize_into(resolution as usize, &mut kept.rgb, &mut kept.space);
-        let (map, features) = engine.encode(resolution, &kept.rgb)?;
-        let embedded = engine.embed(map, features)?;
-        for (sum, value) in sum.iter_mut().zip(&embedded.embedding) {
+        let (input, outputs) = (engine.pixels(&kept.rgb), &mut kept.outputs[0]);
+        let [_, features] = engine.encode_into(resolution, input, outputs)?;
+        engine.embed_into(&features.data, &mut kept.heads)?;
+        for (sum, value) in sum.iter_mut().zip(&kept.heads.embedding) {
             *sum += value;
         }
     }
-    unit(sum).ok_or_else(|| engine.not_finite("image embedding"))
+    match make_unit(&mut sum) {
+        true => Ok(sum),
+        false => Err(engine.not_finite("image embedding")),
+    }
 }
 
-/// The entropy in bits of what was read, of several views the largest; the first resolution, and why.
-fn look(
-    engine: &Engine,
-    policy: &Policy,
-    reading: &Reading,
-    kept: &mut Kept,
-) -> (f32, u32, String) {
+/// The entropy in bits of what was read, of several views the largest; the first resolution. The reason is kept.
+fn look(engine: &Engine, policy: &Policy, reading: &Reading, kept: &mut Kept) -> (f32, u32) {
     let entropies = reading
         .pictures()
         .iter()
         .map(|picture| picture.entropy_bits_in(&mut kept.space));
     let entropy_bits = entropies.fold(0.0, f32::max);
-    let (first, reason) = policy.first(entropy_bits, engine.resolutions());
-    (entropy_bits, first, reason)
+    kept.reason.clear();
+    let first = policy.first(entropy_bits, engine.resolutions(), &mut kept.reason);
+    (entropy_bits, first)
 }
 
-/// Encodes every view at a resolution; of several views a label's best score counts.
+/// Encodes every view at a resolution, and keeps the answer; of several views a label's best score counts.
 fn answer(
     engine: &Engine,
     words: &Words,
@@ -183,35 +207,43 @@ fn answer(
     resolution: u32,
     kept: &mut Kept,
     watch: &mut Watch,
-) -> Result<Answer, Error> {
+) -> Result<(), Error> {
     let manifest = engine.bundle().manifest();
     let standing = timed(&mut watch.preparation, || {
         engine.prepare(resolution)?;
         words.standing(engine, resolution)
     })?;
-    let mut scores = vec![f32::NEG_INFINITY; words.embeddings.len()];
-    let mut maps = Vec::with_capacity(reading.views.len());
-    for picture in reading.pictures() {
+    let Kept {
+        rgb, space, heads, ..
+    } = kept;
+    let answer = &mut kept.answer;
+    answer.scores.clear();
+    answer
+        .scores
+        .resize(words.embeddings.len(), f32::NEG_INFINITY);
+    kept.outputs.resize_with(reading.views.len(), Vec::new);
+    for (picture, outputs) in reading.pictures().iter().zip(&mut kept.outputs) {
         timed(&mut watch.resize, || {
-            picture.resize_into(resolution as usize, &mut kept.rgb, &mut kept.space);
+            picture.resize_into(resolution as usize, rgb, space);
         });
-        let (map, features) = timed(&mut watch.encode, || engine.encode(resolution, &kept.rgb))?;
+        let [_, features] = timed(&mut watch.encode, || {
+            engine.encode_into(resolution, engine.pixels(rgb), outputs)
+        })?;
         timed(&mut watch.heads, || -> Result<(), Error> {
-            let embedded = engine.embed(map, features)?;
-            for (score, label) in scores.iter_mut().zip(&words.embeddings) {
-                *score = score.max(cosine(&embedded.embedding, label));
+            engine.embed_into(&features.data, heads)?;
+            for (score, label) in answer.scores.iter_mut().zip(&words.embeddings) {
+                *score = score.max(cosine(&heads.embedding, label));
             }
-            maps.push(embedded.map);
             Ok(())
         })?;
     }
-    Ok(timed(&mut watch.heads, || Answer {
-        maps,
-        probabilities: softmax(&scores, manifest.text.logit_scale),
-        order: ranking(&scores),
-        match_probability: standing.match_probability(&scores, &manifest.no_match),
-        scores,
-    }))
+    timed(&mut watch.heads, || {
+        let scores = &answer.scores;
+        softmax_into(scores, manifest.text.logit_scale, &mut answer.probabilities);
+        rank(scores, &mut answer.order);
+        answer.match_probability = standing.match_probability(scores, &manifest.no_match);
+    });
+    Ok(())
 }
 
 impl Watch {

@@ -7,6 +7,7 @@
 
 use crate::bundle::{Image, Manifest};
 use crate::error::Error;
+use std::fmt::{self, Write};
 
 /// How a resolution is chosen. Thresholds are in bits of grey entropy (0..8), margins in probability (0..1).
 #[derive(Clone, Debug, PartialEq)]
@@ -101,11 +102,17 @@ impl Policy {
         }
     }
 
-    /// The first resolution for a frame of this entropy, and why.
-    pub(crate) fn first(&self, entropy_bits: f32, resolutions: &[u32]) -> (u32, String) {
+    /// The first resolution for a frame of this entropy; writes why.
+    pub(crate) fn first(&self, entropy_bits: f32, resolutions: &[u32], reason: &mut String) -> u32 {
         match self {
-            Policy::Fixed(side) => (*side, format!("fixed at {side}")),
-            Policy::Cascade { start, .. } => (*start, format!("starts at {start}")),
+            Policy::Fixed(side) => {
+                say(reason, format_args!("fixed at {side}"));
+                *side
+            }
+            Policy::Cascade { start, .. } => {
+                say(reason, format_args!("starts at {start}"));
+                *start
+            }
             Policy::Entropy { thresholds_bits }
             | Policy::EntropyCascade {
                 thresholds_bits, ..
@@ -115,41 +122,48 @@ impl Policy {
                     .take_while(|&&bits| entropy_bits >= bits)
                     .count();
                 let side = resolutions[step];
-                let bound = match thresholds_bits.get(step) {
-                    Some(bits) => format!("below {bits:.2}"),
-                    None => format!(
-                        "at least {:.2}",
-                        thresholds_bits.last().copied().unwrap_or(0.0)
-                    ),
-                };
-                (
-                    side,
-                    format!("entropy {entropy_bits:.2} bits is {bound}, so {side}"),
-                )
+                say(reason, format_args!("entropy {entropy_bits:.2} bits is "));
+                match thresholds_bits.get(step) {
+                    Some(bits) => say(reason, format_args!("below {bits:.2}")),
+                    None => {
+                        let last = thresholds_bits.last().copied().unwrap_or(0.0);
+                        say(reason, format_args!("at least {last:.2}"));
+                    }
+                }
+                say(reason, format_args!(", so {side}"));
+                side
             }
         }
     }
 
-    /// The resolution to go on with after an answer of this margin at `resolution`, and why; `None` when the answer stands.
+    /// The resolution to go on with after an answer of this margin at `resolution`; `None` when the answer stands, and
+    /// else it adds why.
     pub(crate) fn escalate(
         &self,
         margin: f32,
         resolution: u32,
         resolutions: &[u32],
-    ) -> Option<(u32, String)> {
+        reason: &mut String,
+    ) -> Option<u32> {
         let least = match self {
             Policy::Cascade { margin, .. } | Policy::EntropyCascade { margin, .. } => *margin,
             Policy::Fixed(_) | Policy::Entropy { .. } => return None,
         };
         let highest = *resolutions.last()?;
-        let unsure = resolution < highest && margin < least;
-        unsure.then(|| {
-            (
-                highest,
-                format!("margin {margin:.2} at {resolution} is below {least:.2}, so {highest}"),
-            )
-        })
+        if resolution >= highest || margin >= least {
+            return None;
+        }
+        say(
+            reason,
+            format_args!("; margin {margin:.2} at {resolution} is below {least:.2}, so {highest}"),
+        );
+        Some(highest)
     }
+}
+
+/// Adds to a text. Only numbers are written, which cannot fail.
+pub(crate) fn say(text: &mut String, more: fmt::Arguments<'_>) {
+    let _ = text.write_fmt(more);
 }
 
 #[cfg(test)]
@@ -171,8 +185,13 @@ mod tests {
             (7.0, 224),
             (8.0, 224),
         ] {
-            assert_eq!(policy.first(bits, &RESOLUTIONS).0, side, "{bits} bits");
-            assert_eq!(policy.escalate(0.0, side, &RESOLUTIONS), None);
+            assert_eq!(
+                policy.first(bits, &RESOLUTIONS, &mut String::new()),
+                side,
+                "{bits} bits"
+            );
+            let reason = &mut String::new();
+            assert_eq!(policy.escalate(0.0, side, &RESOLUTIONS, reason), None);
         }
     }
 
@@ -182,14 +201,12 @@ mod tests {
             thresholds_bits: vec![4.0, 7.0],
             margin: 0.3,
         };
-        assert_eq!(
-            policy
-                .escalate(0.29, 112, &RESOLUTIONS)
-                .map(|(side, _)| side),
-            Some(224)
-        );
-        assert_eq!(policy.escalate(0.30, 112, &RESOLUTIONS), None);
-        assert_eq!(policy.escalate(0.0, 224, &RESOLUTIONS), None);
+        let mut reason = "starts".to_owned();
+        let mut escalate = |margin, at| policy.escalate(margin, at, &RESOLUTIONS, &mut reason);
+        assert_eq!(escalate(0.30, 112), None);
+        assert_eq!(escalate(0.0, 224), None);
+        assert_eq!(escalate(0.29, 112), Some(224));
+        assert_eq!(reason, "starts; margin 0.29 at 112 is below 0.30, so 224");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The one reading of a frame, apart from what is then computed: the frame's bytes may change or go when it is done,
 //! on whatever thread the rest happens.
 
-use ocellus_vision::{CropMode, Frame, Intermediate, View, Workspace, views};
+use ocellus_vision::{CropMode, Frame, Intermediate, View, Workspace, views_into};
 use std::time::{Duration, Instant};
 
 /// Reads frames as a session sees them; keeps its memory from one frame to the next.
@@ -57,7 +57,14 @@ impl Reader {
 
     /// Reads a frame whose bytes arrived at `start`.
     pub(crate) fn read_since(&mut self, start: Instant, frame: &Frame<'_>, into: &mut Reading) {
-        into.views = views(self.crop, frame.width(), frame.height(), self.crop_fraction);
+        let (width, height) = (frame.width(), frame.height());
+        views_into(
+            self.crop,
+            width,
+            height,
+            self.crop_fraction,
+            &mut into.views,
+        );
         let missing = into.views.len().saturating_sub(into.pictures.len());
         into.pictures
             .extend((0..missing).map(|_| Intermediate::default()));

@@ -2,10 +2,11 @@
 
 use crate::relevance::Place;
 use ocellus_vision::View;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// What one frame gave.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// Every label, best first, also when nothing fits.
     pub labels: Vec<Hit>,
@@ -42,7 +43,8 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize)]
 pub struct Hit {
     /// The label as it was given.
-    pub label: String,
+    #[serde(serialize_with = "text")]
+    pub label: Arc<str>,
     /// Its place in the list that was given, from 0.
     pub index: usize,
     /// Cosine of the label's and the frame's embeddings, -1..1.
@@ -96,10 +98,17 @@ pub struct StagesUs {
 }
 
 /// Which bundle answered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct BundleId {
     /// Its name.
-    pub name: String,
+    #[serde(serialize_with = "text")]
+    pub name: Arc<str>,
     /// SHA-256 of its manifest, which names every other file's.
-    pub sha256: String,
+    #[serde(serialize_with = "text")]
+    pub sha256: Arc<str>,
+}
+
+/// A text that is shared by reports.
+fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }

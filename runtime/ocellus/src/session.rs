@@ -11,7 +11,7 @@ use crate::{
     report::Report,
     words::Words,
 };
-use ocellus_vision::{CropMode, DecodeLimits, Frame, Workspace, decode};
+use ocellus_vision::{CropMode, DecodeLimits, Frame, decode};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -88,11 +88,7 @@ impl Session {
             words: None,
             blocks,
         };
-        let kept = Kept {
-            space: Workspace::default(),
-            rgb: Vec::new(),
-            pace: Pace::new(options.budget),
-        };
+        let kept = Kept::new(Pace::new(options.budget));
         let crop_fraction = engine.bundle().manifest().image.crop_fraction;
         Ok(Session {
             reader: Reader::new(options.crop, crop_fraction),
@@ -136,6 +132,7 @@ impl Session {
             words.prepare_relevance(&self.engine)?;
         }
         self.asked.words = Some(words);
+        self.kept.attention.forget();
         Ok(())
     }
 
@@ -168,7 +165,18 @@ impl Session {
     /// # Errors
     /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`], [`Error::Attention`].
     pub fn infer(&mut self, frame: &Frame<'_>) -> Result<Report, Error> {
-        self.run(Instant::now(), frame)
+        let mut report = Report::default();
+        self.infer_into(frame, &mut report)?;
+        Ok(report)
+    }
+
+    /// [`Session::infer`] into the memory of a report before, which stays as it was on an error. After a few frames of
+    /// one size and as many labels nothing is allocated any more, but for what relevance hands out.
+    ///
+    /// # Errors
+    /// Those of [`Session::infer`].
+    pub fn infer_into(&mut self, frame: &Frame<'_>, report: &mut Report) -> Result<(), Error> {
+        self.run(Instant::now(), frame, report)
     }
 
     /// What an encoded picture (JPEG, PNG, ...) shows.
@@ -179,19 +187,20 @@ impl Session {
         let start = Instant::now();
         let picture = decode(bytes, &self.options.limits)?;
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
-        let mut report = self.run(start, &frame)?;
+        let mut report = Report::default();
+        self.run(start, &frame, &mut report)?;
         report
             .warnings
             .extend(picture.warnings.iter().map(ToString::to_string));
         Ok(report)
     }
 
-    /// What a frame that one of the session's readers read shows.
+    /// What a frame that one of the session's readers read shows, as [`Session::infer_into`].
     ///
     /// # Errors
     /// Those of [`Session::infer`].
-    pub fn infer_reading(&mut self, reading: &Reading) -> Result<Report, Error> {
-        pipeline::run(&self.engine, &self.asked, reading, &mut self.kept)
+    pub fn infer_reading(&mut self, reading: &Reading, report: &mut Report) -> Result<(), Error> {
+        pipeline::run(&self.engine, &self.asked, reading, &mut self.kept, report)
     }
 
     /// The embedding of a frame in the text space, `[d]` and of length one, at the policy's first resolution; of several
@@ -205,8 +214,9 @@ impl Session {
     }
 
     /// Runs one frame; `start` is when its bytes arrived.
-    fn run(&mut self, start: Instant, frame: &Frame<'_>) -> Result<Report, Error> {
+    fn run(&mut self, start: Instant, frame: &Frame<'_>, report: &mut Report) -> Result<(), Error> {
         self.reader.read_since(start, frame, &mut self.reading);
-        pipeline::run(&self.engine, &self.asked, &self.reading, &mut self.kept)
+        let (asked, kept) = (&self.asked, &mut self.kept);
+        pipeline::run(&self.engine, asked, &self.reading, kept, report)
     }
 }

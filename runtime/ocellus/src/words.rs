@@ -2,11 +2,13 @@
 
 use crate::{attention::Prompts, engine::Engine, error::Error, heads::Standing, relevance};
 use ocellus_language::{Labels, ensemble};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A set of labels with their embeddings, computed once.
 pub(crate) struct Words {
     pub labels: Labels,
+    /// The labels again, as reports hold them.
+    pub shared: Vec<Arc<str>>,
     /// Unit vectors `[n][d]`.
     pub embeddings: Vec<Vec<f32>>,
     /// Words that the vocabulary does not know and that were left out, as `label: words`.
@@ -38,8 +40,10 @@ impl Words {
             .iter()
             .map(|_| OnceLock::new())
             .collect();
+        let shared = labels.iter().map(Arc::from).collect();
         Ok(Words {
             labels,
+            shared,
             embeddings,
             warnings,
             standings,

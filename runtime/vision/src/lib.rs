@@ -43,5 +43,5 @@ pub use frame::{
 };
 pub use view::{
     CropMode, INTERMEDIATE_SIDE, Intermediate, MAX_RESOLUTION, UnknownCropMode, View, Workspace,
-    normalize, views,
+    normalize, views, views_into,
 };

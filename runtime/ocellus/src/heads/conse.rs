@@ -10,7 +10,7 @@
 //!
 //! `W` is i8 by rows. The features are quantized to i8 for the product, so the sums are integers and the same on every CPU.
 
-use super::{cosine, softmax, unit};
+use super::{HeadSpace, cosine, make_unit, softmax, softmax_into, unit};
 use crate::bundle::{BundleError, Head, I8Rows, Tensors};
 use ocellus_kernels::{Isa, qs8_gemv, quantize_symmetric};
 
@@ -64,24 +64,33 @@ impl Conse {
         Ok(Some(conse))
     }
 
-    /// Class logits `[classes]` of pooled features `[channels]`.
-    pub fn logits(&self, isa: Isa, features: &[f32]) -> Vec<f32> {
-        let mut quantized = vec![0i8; features.len()];
-        let scale = quantize_symmetric(features, &mut quantized);
-        let mut sums = vec![0i32; self.bias.len()];
-        qs8_gemv(isa, &self.classifier.values, &quantized, &mut sums);
+    /// Computes the class logits `[classes]` of pooled features `[channels]`.
+    pub fn logits(&self, isa: Isa, features: &[f32], space: &mut HeadSpace) {
+        space.quantized.resize(features.len(), 0);
+        let scale = quantize_symmetric(features, &mut space.quantized);
+        space.sums.resize(self.bias.len(), 0);
+        let sums = &mut space.sums;
+        qs8_gemv(isa, &self.classifier.values, &space.quantized, sums);
         let rows = sums.iter().zip(&self.classifier.scales).zip(&self.bias);
-        rows.map(|((&sum, row_scale), bias)| sum as f32 * (scale * row_scale) + bias)
-            .collect()
+        space.logits.clear();
+        space
+            .logits
+            .extend(rows.map(|((&sum, row_scale), bias)| sum as f32 * (scale * row_scale) + bias));
     }
 
-    /// The embedding `[dimension]` of class logits; `None` where the mix has no direction.
-    pub fn embed(&self, logits: &[f32]) -> Option<Vec<f32>> {
-        let probabilities = softmax(logits, 1.0 / self.temperature);
-        let cut = largest_beyond(&probabilities, self.top_k);
-        let mut sum = vec![0f32; self.texts.k];
+    /// Computes the embedding `[dimension]` of the class logits; whether the mix has a direction.
+    pub fn embed(&self, space: &mut HeadSpace) -> bool {
+        softmax_into(
+            &space.logits,
+            1.0 / self.temperature,
+            &mut space.probabilities,
+        );
+        let cut = largest_beyond(&space.probabilities, self.top_k, &mut space.sorted);
+        let sum = &mut space.embedding;
+        sum.clear();
+        sum.resize(self.texts.k, 0.0);
         let rows = self.texts.values.chunks_exact(self.texts.k);
-        for ((row, scale), probability) in rows.zip(&self.texts.scales).zip(probabilities) {
+        for ((row, scale), probability) in rows.zip(&self.texts.scales).zip(&space.probabilities) {
             let weight = (probability - cut).max(0.0) * scale;
             if weight > 0.0 {
                 sum.iter_mut()
@@ -89,7 +98,7 @@ impl Conse {
                     .for_each(|(sum, &value)| *sum += weight * f32::from(value));
             }
         }
-        unit(sum)
+        make_unit(sum)
     }
 
     /// The key `[channels]` of a label in the space of the features: `f . key` is the mean of the class logits of `f`
@@ -123,13 +132,14 @@ impl Conse {
     }
 }
 
-/// The largest of `values` that is not among the `k` largest; 0 where there is none.
-fn largest_beyond(values: &[f32], k: usize) -> f32 {
+/// The largest of `values` that is not among the `k` largest; 0 where there is none. `sorted` is memory to work in.
+fn largest_beyond(values: &[f32], k: usize, sorted: &mut Vec<f32>) -> f32 {
     if k >= values.len() {
         return 0.0;
     }
-    let mut values = values.to_vec();
-    *values.select_nth_unstable_by(k, |a, b| b.total_cmp(a)).1
+    sorted.clear();
+    sorted.extend_from_slice(values);
+    *sorted.select_nth_unstable_by(k, |a, b| b.total_cmp(a)).1
 }
 
 #[cfg(test)]
@@ -155,9 +165,20 @@ mod tests {
         }
     }
 
+    fn embed(head: &Conse, logits: &[f32]) -> Vec<f32> {
+        let mut space = HeadSpace {
+            logits: logits.to_vec(),
+            ..HeadSpace::default()
+        };
+        assert!(head.embed(&mut space), "no direction");
+        space.embedding
+    }
+
     #[test]
     fn logits_are_the_scaled_product_and_bias() {
-        let logits = head().logits(Isa::Scalar, &[2.0, 1.0]);
+        let mut space = HeadSpace::default();
+        head().logits(Isa::Scalar, &[2.0, 1.0], &mut space);
+        let logits = space.logits;
         assert!(
             (logits[0] - 2.0).abs() < 0.01
                 && (logits[1] - 1.0).abs() < 0.01
@@ -169,9 +190,7 @@ mod tests {
     #[test]
     fn the_best_classes_are_mixed_by_what_they_have_over_the_rest() {
         let [a, b, c] = [0.5f32, 0.3, 0.2];
-        let embedding = head()
-            .embed(&[a.ln(), b.ln(), c.ln()])
-            .expect("a direction");
+        let embedding = embed(&head(), &[a.ln(), b.ln(), c.ln()]);
         let want = unit(vec![a - c, b - c, 0.0]).expect("a direction");
         assert!(cosine(&embedding, &want) > 0.999_999, "{embedding:?}");
     }
@@ -180,7 +199,7 @@ mod tests {
     fn all_classes_are_mixed_by_their_probabilities() {
         let mut head = head();
         head.top_k = 3;
-        let embedding = head.embed(&[1.0, 1.0, 1.0]).expect("a direction");
+        let embedding = embed(&head, &[1.0, 1.0, 1.0]);
         let want = [1f32 / 3.0; 3].map(f32::sqrt);
         assert!(cosine(&embedding, &want) > 0.999_999, "{embedding:?}");
     }
@@ -203,8 +222,8 @@ mod tests {
     #[test]
     fn classes_that_swap_places_do_not_move_the_embedding() {
         let head = head();
-        let one = head.embed(&[2.0, 1.001, 1.0]).expect("a direction");
-        let other = head.embed(&[2.0, 1.0, 1.001]).expect("a direction");
+        let one = embed(&head, &[2.0, 1.001, 1.0]);
+        let other = embed(&head, &[2.0, 1.0, 1.001]);
         assert!(cosine(&one, &other) > 0.999_99, "{one:?} {other:?}");
     }
 }

@@ -7,21 +7,26 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 /// `exp(scale * x) / sum`, computed from the largest, so that no term overflows.
 pub fn softmax(scores: &[f32], scale: f32) -> Vec<f32> {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut terms: Vec<f32> = scores
-        .iter()
-        .map(|score| ((score - largest) * scale).exp())
-        .collect();
-    let sum: f32 = terms.iter().sum();
-    terms.iter_mut().for_each(|term| *term /= sum);
+    let mut terms = Vec::new();
+    softmax_into(scores, scale, &mut terms);
     terms
 }
 
-/// Indices from the best score down; equal scores keep their order.
-pub(crate) fn ranking(scores: &[f32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    order
+/// [`softmax`] into memory that is kept.
+pub(crate) fn softmax_into(scores: &[f32], scale: f32, terms: &mut Vec<f32>) {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    terms.clear();
+    terms.extend(scores.iter().map(|score| ((score - largest) * scale).exp()));
+    let sum: f32 = terms.iter().sum();
+    terms.iter_mut().for_each(|term| *term /= sum);
+}
+
+/// Makes `order` the indices from the best score down; equal scores keep their order.
+pub(crate) fn rank(scores: &[f32], order: &mut Vec<usize>) {
+    order.clear();
+    order.extend(0..scores.len());
+    // The indices make every two different, and a sort that need not keep the order of equals needs no memory.
+    order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
 }
 
 /// How far the best probability is ahead of the second, 0..1; 1 for a single label.
@@ -47,7 +52,9 @@ mod tests {
 
     #[test]
     fn ties_keep_the_order_of_the_labels() {
-        assert_eq!(ranking(&[0.1, 0.3, 0.3, 0.2]), [1, 2, 3, 0]);
+        let mut order = vec![7];
+        rank(&[0.1, 0.3, 0.3, 0.2], &mut order);
+        assert_eq!(order, [1, 2, 3, 0]);
     }
 
     #[test]

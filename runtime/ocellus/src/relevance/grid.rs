@@ -27,6 +27,15 @@ pub struct Grid {
     pub values: Vec<f32>,
 }
 
+/// Memory that a surface is made in.
+#[derive(Default)]
+pub(crate) struct SurfaceSpace {
+    across: Vec<f32>,
+    down: Vec<f32>,
+    lines: Vec<f32>,
+    surface: Vec<f32>,
+}
+
 /// The highest place of a smooth surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peak {
@@ -41,37 +50,52 @@ pub struct Peak {
 impl Grid {
     /// The smooth surface at the centres of `rows` x `columns` equal parts, row after row.
     pub fn smooth(&self, rows: usize, columns: usize) -> Vec<f32> {
-        let across = weights(self.width, columns);
-        let down = weights(self.height, rows);
-        let mut lines = vec![0.0; self.height * columns];
-        for (line, cells) in lines
+        let mut space = SurfaceSpace::default();
+        self.smooth_in(rows, columns, &mut space);
+        space.surface
+    }
+
+    /// [`Grid::smooth`], which leaves the surface in memory that is kept.
+    fn smooth_in(&self, rows: usize, columns: usize, space: &mut SurfaceSpace) {
+        weights(self.width, columns, &mut space.across);
+        weights(self.height, rows, &mut space.down);
+        space.lines.resize(self.height * columns, 0.0);
+        for (line, cells) in space
+            .lines
             .chunks_exact_mut(columns.max(1))
             .zip(self.values.chunks_exact(self.width.max(1)))
         {
-            for (place, weights) in line.iter_mut().zip(across.chunks_exact(self.width.max(1))) {
+            let across = space.across.chunks_exact(self.width.max(1));
+            for (place, weights) in line.iter_mut().zip(across) {
                 *place = weights.iter().zip(cells).map(|(w, cell)| w * cell).sum();
             }
         }
-        let mut surface = vec![0.0; rows * columns];
-        for (row, weights) in surface
+        space.surface.clear();
+        space.surface.resize(rows * columns, 0.0);
+        for (row, weights) in space
+            .surface
             .chunks_exact_mut(columns.max(1))
-            .zip(down.chunks_exact(self.height.max(1)))
+            .zip(space.down.chunks_exact(self.height.max(1)))
         {
-            for (line, weight) in lines.chunks_exact(columns.max(1)).zip(weights) {
+            for (line, weight) in space.lines.chunks_exact(columns.max(1)).zip(weights) {
                 row.iter_mut()
                     .zip(line)
                     .for_each(|(place, value)| *place += weight * value);
             }
         }
-        surface
     }
 
     /// The highest place of the surface, the first of several; nothing where every cell is 0.
     pub fn peak(&self) -> Option<Peak> {
+        self.peak_in(&mut SurfaceSpace::default())
+    }
+
+    /// [`Grid::peak`] in memory that is kept.
+    pub(super) fn peak_in(&self, space: &mut SurfaceSpace) -> Option<Peak> {
         let [rows, columns] = [self.height, self.width].map(|cells| cells * PEAK_STEPS);
-        let surface = self.smooth(rows, columns);
+        self.smooth_in(rows, columns, space);
         let mut best = None;
-        for (at, &value) in surface.iter().enumerate() {
+        for (at, &value) in space.surface.iter().enumerate() {
             if value > best.map_or(0.0, |(_, most)| most) {
                 best = Some((at, value));
             }
@@ -86,10 +110,10 @@ impl Grid {
     }
 }
 
-/// What each of `cells` adds at each of `places`, `[places][cells]`.
-fn weights(cells: usize, places: usize) -> Vec<f32> {
+/// Makes `weights` what each of `cells` adds at each of `places`, `[places][cells]`.
+fn weights(cells: usize, places: usize, weights: &mut Vec<f32>) {
     let norm = 1.0 / (SIGMA * (2.0 * std::f32::consts::PI).sqrt());
-    let mut weights = Vec::with_capacity(places * cells);
+    weights.clear();
     for place in 0..places {
         let at = (place as f32 + 0.5) / places as f32 * cells as f32;
         weights.extend((0..cells).map(|cell| {
@@ -100,7 +124,6 @@ fn weights(cells: usize, places: usize) -> Vec<f32> {
             norm * (-0.5 * (distance / SIGMA).powi(2)).exp()
         }));
     }
-    weights
 }
 
 /// As rows of cells.

@@ -17,6 +17,7 @@
 mod grid;
 mod place;
 
+use grid::SurfaceSpace;
 pub use grid::{Grid, Peak};
 pub use place::Place;
 
@@ -75,15 +76,35 @@ pub(crate) fn prompts(engine: &Engine, embeddings: &[Vec<f32>]) -> Result<Prompt
     Ok(Prompts::new(engine.isa(), Precision::Int8, tokens)?)
 }
 
+/// Memory of the attention, which is kept from one frame to the next.
+#[derive(Default)]
+pub(crate) struct AttentionSpace {
+    /// For each size of map that came with the labels.
+    attentions: Vec<([usize; 2], BlockAttention)>,
+    queries: Vec<f32>,
+    relevance: Vec<f32>,
+    surface: SurfaceSpace,
+}
+
+impl AttentionSpace {
+    /// The labels are others now.
+    pub fn forget(&mut self) {
+        self.attentions.clear();
+    }
+}
+
 /// Where each label is, from the maps `[1, c, h, w]` of the views that were encoded.
-pub(crate) fn places(
+pub(crate) fn places<'m>(
     blocks: Blocks,
     prompts: &Prompts,
-    maps: &[Tensor],
+    maps: impl Iterator<Item = &'m Tensor>,
     views: &[View],
+    space: &mut AttentionSpace,
 ) -> Result<Vec<Place>, AttentionError> {
     let labels = prompts.label_count() - 1;
-    let mut grids: Vec<Vec<Grid>> = vec![Vec::new(); labels];
+    let mut grids: Vec<Vec<Grid>> = (0..labels)
+        .map(|_| Vec::with_capacity(views.len()))
+        .collect();
     for map in maps {
         let &[1, channels, height, width] = &map.shape[..] else {
             return Err(AttentionError::Shape {
@@ -93,20 +114,31 @@ pub(crate) fn places(
             });
         };
         let cells = height * width;
-        let mut queries = vec![1.0; cells * (channels + 1)];
+        space.queries.clear();
+        space.queries.resize(cells * (channels + 1), 1.0);
         for (channel, plane) in map.data.chunks_exact(cells.max(1)).enumerate() {
             for (cell, &value) in plane.iter().enumerate() {
-                queries[cell * (channels + 1) + channel] = value;
+                space.queries[cell * (channels + 1) + channel] = value;
             }
         }
-        let mut relevance = vec![0.0; prompts.label_count() * cells];
+        space.relevance.resize(prompts.label_count() * cells, 0.0);
         let outputs = Outputs {
-            relevance: Some(&mut relevance),
+            relevance: Some(&mut space.relevance),
             attended: None,
         };
-        BlockAttention::new(prompts, [height, width], blocks.block, blocks.top_k)?
-            .run(prompts, &queries, outputs)?;
-        for (grids, values) in grids.iter_mut().zip(relevance.chunks_exact(cells)) {
+        let size = [height, width];
+        let known = space.attentions.iter().position(|(of, _)| *of == size);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let made = BlockAttention::new(prompts, size, blocks.block, blocks.top_k)?;
+                space.attentions.push((size, made));
+                space.attentions.len() - 1
+            }
+        };
+        let attention = &mut space.attentions[at].1;
+        attention.run(prompts, &space.queries, outputs)?;
+        for (grids, values) in grids.iter_mut().zip(space.relevance.chunks_exact(cells)) {
             grids.push(Grid {
                 height,
                 width,
@@ -114,6 +146,6 @@ pub(crate) fn places(
             });
         }
     }
-    let place = |relevance| Place::new(relevance, views);
+    let place = |relevance| Place::new(relevance, views, &mut space.surface);
     Ok(grids.into_iter().map(place).collect())
 }

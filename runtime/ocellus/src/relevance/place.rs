@@ -1,6 +1,6 @@
 //! Where one label is in the frame.
 
-use super::Grid;
+use super::{Grid, grid::SurfaceSpace};
 use ocellus_vision::View;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -20,7 +20,7 @@ pub struct Place {
 
 impl Place {
     /// From a label's relevance in each of `views`.
-    pub(crate) fn new(relevance: Vec<Grid>, views: &[View]) -> Place {
+    pub(crate) fn new(relevance: Vec<Grid>, views: &[View], space: &mut SurfaceSpace) -> Place {
         let mut place = Place {
             view: 0,
             peak_px: None,
@@ -31,7 +31,7 @@ impl Place {
         for (at, (grid, view)) in place.relevance.iter().zip(views).enumerate() {
             let most = grid.values.iter().copied().fold(0.0, f32::max);
             place.local_score = place.local_score.max(most);
-            if let Some(peak) = grid.peak().filter(|peak| peak.value > highest) {
+            if let Some(peak) = grid.peak_in(space).filter(|peak| peak.value > highest) {
                 highest = peak.value;
                 place.view = at;
                 place.peak_px = Some([
@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn the_peak_is_in_the_frame_s_pixels_of_the_view_that_has_it() {
         let views = [view(0.0), view(300.0)];
-        let place = Place::new(vec![lone(0, 0.2), lone(5, 0.6)], &views);
+        let mut space = SurfaceSpace::default();
+        let place = Place::new(vec![lone(0, 0.2), lone(5, 0.6)], &views, &mut space);
         assert_eq!(place.view, 1);
         assert_eq!(place.local_score, 0.6);
         let [x, y] = place.peak_px.expect("a peak");
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn what_is_nowhere_has_no_peak() {
-        let place = Place::new(vec![lone(0, 0.0)], &[view(0.0)]);
+        let mut space = SurfaceSpace::default();
+        let place = Place::new(vec![lone(0, 0.0)], &[view(0.0)], &mut space);
         assert_eq!((place.peak_px, place.local_score), (None, 0.0));
         let json = serde_json::to_value(&place).expect("a place");
         assert!(json["peak_px"].is_null());

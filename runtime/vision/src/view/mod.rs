@@ -96,9 +96,23 @@ const MAX_TILES: usize = 4;
 ///   4:1 has equal gaps between them.
 #[must_use]
 pub fn views(mode: CropMode, width: usize, height: usize, crop_fraction: f64) -> Vec<View> {
+    let mut views = Vec::new();
+    views_into(mode, width, height, crop_fraction, &mut views);
+    views
+}
+
+/// [`views`] into the caller's memory.
+pub fn views_into(
+    mode: CropMode,
+    width: usize,
+    height: usize,
+    crop_fraction: f64,
+    views: &mut Vec<View>,
+) {
+    views.clear();
     let (short, long) = (width.min(height), width.max(height));
     if short == 0 {
-        return Vec::new();
+        return;
     }
     let (w, h) = (width as f64, height as f64);
     match mode {
@@ -109,24 +123,25 @@ pub fn views(mode: CropMode, width: usize, height: usize, crop_fraction: f64) ->
                 1.0
             };
             let side = fraction * short as f64;
-            vec![View {
+            views.push(View {
                 left: (w - side) / 2.0,
                 top: (h - side) / 2.0,
                 width: side,
                 height: side,
-            }]
+            });
         }
-        CropMode::Squash => vec![View {
+        CropMode::Squash => views.push(View {
             left: 0.0,
             top: 0.0,
             width: w,
             height: h,
-        }],
+        }),
         CropMode::Tiles => {
             let tiles = long.div_ceil(short).min(MAX_TILES);
             let step = (long - short) as f64 / tiles.saturating_sub(1).max(1) as f64;
             let side = short as f64;
-            let at = |offset: f64| {
+            views.extend((0..tiles).map(|tile| {
+                let offset = tile as f64 * step;
                 let (left, top) = if width > height {
                     (offset, 0.0)
                 } else {
@@ -138,8 +153,7 @@ pub fn views(mode: CropMode, width: usize, height: usize, crop_fraction: f64) ->
                     width: side,
                     height: side,
                 }
-            };
-            (0..tiles).map(|tile| at(tile as f64 * step)).collect()
+            }));
         }
     }
 }
