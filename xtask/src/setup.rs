@@ -194,7 +194,7 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "calls the C library from Python",
         ));
     }
-    if purpose == For::Dist {
+    if matches!(purpose, For::Dist | For::ArmTest) {
         needs.push(Need::program(
             "python3",
             "python3-venv",

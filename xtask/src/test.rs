@@ -21,7 +21,7 @@
 use crate::cross::{self, Cross, TARGET};
 use crate::setup::{self, For};
 use crate::table::Table;
-use crate::{armstd::Toolchain, install, library, process, repo};
+use crate::{armstd::Toolchain, dist, install, library, process, repo};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -201,8 +201,12 @@ impl Plan<'_> {
     /// Installs the C library that was built, for programs in C to be compiled against.
     fn install(&self, target: Option<&str>) -> Result<()> {
         let archive = self.built(target).join(library::STATIC);
-        let compiler = library::compiler(target.is_some());
-        install::install(&archive, &self.prefix(target), compiler)
+        let prefix = self.prefix(target);
+        match target {
+            // What is tested is what goes to boards: linked as it is there, and checked.
+            Some(_) => dist::install_library(&archive, &prefix),
+            None => install::install(&archive, &prefix, library::compiler(false)),
+        }
     }
 
     fn prefix(&self, target: Option<&str>) -> PathBuf {

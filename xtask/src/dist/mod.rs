@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
     setup::ensure(For::Dist)?;
     let root = repo::root()?;
     let glibc = oldest_glibc()?;
-    let linker = zig::linker(&build::target_dir()?.join("linkers"), &glibc)?;
+    let linker = linker(&glibc)?;
     let (program, archive) = compile(&root, &linker)?;
 
     let version = library::package_version(&root)?;
@@ -64,34 +64,53 @@ pub fn run(args: &Args) -> Result<()> {
 
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let work = Scratch::beside(&args.out.join("work"))?;
-    for profile in &args.boards {
+    for (at, profile) in args.boards.iter().enumerate() {
         let folder = work.path.join(format!("ocellus-{version}-{}", profile.id));
-        let linker = linker.to_string_lossy();
-        install::install(&archive, &folder, &linker)?;
+        install::install(&archive, &folder, &linker.to_string_lossy())?;
         let facts = root.join(format!("boards/profiles/{}.toml", profile.id));
         package::complete(&folder, &program, &facts, &bill)?;
         let mut files = vec![folder.join("bin/ocellus"), shared_library(&folder)?];
         for file in &files {
-            let found = inspect::check(file, &profile.system.glibc_floor)?;
-            println!(
-                "{}: glibc {}.{} (the board has {} or newer), {} functions chosen at run time",
-                file.file_name().unwrap_or_default().to_string_lossy(),
-                found.glibc.0,
-                found.glibc.1,
-                profile.system.glibc_floor,
-                found.tiered
-            );
+            check(file, &profile.system.glibc_floor)?;
         }
         files.push(folder.join("lib/libocellus.a"));
         package::strip(&files)?;
         publish(&package::archive(&folder, seconds)?, &args.out)?;
-        let deb = work.path.join(format!("ocellus_{version}_arm64.deb"));
-        let tree = Scratch::beside(&work.path.join("deb"))?;
-        package::debian(&folder, &tree.path, &deb, &version, &glibc, seconds)?;
-        publish(&deb, &args.out)?;
+        if at == 0 {
+            // It holds nothing of one board.
+            let deb = work.path.join(format!("ocellus_{version}_arm64.deb"));
+            let tree = Scratch::beside(&work.path.join("deb"))?;
+            package::debian(&folder, &tree.path, &deb, &version, &glibc, seconds)?;
+            publish(&deb, &args.out)?;
+        }
     }
     println!("{}", package::sums(&args.out)?.display());
     Ok(())
+}
+
+/// Installs the C library under `prefix` as it goes to boards, and checks it as it is checked there.
+pub fn install_library(archive: &Path, prefix: &Path) -> Result<()> {
+    let glibc = oldest_glibc()?;
+    install::install(archive, prefix, &linker(&glibc)?.to_string_lossy())?;
+    check(&shared_library(prefix)?, &glibc)
+}
+
+/// Checks a file for a board whose glibc is at least `floor`, and says what was found.
+fn check(file: &Path, floor: &str) -> Result<()> {
+    let found = inspect::check(file, floor)?;
+    println!(
+        "{}: glibc {}.{} (the board has {floor} or newer), {} functions chosen at run time",
+        file.file_name().unwrap_or_default().to_string_lossy(),
+        found.glibc.0,
+        found.glibc.1,
+        found.tiered
+    );
+    Ok(())
+}
+
+/// The linker of what goes to boards.
+fn linker(glibc: &str) -> Result<PathBuf> {
+    zig::linker(&build::target_dir()?.join("linkers"), glibc)
 }
 
 /// Moves a finished file to where it is looked for: in one step, so that what lies there is whole.

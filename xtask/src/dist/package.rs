@@ -219,4 +219,51 @@ mod tests {
         let second = fs::read(archive(&folder, "1700000000").unwrap()).unwrap();
         assert_eq!(first, second);
     }
+
+    #[test]
+    fn a_debian_package_installs_below_usr_where_its_linker_looks() {
+        let scratch = Scratch::beside(&std::env::temp_dir().join("ocellus-debian")).unwrap();
+        let prefix = scratch.path.join("prefix");
+        let write = |name: &str, text: &str| {
+            let file = prefix.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        write("bin/ocellus", "program");
+        write("share/ocellus/board.toml", "of one board");
+        write(
+            "lib/pkgconfig/ocellus.pc",
+            "prefix=${pcfiledir}/../..\nlibdir=${prefix}/lib\n",
+        );
+        write(
+            "lib/cmake/ocellus/ocellus-config.cmake",
+            "\"${CMAKE_CURRENT_LIST_DIR}/../../..\" \"${_ocellus_prefix}/lib/libocellus.a\"",
+        );
+        let made = |name: &str| {
+            let file = scratch.path.join(format!("{name}.deb"));
+            let tree = scratch.path.join(name);
+            fs::create_dir_all(&tree).unwrap();
+            debian(&prefix, &tree, &file, "0.1.0", "2.27", "1700000000").unwrap();
+            file
+        };
+        let file = made("one");
+        assert_eq!(fs::read(&file).unwrap(), fs::read(made("two")).unwrap());
+
+        let ask = |what: &str| process::capture(Command::new("dpkg-deb").arg(what).arg(&file));
+        let facts = ask("--field").unwrap();
+        assert!(facts.contains("Architecture: arm64"), "{facts}");
+        assert!(facts.contains("Depends: libc6 (>= 2.27)"), "{facts}");
+        let root = scratch.path.join("root");
+        let unpack = Command::new("dpkg-deb")
+            .arg("--extract")
+            .args([&file, &root])
+            .status();
+        assert!(unpack.unwrap().success());
+        assert!(root.join("usr/bin/ocellus").exists());
+        assert!(!root.join("usr/share/ocellus").exists());
+        let lib = root.join("usr/lib/aarch64-linux-gnu");
+        let described = fs::read_to_string(lib.join("pkgconfig/ocellus.pc")).unwrap();
+        assert!(described.contains("prefix=${pcfiledir}/../../..\n"));
+        assert!(described.contains("libdir=${prefix}/lib/aarch64-linux-gnu\n"));
+    }
 }
