@@ -33,6 +33,9 @@ pub struct Row {
     pub instructions_encode: u64,
     pub instructions_from_pixels: u64,
     pub instructions_total: u64,
+    /// With the bundle's heads only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions_camera: Option<u64>,
     pub instructions_load: u64,
     /// Multiply-accumulates of all steps.
     pub macs: u64,
@@ -174,6 +177,7 @@ fn row(cpu: &str, isa: &str, model: &str, marked: Marked, counts: &[u64]) -> Res
     let instructions_encode = region("encode")?;
     let (instructions_from_pixels, instructions_total) = (region("from_pixels")?, region("total")?);
     let instructions_load = region("load")?;
+    let instructions_camera = region("camera").ok();
     let of_steps: Vec<u64> = regions()
         .filter(|(name, _)| *name == "step")
         .map(|(_, count)| count)
@@ -207,6 +211,7 @@ fn row(cpu: &str, isa: &str, model: &str, marked: Marked, counts: &[u64]) -> Res
         instructions_encode,
         instructions_from_pixels,
         instructions_total,
+        instructions_camera,
         instructions_load,
         macs: steps.iter().map(|step| step.macs).sum(),
         instructions_ideal: 0,
@@ -231,7 +236,7 @@ pub mod tests {
 
     fn printed() -> Printed {
         let text = r#"{"isa":"dotprod","model":"folder/image.onnx","threads":1,"resolutions":[
-            {"resolution":112,"frame_px":[451,300],"regions":["step","step","load","total","from_pixels","encode"],
+            {"resolution":112,"frame_px":[451,300],"regions":["step","step","load","total","camera","from_pixels","encode"],
              "steps":[{"name":"c","op":"Conv","kernel":"k","macs":3200},{"name":"p","op":"Pool","kernel":"l","macs":0}]},
             {"resolution":160,"frame_px":[451,300],"regions":["load","total","from_pixels","encode"],"steps":[]}]}"#;
         serde_json::from_str(text).unwrap()
@@ -240,7 +245,7 @@ pub mod tests {
     /// Two rows of made-up figures.
     pub fn made_up() -> Vec<Row> {
         let counts = Counts {
-            regions: vec![800, 150, 2500, 1500, 1100, 1000, 95, 90, 80, 70],
+            regions: vec![800, 150, 2500, 1500, 4000, 1100, 1000, 95, 90, 80, 70],
             total: 10_000,
         };
         rows("cortex-a76", printed(), &counts).unwrap()
@@ -259,6 +264,8 @@ pub mod tests {
             (1500, 50)
         );
         assert_eq!((low.instructions_load, high.instructions_load), (2500, 95));
+        assert_eq!(low.instructions_camera, Some(4000));
+        assert_eq!(high.instructions_camera, None);
         assert_eq!((low.macs, low.instructions_ideal), (3200, 200));
         assert_eq!(low.model, "image.onnx");
         let step = &low.steps[0];
@@ -274,7 +281,7 @@ pub mod tests {
             total: 10,
         };
         let error = rows("cortex-a76", printed(), &counts).unwrap_err();
-        assert!(error.to_string().contains("10 regions and 9"), "{error}");
+        assert!(error.to_string().contains("11 regions and 9"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | `instructions_encode` | the image encoder, f32 NCHW image in, f32 features and logits out; the default bundle's encoder gives its last map besides, and the head's classifier makes the logits |
 //! | `instructions_from_pixels` | the same from u8 RGB pixels at the resolution |
 //! | `instructions_total` | the whole label job of a frame in memory, the bundle's golden picture and prompts: look, resize, encode, heads. With `--model` there are no heads |
+//! | `instructions_camera` | the same job of a camera's frame, 1920x1080 in NV12; absent with `--model` |
 //! | `instructions_load` | from the encoder's bytes to a plan for each resolution of the bundle, once; hashing and words are apart |
 //! | `steps` | each step of the encoder, counted in a run of its own with a few dozen instructions of marks each; `share` is of `instructions_encode` |
 //!

@@ -182,7 +182,8 @@ fn all(rows: &[Compared], peers: &Peers) -> String {
 fn figures(rows: &[Compared]) -> String {
     let mut text = "\n## From where to where, millions\n\n\
         *Encode* is the figure above. *From pixels* starts at u8 RGB of the resolution. *Total* is the whole label job of a frame in \
-        memory, the bundle's golden picture with its three prompts: look, resize, encode, heads. \
+        memory, the bundle's golden picture with its three prompts: look, resize, encode, heads. *Camera* is the same job of a \
+        camera's frame, 1920x1080 in NV12. \
         *Load* is from the encoder's bytes to plans for all of its resolutions, once; hashing and words are apart.\n\n"
         .to_owned();
     text += &head(&[
@@ -192,6 +193,7 @@ fn figures(rows: &[Compared]) -> String {
         "encode",
         "from pixels",
         "total",
+        "camera",
         "ideal",
         "encode x ideal",
         "beyond the steps",
@@ -207,6 +209,7 @@ fn figures(rows: &[Compared]) -> String {
                 millions(row.instructions_encode),
                 millions(row.instructions_from_pixels),
                 millions(row.instructions_total),
+                row.instructions_camera.map(millions).unwrap_or_default(),
                 millions(row.instructions_ideal),
                 times(row.instructions_encode, row.instructions_ideal),
                 format!("{:.3}", row.instructions_beyond() as f64 / 1e6),

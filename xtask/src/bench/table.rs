@@ -26,13 +26,18 @@ pub fn text(row: &Row) -> String {
         "{} ({}), {} at {}: millions of instructions",
         row.cpu, row.isa, row.model, row.resolution
     ));
+    let camera = row.instructions_camera.map(|count| ("camera", count));
     for (name, count) in [
         ("encode", row.instructions_encode),
         ("from pixels", row.instructions_from_pixels),
         ("total", row.instructions_total),
+    ]
+    .into_iter()
+    .chain(camera)
+    .chain([
         ("load", row.instructions_load),
         ("ideal", row.instructions_ideal),
-    ] {
+    ]) {
         let ideal = times(count, row.instructions_ideal);
         line(format!(
             "  {name:12} {:>9}  {ideal:>5} x ideal",

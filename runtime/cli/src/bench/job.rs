@@ -1,6 +1,6 @@
 //! The whole job with a bundle: every stage from a picture's bytes to the report.
 
-use super::{Arguments, Measured, Scene, marks, ops, picture, stage};
+use super::{Arguments, Measured, Scene, camera::Camera, marks, ops, picture, stage};
 use crate::{Usage, loading::isa};
 use ocellus::{
     Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs,
@@ -96,8 +96,8 @@ fn measure(
     Ok(row)
 }
 
-/// One resolution, marked: each step, the whole job of a frame in memory, the encoder and the head's classifier from
-/// bytes, and from f32. A counter that keeps one region has the last.
+/// One resolution, marked: each step, the whole job of the picture and of a camera's frame in memory, the encoder and the
+/// head's classifier from bytes, and from f32. A counter that keeps one region has the last.
 fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
     let scene = Scene::new(picture, engine.bundle().manifest())?;
     let (mut session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
@@ -126,6 +126,9 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
         resolutions: engine.resolutions(),
     })?;
     regions.mark("total", || session.infer(&frame))?;
+    let camera = Camera::new(&scene.picture);
+    let large = camera.frame()?;
+    regions.mark("camera", || session.infer(&large))?;
     regions.mark("from_pixels", || engine.encode(side, &rgb).map(with_logits))?;
     let input = Input::F32(&pixels);
     regions.mark("encode", || {

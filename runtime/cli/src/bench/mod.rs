@@ -7,6 +7,7 @@
 //! There `--markers` puts marks around each measured part instead, between which a plugin counts instructions.
 
 mod alone;
+mod camera;
 mod job;
 mod marks;
 mod ops;
