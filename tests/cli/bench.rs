@@ -1,9 +1,9 @@
 //! `ocellus bench`: stages, operations, baselines, marks.
 #![allow(missing_docs)]
 
-use ocellus_tests::{ocellus, photo};
+use ocellus_tests::{Run, ocellus, photo};
 use serde_json::Value;
-use std::path::Path;
+use std::{ffi::OsStr, fs, path::Path};
 
 /// A file of the default bundle.
 fn bundled(name: &str) -> String {
@@ -173,6 +173,96 @@ fn marked_regions_are_named() {
 }
 
 #[test]
+fn a_report_says_what_was_measured_and_whether_it_counts() {
+    let words = [
+        "bench",
+        "--json",
+        "--iterations",
+        "1",
+        "--resolution",
+        "112",
+        "--camera",
+    ];
+    let report = ocellus(words).answer();
+    assert_eq!(report["source"], "camera");
+    let machine = &report["machine"];
+    assert!(machine["kernel"].is_string(), "{report}");
+    assert!(
+        machine["page_size_bytes"].as_u64() >= Some(4096),
+        "{report}"
+    );
+    for when in ["before", "after"] {
+        assert_eq!(machine[when]["slowed"], false, "{report}");
+    }
+    assert_eq!(
+        (&report["valid"], &report["invalid_because"]),
+        (&true.into(), &Value::Null)
+    );
+    let row = &list(&report, "resolutions")[0];
+    assert!(row["warm_up_runs"].as_u64() >= Some(2), "{row}");
+    assert!(
+        row["steady"].is_boolean() && row["state"].is_object(),
+        "{row}"
+    );
+    // Nothing is decoded but the format, and that takes longer than a small picture's bytes.
+    assert!(
+        row["stages"]["decode"]["p50_us"].as_u64() > Some(0),
+        "{row}"
+    );
+}
+
+#[test]
+fn what_became_slower_is_exit_code_4() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("base.json");
+    let words = [
+        "bench",
+        "--json",
+        "--iterations",
+        "3",
+        "--resolution",
+        "112",
+    ];
+    let mut base = ocellus(words).answer();
+    let compared = |base: &Value| {
+        fs::write(&path, base.to_string()).expect("a file");
+        ocellus(
+            words
+                .into_iter()
+                .map(OsStr::new)
+                .chain(["--compare".as_ref(), path.as_os_str()]),
+        )
+    };
+    let mut encode = |us: u64| {
+        let times = ["p50_us", "p95_us", "p99_us"].map(|key| (key.to_owned(), us.into()));
+        base["resolutions"][0]["stages"]["encode"] = Value::Object(times.into_iter().collect());
+        base.clone()
+    };
+    let verdict = |run: &Run| {
+        let report = &run.json()[0];
+        let rows = list(report, "comparison");
+        let row = rows.iter().find(|row| row["stage"] == "encode");
+        row.expect("the encoder")["verdict"].clone()
+    };
+    let slower = compared(&encode(1));
+    assert_eq!(
+        (slower.code, verdict(&slower)),
+        (4, "slower".into()),
+        "{slower:?}"
+    );
+    let faster = compared(&encode(3_600_000_000));
+    assert_eq!(verdict(&faster), "faster", "{faster:?}");
+
+    base["isa"] = "sve9".into();
+    compared(&base).fails(2, &["isa", "sve9"]);
+    base["valid"] = false.into();
+    compared(&base).fails(2, &["base.json", "valid"]);
+    fs::write(&path, "fast").expect("a file");
+    let words = ["bench".as_ref(), "--compare".as_ref(), path.as_os_str()];
+    ocellus(words).fails(1, &["base.json", "ocellus bench --json"]);
+}
+
+#[test]
 fn what_is_no_model_is_said() {
     let alone = |model: &str| ocellus(["bench", "--iterations", "1", "--model", model]);
     alone("no/such/file.onnx").fails(1, &["no/such/file.onnx"]);
@@ -198,6 +288,7 @@ fn what_makes_no_sense_is_a_usage_error() {
     usage("--resolution 0").fails(2, &["--resolution"]);
     usage("--resolution 9999999").fails(2, &["--resolution"]);
     usage("--iterations 0").fails(2, &["--iterations"]);
+    usage("--camera --without-regions").fails(2, &["--camera"]);
     usage("--markers --ops").fails(2, &["--markers", "--ops"]);
     usage("--without-regions --resolution x").fails(2, &["--resolution"]);
 }

@@ -194,7 +194,7 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "calls the C library from Python",
         ));
     }
-    if matches!(purpose, For::Dist | For::ArmTest) {
+    if purpose == For::Dist || (purpose == For::ArmTest && !host_is_arm) {
         needs.push(Need::program(
             "python3",
             "python3-venv",
@@ -251,6 +251,7 @@ mod tests {
         assert!(packages(For::HostTest, false).contains(&"strace"));
         assert!(!packages(For::ArmBuild, false).contains(&"qemu-user"));
         assert!(packages(For::Dist, false).contains(&"python3-venv"));
+        assert!(packages(For::ArmTest, false).contains(&"python3-venv"));
         assert!(packages(For::ArmTest, false).contains(&"qemu-user"));
         assert!(packages(For::ArmCount, false).contains(&"qemu-user"));
         assert!(packages(For::ArmCount, true).contains(&"qemu-user"));

@@ -1,6 +1,6 @@
 //! One encoder alone: another file's, or the bundle's without its INT8 regions. Pictures are prepared as the bundle says.
 
-use super::{Arguments, Measured, Scene, marks, ops, picture, stage};
+use super::{Arguments, Conditions, Measured, Scene, marks, ops, picture, stage, warm_up};
 use crate::loading::isa;
 use anyhow::{Context, bail};
 use ocellus::{
@@ -23,7 +23,11 @@ struct Alone {
 }
 
 /// Measures it.
-pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
+pub fn run(
+    arguments: &Arguments,
+    bundle: &Bundle,
+    conditions: &mut Conditions,
+) -> anyhow::Result<Measured> {
     let start = Instant::now();
     let (file, bytes) = match &arguments.model {
         Some(path) => {
@@ -66,7 +70,7 @@ pub fn run(arguments: &Arguments, bundle: &Bundle) -> anyhow::Result<Measured> {
         .into_iter()
         .map(|side| match arguments.markers {
             true => alone.mark(side, &scene),
-            false => alone.measure(side, &scene, arguments),
+            false => alone.measure(side, &scene, arguments, conditions),
         })
         .collect::<anyhow::Result<_>>()?;
     Ok(Measured {
@@ -120,23 +124,30 @@ impl Alone {
         side: u32,
         scene: &Scene<'_>,
         arguments: &Arguments,
+        conditions: &mut Conditions,
     ) -> anyhow::Result<Value> {
         let start = Instant::now();
         let plan = self.plan(side)?;
         let prepare_us = start.elapsed().as_micros() as u64;
         let pixels = scene.normalized(&scene.rgb(side)?, side);
-        for _ in 0..arguments.iterations.div_ceil(10) {
-            plan.run(Input::F32(&pixels))?;
-        }
+        let run = || -> Result<u64, EncoderError> {
+            let start = Instant::now();
+            black_box(plan.run(Input::F32(&pixels))?);
+            Ok(start.elapsed().as_micros() as u64)
+        };
+        let (warm_up_runs, steady) = warm_up(arguments.iterations, run)?;
         let runs = (0..arguments.iterations)
-            .map(|_| {
-                let start = Instant::now();
-                black_box(plan.run(Input::F32(&pixels))?);
-                Ok(start.elapsed().as_micros() as u64)
-            })
+            .map(|_| run())
             .collect::<Result<Vec<_>, EncoderError>>()?;
         let stages = json!({"encode": stage(runs)});
-        let mut row = json!({"resolution": side, "prepare_us": prepare_us, "stages": stages});
+        let mut row = json!({
+            "resolution": side,
+            "prepare_us": prepare_us,
+            "warm_up_runs": warm_up_runs,
+            "steady": steady,
+            "state": conditions.now(),
+            "stages": stages,
+        });
         if arguments.ops {
             row["steps"] = ops::measure(&plan, Input::F32(&pixels), arguments.iterations)?;
         }

@@ -1,6 +1,8 @@
 //! The whole job with a bundle: every stage from a picture's bytes to the report.
 
-use super::{Arguments, Measured, Scene, camera::Camera, marks, ops, picture, stage};
+use super::{
+    Arguments, Conditions, Measured, Scene, camera::Camera, marks, ops, picture, stage, warm_up,
+};
 use crate::{Usage, loading::isa};
 use ocellus::{
     Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs,
@@ -23,7 +25,11 @@ pub const STAGES: [Stage; 6] = [
 ];
 
 /// Measures it.
-pub fn run(arguments: &Arguments, bundle: Bundle) -> anyhow::Result<Measured> {
+pub fn run(
+    arguments: &Arguments,
+    bundle: Bundle,
+    conditions: &mut Conditions,
+) -> anyhow::Result<Measured> {
     let start = Instant::now();
     let engine = Arc::new(Engine::load(bundle, isa()?)?);
     let load_us = start.elapsed().as_micros() as u64;
@@ -43,7 +49,7 @@ pub fn run(arguments: &Arguments, bundle: Bundle) -> anyhow::Result<Measured> {
         .into_iter()
         .map(|side| match arguments.markers {
             true => mark(&engine, side, &picture),
-            false => measure(&engine, side, &picture, arguments),
+            false => measure(&engine, side, &picture, arguments, conditions),
         })
         .collect::<anyhow::Result<_>>()?;
     Ok(Measured {
@@ -71,24 +77,38 @@ fn measure(
     side: u32,
     picture: &[u8],
     arguments: &Arguments,
+    conditions: &mut Conditions,
 ) -> anyhow::Result<Value> {
     let start = Instant::now();
     engine.prepare(side)?;
     let prepare_us = start.elapsed().as_micros() as u64;
     let mut session = session(engine, side)?;
-    for _ in 0..arguments.iterations.div_ceil(10) {
-        session.infer_picture(picture)?;
-    }
+    let scene = Scene::new(picture, engine.bundle().manifest())?;
+    let camera = arguments.camera.then(|| Camera::new(&scene.picture));
+    let frame = camera.as_ref().map(Camera::frame).transpose()?;
+    let mut infer = || match &frame {
+        Some(frame) => session.infer(frame),
+        None => session.infer_picture(picture),
+    };
+    let (warm_up_runs, steady) = warm_up(arguments.iterations, || {
+        Ok::<_, Error>(infer()?.stages_us.total)
+    })?;
     let runs = (0..arguments.iterations)
-        .map(|_| Ok(session.infer_picture(picture)?.stages_us))
+        .map(|_| Ok(infer()?.stages_us))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let stages: serde_json::Map<_, _> = STAGES
         .iter()
         .map(|(name, us)| (name.to_string(), stage(runs.iter().map(us).collect())))
         .collect();
-    let mut row = json!({"resolution": side, "prepare_us": prepare_us, "stages": stages});
+    let mut row = json!({
+        "resolution": side,
+        "prepare_us": prepare_us,
+        "warm_up_runs": warm_up_runs,
+        "steady": steady,
+        "state": conditions.now(),
+        "stages": stages,
+    });
     if arguments.ops {
-        let scene = Scene::new(picture, engine.bundle().manifest())?;
         let pixels = scene.normalized(&scene.rgb(side)?, side);
         let plan = engine.image_plan(side)?;
         row["steps"] = ops::measure(plan, Input::F32(&pixels), arguments.iterations)?;

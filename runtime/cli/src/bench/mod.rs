@@ -3,11 +3,14 @@
 //! Two things can be measured: the whole job with a bundle (`job`), and one encoder alone (`alone`), which is how the
 //! baselines are had: another file's, or the bundle's without its INT8 regions.
 //!
-//! The figures are this machine's and nothing else's: they say which, and under an emulator they say nothing about time.
+//! The figures are this machine's and nothing else's: they say which, how warm it was and whether it was slowed down
+//! (`conditions`), and stand against earlier ones (`compare`). Under an emulator they say nothing about time.
 //! There `--markers` puts marks around each measured part instead, between which a plugin counts instructions.
 
 mod alone;
 mod camera;
+mod compare;
+mod conditions;
 mod job;
 mod marks;
 mod ops;
@@ -15,6 +18,7 @@ mod table;
 
 use crate::loading::BundleOption;
 use anyhow::Context;
+use conditions::Conditions;
 use ocellus::{
     Bundle, Isa,
     bundle::Manifest,
@@ -35,7 +39,10 @@ pub struct Arguments {
     /// One resolution instead of all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_RESOLUTION as i64))]
     resolution: Option<u32>,
-    /// Runs at each resolution, after one tenth as many to warm up
+    /// A camera's frame instead of the picture's file: 1920x1080 in NV12, made from the picture
+    #[arg(long, conflicts_with_all = ["model", "without_regions"])]
+    camera: bool,
+    /// Runs at each resolution, after as many tenths of it as it takes until times are steady
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     iterations: u32,
     /// Also each operation of the image encoder: kernel, multiply-accumulates, time, share
@@ -50,6 +57,9 @@ pub struct Arguments {
     /// Marks for an instruction counter around each measured part instead of times, as one JSON object
     #[arg(long, hide = true, conflicts_with_all = ["ops", "iterations"])]
     markers: bool,
+    /// An earlier output of `--json`: exit code 4 where a stage became slower beyond noise
+    #[arg(long, value_name = "FILE", conflicts_with = "markers")]
+    compare: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -67,16 +77,24 @@ struct Measured {
     rows: Vec<Value>,
 }
 
-/// Runs the command.
+/// Runs the command: 0, 1 where the times are worth nothing, 4 where something became slower.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    // Before minutes of measuring.
+    let base = arguments
+        .compare
+        .as_deref()
+        .map(compare::read)
+        .transpose()?;
     let bundle = arguments.bundle.load()?;
     let id = json!({"name": bundle.manifest().name, "sha256": bundle.sha256()});
+    let mut conditions = Conditions::before();
     let measured = if arguments.model.is_some() || arguments.without_regions {
-        alone::run(&arguments, &bundle)?
+        alone::run(&arguments, &bundle, &mut conditions)?
     } else {
-        job::run(&arguments, bundle)?
+        job::run(&arguments, bundle, &mut conditions)?
     };
-    let report = json!({
+    let machine = conditions.json();
+    let mut report = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "architecture": std::env::consts::ARCH,
         "cpu": sys::cpu_name(),
@@ -85,17 +103,47 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         "bundle": id,
         "model": measured.model,
         "int8_regions": !arguments.without_regions,
+        "source": if arguments.camera { "camera" } else { "picture" },
         "iterations": arguments.iterations,
         "load_us": measured.load_us,
         "peak_rss_bytes": sys::peak_rss_bytes(),
+        "machine": machine,
+        "valid": conditions.spoilt().is_none(),
+        "invalid_because": conditions.spoilt(),
         "resolutions": measured.rows,
     });
+    if let Some(base) = base {
+        report["comparison"] = compare::compare(&report, &base)?.into();
+    }
     if arguments.json || arguments.markers {
         println!("{report}");
     } else {
         table::print(&report);
     }
-    Ok(ExitCode::SUCCESS)
+    let rows = report["comparison"].as_array();
+    let slower = |row: &Value| row["verdict"] == "slower";
+    Ok(match conditions.spoilt() {
+        Some(_) if !arguments.markers => ExitCode::from(1),
+        _ if rows.is_some_and(|rows| rows.iter().any(slower)) => ExitCode::from(4),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Runs until times are steady: until the median of a tenth of the iterations is within 2 percent of that of the tenth
+/// before, ten tenths at most. How often, and whether it got there.
+fn warm_up<E>(iterations: u32, mut run: impl FnMut() -> Result<u64, E>) -> Result<(u32, bool), E> {
+    let batch = iterations.div_ceil(10);
+    let mut before = None;
+    for batches in 1..=10 {
+        let mut us = (0..batch).map(|_| run()).collect::<Result<Vec<_>, E>>()?;
+        us.sort_unstable();
+        let median = percentile(&us, 50) as f64;
+        if before.is_some_and(|before: f64| (median - before).abs() <= 0.02 * before) {
+            return Ok((batches * batch, true));
+        }
+        before = Some(median);
+    }
+    Ok((10 * batch, false))
 }
 
 /// The encoded picture to run on.
@@ -169,7 +217,7 @@ fn stage(mut us: Vec<u64>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::percentile;
+    use super::{percentile, warm_up};
 
     #[test]
     fn percentiles_are_nearest_ranks() {
@@ -178,5 +226,18 @@ mod tests {
         assert_eq!(percentile(&values, 95), 190);
         assert_eq!(percentile(&values, 99), 198);
         assert_eq!(percentile(&[7], 99), 7);
+    }
+
+    #[test]
+    fn a_warm_up_ends_when_times_are_steady() {
+        let mut times = [900, 700, 500, 495, 1].into_iter();
+        let warm = warm_up(10, || times.next().ok_or("too long"));
+        assert_eq!(warm, Ok((4, true)));
+        let mut time = 1;
+        let never = warm_up::<()>(10, || {
+            time *= 2;
+            Ok(time)
+        });
+        assert_eq!(never, Ok((10, false)));
     }
 }

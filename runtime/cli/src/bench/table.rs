@@ -22,6 +22,7 @@ pub fn print(report: &Value) {
         "load {} us, peak memory {} bytes, {} runs each",
         report["load_us"], report["peak_rss_bytes"], report["iterations"]
     );
+    machine(&report["machine"]);
     println!(
         "{:>10} {:>8} {:>12} {:>12} {:>12}",
         "resolution", "stage", "p50 us", "p95 us", "p99 us"
@@ -42,8 +43,53 @@ pub fn print(report: &Value) {
             );
         }
     }
+    for row in rows.iter().filter(|row| row["steady"] == false) {
+        println!(
+            "not steady after {} runs at {}",
+            row["warm_up_runs"], row["resolution"]
+        );
+    }
     for row in rows.iter().filter(|row| row["steps"].is_array()) {
         steps(row);
+    }
+    comparison(list(&report["comparison"]));
+    if let Some(why) = report["invalid_because"].as_str() {
+        println!("NOT VALID: {why}; let it cool down, or give it more power, and measure again");
+    }
+}
+
+/// What the machine is and how it was.
+fn machine(machine: &Value) {
+    let known = |key: &str| machine[key].as_str().unwrap_or("unknown").to_owned();
+    println!(
+        "board {}, kernel {}, pages of {} bytes, governor {}",
+        machine["model"].as_str().unwrap_or("none"),
+        known("kernel"),
+        machine["page_size_bytes"],
+        machine["before"]["governor"].as_str().unwrap_or("unknown"),
+    );
+    for (key, unit) in [
+        ("temperature_celsius", "degrees Celsius"),
+        ("clock_mhz", "MHz"),
+        ("power_watts", "W"),
+    ] {
+        let [before, after] = ["before", "after"].map(|when| machine[when][key].as_f64());
+        if let (Some(before), Some(after)) = (before, after) {
+            println!("{before:.1} {unit} before, {after:.1} after");
+        }
+    }
+}
+
+fn comparison(rows: &[Value]) {
+    for row in rows {
+        println!(
+            "{:>10} {:>8} {:>12} {:>12}  {}",
+            row["resolution"],
+            row["stage"].as_str().unwrap_or_default(),
+            row["before_p50_us"],
+            row["p50_us"],
+            row["verdict"].as_str().unwrap_or_default()
+        );
     }
 }
 
