@@ -212,6 +212,40 @@ fn a_report_says_what_was_measured_and_whether_it_counts() {
 }
 
 #[test]
+fn a_report_is_a_page_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("bench.html");
+    let to = path.display().to_string();
+    let run = ocellus([
+        "bench",
+        "--iterations",
+        "2",
+        "--resolution",
+        "160",
+        "--html",
+        &to,
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let page = fs::read_to_string(path).expect("a page");
+    // Stages, latency and policy are drawn on any machine; heat where it can be read.
+    assert!((3..=4).contains(&page.matches("<svg").count()), "{page}");
+    assert!(
+        !page.contains("http") && !page.contains("<script"),
+        "{page}"
+    );
+    let nowhere = [
+        "bench",
+        "--iterations",
+        "1",
+        "--resolution",
+        "112",
+        "--html",
+        "no/such/folder/x.html",
+    ];
+    ocellus(nowhere).fails(1, &["no/such/folder/x.html"]);
+}
+
+#[test]
 fn what_became_slower_is_exit_code_4() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("base.json");

@@ -78,6 +78,7 @@ pub fn run(
         model: alone.file,
         load_us,
         rows,
+        policy: Value::Null,
     })
 }
 
@@ -139,6 +140,7 @@ impl Alone {
         let runs = (0..arguments.iterations)
             .map(|_| run())
             .collect::<Result<Vec<_>, EncoderError>>()?;
+        let totals = runs.clone();
         let stages = json!({"encode": stage(runs)});
         let mut row = json!({
             "resolution": side,
@@ -147,6 +149,7 @@ impl Alone {
             "steady": steady,
             "state": conditions.now(),
             "stages": stages,
+            "totals_us": totals,
         });
         if arguments.ops {
             row["steps"] = ops::measure(&plan, Input::F32(&pixels), arguments.iterations)?;

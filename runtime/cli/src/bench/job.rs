@@ -52,11 +52,19 @@ pub fn run(
             false => measure(&engine, side, &picture, arguments, conditions),
         })
         .collect::<anyhow::Result<_>>()?;
+    let manifest = engine.bundle().manifest();
+    let scene = Scene::new(&picture, manifest)?;
+    let policy = json!({
+        "entropy_bits": manifest.policy.entropy_bits,
+        "resolutions": manifest.image.resolutions,
+        "picture_bits": scene.look(&scene.frame()?).entropy_bits(),
+    });
     Ok(Measured {
         isa: engine.isa(),
-        model: engine.bundle().manifest().image.file.clone(),
+        model: manifest.image.file.clone(),
         load_us,
         rows,
+        policy,
     })
 }
 
@@ -107,6 +115,7 @@ fn measure(
         "steady": steady,
         "state": conditions.now(),
         "stages": stages,
+        "totals_us": runs.iter().map(|us| us.total).collect::<Vec<_>>(),
     });
     if arguments.ops {
         let pixels = scene.normalized(&scene.rgb(side)?, side);

@@ -9,11 +9,13 @@
 
 mod alone;
 mod camera;
+mod chart;
 mod compare;
 mod conditions;
 mod job;
 mod marks;
 mod ops;
+mod page;
 mod table;
 
 use crate::loading::BundleOption;
@@ -60,6 +62,9 @@ pub struct Arguments {
     /// An earlier output of `--json`: exit code 4 where a stage became slower beyond noise
     #[arg(long, value_name = "FILE", conflicts_with = "markers")]
     compare: Option<PathBuf>,
+    /// Also write one page with charts, which needs no other file
+    #[arg(long, value_name = "OUT.html", conflicts_with = "markers")]
+    html: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -75,6 +80,8 @@ struct Measured {
     load_us: u64,
     /// One for each resolution.
     rows: Vec<Value>,
+    /// What the bundle's policy makes of the picture; null of an encoder alone.
+    policy: Value,
 }
 
 /// Runs the command: 0, 1 where the times are worth nothing, 4 where something became slower.
@@ -110,10 +117,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         "machine": machine,
         "valid": conditions.spoilt().is_none(),
         "invalid_because": conditions.spoilt(),
+        "policy": measured.policy,
         "resolutions": measured.rows,
     });
     if let Some(base) = base {
         report["comparison"] = compare::compare(&report, &base)?.into();
+    }
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, page::page(&report)).with_context(|| path.display().to_string())?;
     }
     if arguments.json || arguments.markers {
         println!("{report}");
