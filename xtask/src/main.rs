@@ -1,7 +1,8 @@
 //! What a developer does with this repository: one verb, one file.
 //!
 //! Everything here runs through programs a developer could call by hand (cargo, apt-get, qemu, python3), and prints each
-//! command before it runs, so a verb is a recipe that can be read and repeated. Exit codes: 0 ok, 1 failed, 2 usage.
+//! command before it runs, so a verb is a recipe that can be read and repeated. Exit codes: 0 ok, 1 failed, 2 usage, 4 slower than
+//! before (`bench -- --compare`).
 //!
 //! Limits: Linux only. The ARM verbs cross-build from x86-64; on a 64-bit ARM machine the host build is the ARM build.
 
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<bench::Slower>() { 4 } else { 1 })
         }
     }
 }

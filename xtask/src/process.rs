@@ -45,6 +45,14 @@ pub fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(shown(command)?.success())
 }
 
+/// Prints the command, runs it, and returns its exit code; an error means that it has none.
+pub fn code(command: &mut Command) -> Result<i32> {
+    let status = shown(command)?;
+    status
+        .code()
+        .with_context(|| format!("failed ({status}): {}", line(command)))
+}
+
 fn shown(command: &mut Command) -> Result<ExitStatus> {
     eprintln!("$ {}", line(command));
     command

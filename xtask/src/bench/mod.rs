@@ -22,7 +22,7 @@ mod report;
 mod table;
 
 use crate::{build, cross, process, repo};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -82,14 +82,19 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// `ocellus bench --compare` found a stage that became slower: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error("a stage became slower")]
+pub struct Slower;
+
 fn time(args: &Args) -> Result<()> {
     let mut ocellus = Command::new(build::host(&args.profile)?);
-    process::run(
-        ocellus
-            .arg("bench")
-            .args(&args.args)
-            .current_dir(repo::root()?),
-    )
+    ocellus.arg("bench").args(&args.args);
+    match process::code(ocellus.current_dir(repo::root()?))? {
+        0 => Ok(()),
+        4 => Err(Slower.into()),
+        code => bail!("`ocellus bench` failed with exit code {code}"),
+    }
 }
 
 #[cfg(test)]
