@@ -24,6 +24,15 @@ pub enum Isa {
 }
 
 impl Isa {
+    /// What every CPU has that runs this program at all: NEON where the target promises it, as 64-bit Linux on ARM does.
+    pub fn promised() -> Isa {
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        // SAFETY: the target promises neon, so code that ran before this one may already have used it.
+        return Isa::Neon(unsafe { Neon::assume() });
+        #[cfg(not(all(target_arch = "aarch64", target_feature = "neon")))]
+        Isa::Scalar
+    }
+
     /// The tier of this instruction set, which is a name without proof.
     pub fn tier(self) -> Tier {
         match self {

@@ -32,6 +32,7 @@ mod reals_neon;
 mod requantize;
 #[cfg(target_arch = "aarch64")]
 mod requantize_neon;
+mod resample;
 #[cfg(target_arch = "aarch64")]
 mod stream;
 mod weights;
@@ -57,5 +58,6 @@ pub use qs8_maxpool::MaxPool;
 pub use qs8_table::qs8_table;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
+pub use resample::{Lane, ROWS_ACROSS, Rows, Taps, across_space, resample_across, resample_down};
 pub use weights::weight_sums;
 pub use window::Window;

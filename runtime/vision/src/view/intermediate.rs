@@ -12,7 +12,13 @@
 //! Limits: exact for resolutions of 64 and more; below that the frame's pixels beyond the kept
 //! margin are missing, which touches the outermost target pixels only.
 
-use super::{View, resample::Resampler};
+use std::ops::Range;
+
+use ocellus_kernels::{Isa, Rows};
+
+use super::View;
+use super::bicubic::KERNEL_REACH;
+use super::resample::{Resampler, Source};
 use crate::frame::{Extent, Frame, Orientation, RowReader, RowSpace, turn};
 
 /// The longest that the short side of a view becomes, in pixels.
@@ -24,13 +30,9 @@ pub const MAX_RESOLUTION: usize = 4096;
 /// The smallest resolution whose filter finds every pixel it reaches for.
 const SMALLEST_EXACT: f64 = 64.0;
 
-/// Rows that are reduced at a time: what they are made from stays in a cache, and a large frame never
-/// lies in memory as RGB.
-const BAND: usize = 32;
-
-/// Source pixels that the cubic kernel reaches to either side, before it is widened by the
-/// reduction.
-const KERNEL_REACH: f64 = 2.0;
+/// How many times the rows of a range a window has room for: the rows that two ranges share move to its
+/// start when it is full, so more room is fewer copies, and less of it stays in a cache.
+const ROOM: usize = 3;
 
 /// One view of a frame as upright RGB, 8 bits a channel, with a margin around the view.
 #[derive(Clone, Debug)]
@@ -41,18 +43,45 @@ pub struct Intermediate {
     view: View,
 }
 
-/// Memory that work on frames needs besides its results. Who keeps it from one frame to the next
-/// does not allocate it again.
-#[derive(Default)]
+/// Memory that work on frames needs besides its results, and the instruction set that it uses. Who
+/// keeps it from one frame to the next allocates nothing for a frame of the same size, and computes
+/// no weight again.
 pub struct Workspace {
-    /// Rows before their reduction.
+    isa: Isa,
+    /// The frame's latest rows before their reduction.
     window: Vec<u8>,
     /// A picture before it is turned.
     stored: Vec<u8>,
     rows: RowSpace,
-    resampler: Resampler,
+    /// From the frame to the intermediate; apart from the other, so that each keeps its weights.
+    reducer: Resampler,
+    /// From the intermediate to a resolution.
+    resizer: Resampler,
     /// Sums of columns, for the entropy.
     columns: Vec<u32>,
+}
+
+impl Workspace {
+    /// Memory for work with `isa`. The results are the same with every instruction set.
+    #[must_use]
+    pub fn new(isa: Isa) -> Self {
+        Self {
+            isa,
+            window: Vec::new(),
+            stored: Vec::new(),
+            rows: RowSpace::default(),
+            reducer: Resampler::default(),
+            resizer: Resampler::default(),
+            columns: Vec::new(),
+        }
+    }
+}
+
+impl Default for Workspace {
+    /// With the instruction set that the target promises.
+    fn default() -> Self {
+        Self::new(Isa::promised())
+    }
 }
 
 impl Default for Intermediate {
@@ -138,10 +167,13 @@ impl Intermediate {
             width: side,
             height: side,
         };
-        let source = (&self.rgb[..], self.size);
-        space
-            .resampler
-            .resample(source, &self.view, (resized, target));
+        let passes = space.resizer.passes(self.size, &self.view, target);
+        let mut rows = Rows {
+            bytes: &self.rgb[3 * passes.columns().start..],
+            stride: 3 * self.size.width,
+            first: 0,
+        };
+        passes.run(space.isa, &mut rows, resized);
     }
 
     /// Shannon entropy of the view's brightness, in bits, 0.0..=8.0: `-sum(p log2 p)` over the 256
@@ -245,38 +277,44 @@ impl Region {
             width: self.reduced(self.size.width),
             height: self.reduced(self.size.height),
         };
+        rgb.resize(3 * reduced.width * reduced.height, 0);
         if reduced == self.size {
-            Rows::of(frame, self, &mut space.rows, rgb).window(0, self.size.height);
+            let mut reader = self.reader(frame, 0..self.size.width, &mut space.rows);
+            let rows = rgb.chunks_exact_mut(3 * self.size.width);
+            for (row, y) in rows.zip(self.y..) {
+                reader.read(y, row);
+            }
             return self.size;
         }
-        let mut rows = Rows::of(frame, self, &mut space.rows, &mut space.window);
-        let scale = self.size.height as f64 / reduced.height as f64;
-        let reach = (KERNEL_REACH * scale).ceil() as usize + 1;
-        rgb.resize(reduced.width * reduced.height * 3, 0);
-        for first in (0..reduced.height).step_by(BAND) {
-            let end = (first + BAND).min(reduced.height);
-            let (top, bottom) = (first as f64 * scale, end as f64 * scale);
-            let start = (top as usize).saturating_sub(reach);
-            let height = (bottom as usize + reach).min(self.size.height) - start;
-            let source = Extent {
-                width: self.size.width,
-                height,
-            };
-            let view = View {
-                left: 0.0,
-                top: top - start as f64,
-                width: self.size.width as f64,
-                height: bottom - top,
-            };
-            let target = Extent {
-                width: reduced.width,
-                height: end - first,
-            };
-            let band = &mut rgb[3 * reduced.width * first..3 * reduced.width * end];
-            let from = (rows.window(start, height), source);
-            space.resampler.resample(from, &view, (band, target));
-        }
+        let whole = View {
+            left: 0.0,
+            top: 0.0,
+            width: self.size.width as f64,
+            height: self.size.height as f64,
+        };
+        let passes = space.reducer.passes(self.size, &whole, reduced);
+        let columns = passes.columns();
+        let stride = 3 * columns.len();
+        space.window.resize(stride * ROOM * passes.most_rows(), 0);
+        let mut rows = Window {
+            reader: self.reader(frame, columns, &mut space.rows),
+            top: self.y,
+            bytes: &mut space.window,
+            stride,
+            held: 0..0,
+        };
+        passes.run(space.isa, &mut rows, rgb);
         reduced
+    }
+
+    /// A reader of `columns` of the region.
+    fn reader<'s, 'f, 'a>(
+        &self,
+        frame: &'f Frame<'a>,
+        columns: Range<usize>,
+        space: &'s mut RowSpace,
+    ) -> RowReader<'s, 'f, 'a> {
+        RowReader::new(frame, self.x + columns.start..self.x + columns.end, space)
     }
 
     /// Pixels that a side of the region has after the reduction. Rounded down, so that the view's
@@ -286,45 +324,37 @@ impl Region {
     }
 }
 
-/// A window of a region's rows as RGB, which moves down; each row is converted once.
-struct Rows<'s, 'f, 'a> {
+/// A region's latest rows as RGB. Each row of the frame is read and converted once, and a large frame
+/// never lies in memory as RGB.
+struct Window<'s, 'f, 'a> {
     reader: RowReader<'s, 'f, 'a>,
     /// The region's first row in the frame.
     top: usize,
-    row_bytes: usize,
-    rgb: &'s mut Vec<u8>,
-    /// The window's first row in the region.
-    start: usize,
+    bytes: &'s mut [u8],
+    stride: usize,
+    /// The region's rows that the window holds, one after the other.
+    held: Range<usize>,
 }
 
-impl<'s, 'f, 'a> Rows<'s, 'f, 'a> {
-    fn of(
-        frame: &'f Frame<'a>,
-        region: &Region,
-        space: &'s mut RowSpace,
-        rgb: &'s mut Vec<u8>,
-    ) -> Self {
-        rgb.clear();
-        Self {
-            reader: RowReader::new(frame, region.x..region.x + region.size.width, space),
-            top: region.y,
-            row_bytes: 3 * region.size.width,
-            rgb,
-            start: 0,
+impl Source for Window<'_, '_, '_> {
+    fn rows(&mut self, range: Range<usize>) -> Rows<'_> {
+        if self.stride * (range.end - self.held.start) > self.bytes.len() {
+            let kept = range.start.min(self.held.end)..self.held.end;
+            let from = self.stride * (kept.start - self.held.start);
+            let len = self.stride * kept.len();
+            self.bytes.copy_within(from..from + len, 0);
+            self.held.start = range.start;
+            self.held.end = kept.end.max(range.start);
         }
-    }
-
-    /// The rows from `start` on, `height` of them. Windows come in order, and overlap or touch.
-    fn window(&mut self, start: usize, height: usize) -> &[u8] {
-        self.rgb.drain(..(start - self.start) * self.row_bytes);
-        self.start = start;
-        let kept = self.rgb.len();
-        self.rgb.resize(height * self.row_bytes, 0);
-        let first = self.top + start + kept / self.row_bytes;
-        let fresh = self.rgb[kept..].chunks_exact_mut(self.row_bytes);
-        for (row, y) in fresh.zip(first..) {
-            self.reader.read(y, row);
+        for y in self.held.end..range.end {
+            let row = &mut self.bytes[self.stride * (y - self.held.start)..][..self.stride];
+            self.reader.read(self.top + y, row);
         }
-        self.rgb
+        self.held.end = self.held.end.max(range.end);
+        Rows {
+            bytes: self.bytes,
+            stride: self.stride,
+            first: self.held.start,
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! preprocessing crops (`0.875 * min(width, height)` is rarely whole). Only the resize rounds, and
 //! it rounds as Pillow does.
 
+mod bicubic;
 mod entropy;
 mod intermediate;
 mod normalize;
