@@ -28,9 +28,12 @@
  *            wait for their turn instead, and so does the worker's next frame. The library starts no thread but the
  *            workers.
  * Memory.    What the caller passes stays the caller's, and is not used after the call returns unless the function says
- *            so. What the library gives out is freed by the function that is named there.
- * Silence.   Nothing is printed, no signal is raised, no environment variable is read, no socket is opened. Whoever
- *            wants messages sets a log callback in ocellus_runtime_options.
+ *            so. What the library gives out is freed by the function that is named there. After the first frames of a
+ *            size, ocellus_session_infer allocates nothing; but for the grids of relevance, and for what the engine of
+ *            models that are not INT8 throughout allocates itself.
+ * Silence.   Nothing is printed, no signal is raised, no socket is opened, and no environment variable is read but
+ *            tract's, whose names begin with TRACT_: that engine loads the models. Whoever wants messages sets a log
+ *            callback in ocellus_runtime_options.
  * Pointers.  NULL and misaligned pointers and sizes that cannot be are found. That memory behind a pointer is there, as
  *            much as is said, is the caller's promise.
  */

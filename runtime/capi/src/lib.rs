@@ -5,7 +5,7 @@
 //! that live ([`handle`]), errors into status codes ([`status`]), and lets no panic out ([`guard`]).
 //!
 //! **Invariants.** Every pointer is checked before it is used. Outputs are written only when a call succeeds. Nothing is
-//! printed, no signal is raised, no environment variable is read. The state of the process that this library keeps is
+//! printed, no signal is raised, no environment variable is read but tract's own. The state of the process that this library keeps is
 //! its table of handles and its panic hook. It starts no thread but the workers of sessions that ask for one.
 //!
 //! Limits: an allocation that fails ends the process, as everywhere in Rust; sizes from outside are bounded before
