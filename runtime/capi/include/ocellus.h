@@ -30,7 +30,8 @@
  * Memory.    What the caller passes stays the caller's, and is not used after the call returns unless the function says
  *            so. What the library gives out is freed by the function that is named there. After the first frames of a
  *            size, ocellus_session_infer allocates nothing; but for the grids of relevance, and for what the engine of
- *            models that are not INT8 throughout allocates itself.
+ *            models that are not INT8 throughout allocates itself. ocellus_memory_used tells what is used, and
+ *            memory_limit_bytes in ocellus_runtime_options bounds it.
  * Silence.   Nothing is printed, no signal is raised, no socket is opened, and no environment variable is read but
  *            tract's, whose names begin with TRACT_: that engine loads the models. Whoever wants messages sets a log
  *            callback in ocellus_runtime_options.
@@ -189,6 +190,11 @@
  * Denied: the system gave no thread.
  */
 #define OCELLUS_E_THREAD 403
+
+/**
+ * Denied: this library would use more memory than `memory_limit_bytes`.
+ */
+#define OCELLUS_E_MEMORY 404
 
 /**
  * Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
@@ -405,6 +411,18 @@ typedef struct {
      * OCELLUS_LOG_...: what `log` gets. OCELLUS_LOG_WARN.
      */
     int32_t log_level;
+    /**
+     * How many threads compute a frame: 1, the session's own; 0 leaves it to the library, which takes 1. No other number
+     * is served so far. 0.
+     */
+    uint32_t threads;
+    /**
+     * The most bytes that the library may use of the heap when a call returns, by ocellus_memory_used; 0: no limit. The
+     * call of this runtime, or of a session on it, by which it would use more returns OCELLUS_E_MEMORY and gives back
+     * what it took: loading and warming up, labels, and a frame that needs larger buffers than those before. For a
+     * moment, while a call works, there may be more: peak_bytes tells. 0.
+     */
+    uint64_t memory_limit_bytes;
 } ocellus_runtime_options;
 
 /**
@@ -516,8 +534,8 @@ typedef struct {
  * in the order in which they were submitted, and not for those that were dropped.
  *
  * context    `on_result_context`.
- * status     OCELLUS_OK, or why there is no answer: OCELLUS_E_NO_LABELS, OCELLUS_E_MODEL, OCELLUS_E_PANIC.
- *            ocellus_last_error explains it, inside of the callback.
+ * status     OCELLUS_OK, or why there is no answer: OCELLUS_E_NO_LABELS, OCELLUS_E_MODEL, OCELLUS_E_MEMORY,
+ *            OCELLUS_E_PANIC. ocellus_last_error explains it, inside of the callback.
  * result     the answer, valid during the call. Without an answer, its `timestamp_ns`, `cookie`, `queue_us`, `dropped`
  *            and `flags` are set, and the rest is 0.
  * hits       every label's, best first, `hit_count` of them, valid during the call. NULL without an answer.
@@ -856,7 +874,7 @@ int32_t ocellus_runtime_options_init(ocellus_runtime_options *options, uint32_t 
  * runtime    receives a handle that the caller frees with ocellus_runtime_free.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_BUNDLE,
- * OCELLUS_E_MODEL. Any thread.
+ * OCELLUS_E_MODEL, OCELLUS_E_MEMORY. Any thread.
  */
 int32_t ocellus_runtime_new(const ocellus_bundle *bundle,
                             const ocellus_runtime_options *options,
@@ -906,7 +924,7 @@ int32_t ocellus_session_new(const ocellus_runtime *runtime,
  * Makes every resolution ready that the policy may choose, so that no frame waits for it. Takes from tens of
  * milliseconds to a second for each.
  *
- * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL. One thread at a time.
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY. One thread at a time.
  */
 int32_t ocellus_session_warm_up(ocellus_session *session);
 
@@ -931,7 +949,7 @@ int32_t ocellus_session_free(ocellus_session *session);
  * Words that the bundle does not know are left out, with a message at OCELLUS_LOG_WARN.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_UTF8; OCELLUS_E_LABELS for no label, an empty or
- * over-long one, one of unknown words only. One thread at a time.
+ * over-long one, one of unknown words only; OCELLUS_E_MEMORY. One thread at a time.
  */
 int32_t ocellus_session_set_labels(ocellus_session *session,
                                    const char *const *labels,
@@ -964,7 +982,7 @@ int32_t ocellus_result_init(ocellus_result *result, uint32_t struct_size);
  * hits            room for `hit_capacity` hits, best first; NULL where that is 0. Labels that do not fit are left out.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
- * OCELLUS_E_NO_LABELS, OCELLUS_E_FRAME_..., OCELLUS_E_MODEL. One thread at a time.
+ * OCELLUS_E_NO_LABELS, OCELLUS_E_FRAME_..., OCELLUS_E_MODEL, OCELLUS_E_MEMORY. One thread at a time.
  */
 int32_t ocellus_session_infer(ocellus_session *session,
                               const ocellus_frame *frame,
@@ -1042,8 +1060,8 @@ int32_t ocellus_session_relevance(ocellus_session *session,
  * length       receives the dimension of the bundle's space, such as 128.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
- * OCELLUS_E_FRAME_..., OCELLUS_E_MODEL; OCELLUS_E_CAPACITY where the vector has more numbers than there is room. One thread
- * at a time.
+ * OCELLUS_E_FRAME_..., OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_CAPACITY where the vector has more numbers than there
+ * is room. One thread at a time.
  */
 int32_t ocellus_session_embed(ocellus_session *session,
                               const ocellus_frame *frame,
@@ -1061,12 +1079,27 @@ int32_t ocellus_session_embed(ocellus_session *session,
  *
  * The labels' places in the last frame are forgotten, as with ocellus_session_set_labels.
  *
- * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
  * OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_ARGUMENT where none of the
  * runtime's CPUs can be used; OCELLUS_E_IN_CALLBACK. One thread at a time.
  */
 int32_t ocellus_session_swap(ocellus_session *session,
                              const ocellus_runtime *runtime);
+
+/**
+ * What this library uses of the process's heap: all bundles, runtimes and sessions together. It is what
+ * `memory_limit_bytes` bounds. Not in it: the library's code and the bundle inside it, stacks of threads, mapped dma-bufs,
+ * and what the C library's allocator adds to each block.
+ *
+ * used_bytes     receives how many bytes are used now.
+ * peak_bytes     receives the most that ever were, while a bundle was loaded for instance.
+ * allocations    receives how often memory was taken since the program started: while frames flow it stands still.
+ *
+ * Errors: OCELLUS_E_NULL. Any thread.
+ */
+int32_t ocellus_memory_used(uint64_t *used_bytes,
+                            uint64_t *peak_bytes,
+                            uint64_t *allocations);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -18,8 +18,8 @@ use crate::{
 /// length       receives the dimension of the bundle's space, such as 128.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
-/// OCELLUS_E_FRAME_..., OCELLUS_E_MODEL; OCELLUS_E_CAPACITY where the vector has more numbers than there is room. One thread
-/// at a time.
+/// OCELLUS_E_FRAME_..., OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_CAPACITY where the vector has more numbers than there
+/// is room. One thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_embed(
     session: *mut ocellus_session,

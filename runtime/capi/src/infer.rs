@@ -102,7 +102,7 @@ pub unsafe extern "C" fn ocellus_result_init(result: *mut ocellus_result, struct
 /// hits            room for `hit_capacity` hits, best first; NULL where that is 0. Labels that do not fit are left out.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT,
-/// OCELLUS_E_NO_LABELS, OCELLUS_E_FRAME_..., OCELLUS_E_MODEL. One thread at a time.
+/// OCELLUS_E_NO_LABELS, OCELLUS_E_FRAME_..., OCELLUS_E_MODEL, OCELLUS_E_MEMORY. One thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_infer(
     session: *mut ocellus_session,

@@ -19,7 +19,7 @@ use std::ffi::c_char;
 /// Words that the bundle does not know are left out, with a message at OCELLUS_LOG_WARN.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_UTF8; OCELLUS_E_LABELS for no label, an empty or
-/// over-long one, one of unknown words only. One thread at a time.
+/// over-long one, one of unknown words only; OCELLUS_E_MEMORY. One thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_set_labels(
     session: *mut ocellus_session,

@@ -5,8 +5,8 @@
 //! that live ([`handle`]), errors into status codes ([`status`]), and lets no panic out ([`guard`]).
 //!
 //! **Invariants.** Every pointer is checked before it is used. Outputs are written only when a call succeeds. Nothing is
-//! printed, no signal is raised, no environment variable is read but tract's own. The state of the process that this library keeps is
-//! its table of handles and its panic hook. It starts no thread but the workers of sessions that ask for one.
+//! printed, no signal is raised, no environment variable is read but tract's own. The state of the process that this
+//! library keeps is its table of handles, its panic hook and its count of the memory it uses ([`memory`]). It starts no thread but the workers of sessions that ask for one.
 //!
 //! Limits: an allocation that fails ends the process, as everywhere in Rust; sizes from outside are bounded before
 //! anything is allocated for them.
@@ -23,6 +23,7 @@ mod infer;
 mod labels;
 mod line;
 mod log;
+mod memory;
 mod options;
 mod planes;
 mod pointer;
@@ -44,6 +45,7 @@ pub use frame::*;
 pub use infer::*;
 pub use labels::*;
 pub use log::*;
+pub use memory::*;
 pub use options::*;
 pub use relevance::*;
 pub use runtime::*;

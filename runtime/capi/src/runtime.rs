@@ -5,6 +5,7 @@ use crate::{
     guard,
     handle::{self, Handled, Table},
     log::{Log, OCELLUS_LOG_INFO, OCELLUS_LOG_WARN, ocellus_log_fn},
+    memory,
     pointer::place,
     sized::{self, Versioned},
     status::Failure,
@@ -60,12 +61,20 @@ pub struct ocellus_runtime_options {
     pub log_context: *mut c_void,
     /// OCELLUS_LOG_...: what `log` gets. OCELLUS_LOG_WARN.
     pub log_level: i32,
+    /// How many threads compute a frame: 1, the session's own; 0 leaves it to the library, which takes 1. No other number
+    /// is served so far. 0.
+    pub threads: u32,
+    /// The most bytes that the library may use of the heap when a call returns, by ocellus_memory_used; 0: no limit. The
+    /// call of this runtime, or of a session on it, by which it would use more returns OCELLUS_E_MEMORY and gives back
+    /// what it took: loading and warming up, labels, and a frame that needs larger buffers than those before. For a
+    /// moment, while a call works, there may be more: peak_bytes tells. 0.
+    pub memory_limit_bytes: u64,
 }
 
 // SAFETY: repr(C), size first; a function pointer is any bytes but is only called where the caller set it.
 unsafe impl Versioned for ocellus_runtime_options {
     const NAME: &'static str = "ocellus_runtime_options";
-    const FIRST: usize = 40;
+    const FIRST: usize = 48;
     fn defaults() -> ocellus_runtime_options {
         ocellus_runtime_options {
             struct_size: size_of::<ocellus_runtime_options>() as u32,
@@ -74,6 +83,8 @@ unsafe impl Versioned for ocellus_runtime_options {
             log: None,
             log_context: ptr::null_mut(),
             log_level: OCELLUS_LOG_WARN,
+            threads: 0,
+            memory_limit_bytes: 0,
         }
     }
 }
@@ -99,7 +110,7 @@ pub unsafe extern "C" fn ocellus_runtime_options_init(
 /// runtime    receives a handle that the caller frees with ocellus_runtime_free.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_BUNDLE,
-/// OCELLUS_E_MODEL. Any thread.
+/// OCELLUS_E_MODEL, OCELLUS_E_MEMORY. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_runtime_new(
     bundle: *const ocellus_bundle,
@@ -120,7 +131,19 @@ pub unsafe extern "C" fn ocellus_runtime_new(
             OCELLUS_ISA_BEST => ocellus::detect_isa(),
             limit => ocellus::detect_isa().at_most(tier(limit)?),
         };
-        let engine = log.failures(|| Ok(Engine::load(Arc::clone(&bundle), isa)?))?;
+        if options.threads > 1 {
+            return Err(Failure::argument(format!(
+                "ocellus_runtime_options: threads: expected 0 or 1, got {}",
+                options.threads
+            )));
+        }
+        let engine = log.failures(|| {
+            let bundle = Arc::clone(&bundle);
+            Ok(match memory::limit(options.memory_limit_bytes) {
+                Some(limit) => Engine::load_within(bundle, isa, limit)?,
+                None => Engine::load(bundle, isa)?,
+            })
+        })?;
         log.write(OCELLUS_LOG_INFO, || {
             let id = engine.bundle_id();
             format!("loaded {} {}, isa {}", id.name, id.sha256, isa.name())

@@ -162,7 +162,7 @@ pub unsafe extern "C" fn ocellus_session_new(
 /// Makes every resolution ready that the policy may choose, so that no frame waits for it. Takes from tens of
 /// milliseconds to a second for each.
 ///
-/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL. One thread at a time.
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY. One thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_warm_up(session: *mut ocellus_session) -> i32 {
     with(session, |_, state, _| Ok(state.session.warm_up()?))

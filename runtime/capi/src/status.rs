@@ -61,12 +61,14 @@ pub const OCELLUS_E_IN_CALLBACK: i32 = 401;
 pub const OCELLUS_E_TIMEOUT: i32 = 402;
 /// Denied: the system gave no thread.
 pub const OCELLUS_E_THREAD: i32 = 403;
+/// Denied: this library would use more memory than `memory_limit_bytes`.
+pub const OCELLUS_E_MEMORY: i32 = 404;
 
 /// Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
 pub const OCELLUS_E_PANIC: i32 = 500;
 
 /// Every status with its name.
-const NAMES: [(i32, &CStr); 28] = [
+const NAMES: [(i32, &CStr); 29] = [
     (OCELLUS_OK, c"OCELLUS_OK"),
     (OCELLUS_E_ARGUMENT, c"OCELLUS_E_ARGUMENT"),
     (OCELLUS_E_NULL, c"OCELLUS_E_NULL"),
@@ -94,6 +96,7 @@ const NAMES: [(i32, &CStr); 28] = [
     (OCELLUS_E_IN_CALLBACK, c"OCELLUS_E_IN_CALLBACK"),
     (OCELLUS_E_TIMEOUT, c"OCELLUS_E_TIMEOUT"),
     (OCELLUS_E_THREAD, c"OCELLUS_E_THREAD"),
+    (OCELLUS_E_MEMORY, c"OCELLUS_E_MEMORY"),
     (OCELLUS_E_PANIC, c"OCELLUS_E_PANIC"),
 ];
 
@@ -138,6 +141,7 @@ impl From<Error> for Failure {
             Error::Language(_) => OCELLUS_E_LABELS,
             Error::Policy { .. } => OCELLUS_E_POLICY,
             Error::NoRelevance { .. } => OCELLUS_E_NO_RELEVANCE,
+            Error::Memory { .. } => OCELLUS_E_MEMORY,
             Error::NoLabels => OCELLUS_E_NO_LABELS,
             // No function here decodes pictures.
             Error::Decode(_) => OCELLUS_E_ARGUMENT,

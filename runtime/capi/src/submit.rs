@@ -22,8 +22,8 @@ pub const OCELLUS_RESULT_DEGRADED: u32 = 4;
 /// in the order in which they were submitted, and not for those that were dropped.
 ///
 /// context    `on_result_context`.
-/// status     OCELLUS_OK, or why there is no answer: OCELLUS_E_NO_LABELS, OCELLUS_E_MODEL, OCELLUS_E_PANIC.
-///            ocellus_last_error explains it, inside of the callback.
+/// status     OCELLUS_OK, or why there is no answer: OCELLUS_E_NO_LABELS, OCELLUS_E_MODEL, OCELLUS_E_MEMORY,
+///            OCELLUS_E_PANIC. ocellus_last_error explains it, inside of the callback.
 /// result     the answer, valid during the call. Without an answer, its `timestamp_ns`, `cookie`, `queue_us`, `dropped`
 ///            and `flags` are set, and the rest is 0.
 /// hits       every label's, best first, `hit_count` of them, valid during the call. NULL without an answer.

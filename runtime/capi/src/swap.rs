@@ -18,7 +18,7 @@ use std::{mem, sync::Arc};
 ///
 /// The labels' places in the last frame are forgotten, as with ocellus_session_set_labels.
 ///
-/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
 /// OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_ARGUMENT where none of the
 /// runtime's CPUs can be used; OCELLUS_E_IN_CALLBACK. One thread at a time.
 #[unsafe(no_mangle)]

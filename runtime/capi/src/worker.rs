@@ -9,10 +9,10 @@ use crate::{
     runtime::Runtime,
     shared::{Places, Shared, lock},
     sized::Versioned,
-    status::{Failure, OCELLUS_E_THREAD, OCELLUS_OK},
+    status::{Failure, OCELLUS_E_MEMORY, OCELLUS_E_THREAD, OCELLUS_OK},
     submit::{OCELLUS_RESULT_STALE, OCELLUS_RESULT_THROTTLED, ocellus_result_fn},
 };
-use ocellus::{Reader, sys};
+use ocellus::{Reader, Reading, sys};
 use std::{
     ffi::c_void,
     path::Path,
@@ -150,7 +150,7 @@ struct Work {
 
 impl Work {
     fn run(&mut self) {
-        while let Some(frame) = self.queue.take() {
+        while let Some(mut frame) = self.queue.take() {
             let mut result = ocellus_result {
                 timestamp_ns: frame.timestamp_ns,
                 cookie: frame.cookie,
@@ -161,6 +161,9 @@ impl Work {
             if status != OCELLUS_OK {
                 self.hits.clear();
                 self.shared.set_answered(None);
+            }
+            if status == OCELLUS_E_MEMORY {
+                frame.reading = Reading::default();
             }
             result.dropped = frame.dropped;
             if !self.stale_after.is_zero()

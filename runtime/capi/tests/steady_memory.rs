@@ -4,33 +4,19 @@
 
 use ocellus_capi::*;
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     ffi::c_void,
     ptr,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
-/// The system's allocator, which counts the bytes that are in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is the system allocator's own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(at, layout) }
-    }
+/// The bytes that the library uses.
+fn used() -> u64 {
+    let [mut used, mut peak, mut allocations] = [0; 3];
+    ok(unsafe { ocellus_memory_used(&mut used, &mut peak, &mut allocations) });
+    assert!(peak >= used && allocations > 0);
+    used
 }
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// How many frames were answered, and how many dropped.
 #[derive(Default)]
@@ -116,7 +102,7 @@ fn two_thousand_frames_keep_no_more_than_twenty_did() {
         // One that is answered for sure, and says how many were not.
         submit();
         ok(unsafe { ocellus_session_flush(session, 600_000) });
-        IN_USE.load(Ordering::Relaxed)
+        used()
     };
     // One frame is in work, one waits, and one takes its place: no more than these can be there at once.
     counted.held.store(true, Ordering::Relaxed);

@@ -4,6 +4,7 @@ use crate::{
     bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors},
     error::Error,
     heads::{Background, Conse, HeadSpace, make_unit, unit},
+    memory::MemoryLimit,
     report::BundleId,
 };
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
@@ -16,6 +17,7 @@ pub struct Engine {
     bundle: Arc<Bundle>,
     id: BundleId,
     isa: Isa,
+    memory: Option<MemoryLimit>,
     image: Encoder,
     plans: Vec<OnceLock<Plan>>,
     text: Plan,
@@ -45,16 +47,30 @@ impl Engine {
     /// # Errors
     /// [`Error::Bundle`] or [`Error::Encoder`] name the file and what is wrong with it.
     pub fn load(bundle: impl Into<Arc<Bundle>>, isa: Isa) -> Result<Engine, Error> {
-        Engine::of(bundle.into(), isa)
+        Engine::of(bundle.into(), isa, None)
     }
 
-    fn of(bundle: Arc<Bundle>, isa: Isa) -> Result<Engine, Error> {
+    /// The same, with a limit of the memory that it, its plans and its sessions may come to hold.
+    ///
+    /// # Errors
+    /// Those of [`Engine::load`], and [`Error::Memory`].
+    pub fn load_within(
+        bundle: impl Into<Arc<Bundle>>,
+        isa: Isa,
+        memory: MemoryLimit,
+    ) -> Result<Engine, Error> {
+        Engine::of(bundle.into(), isa, Some(memory))
+    }
+
+    fn of(bundle: Arc<Bundle>, isa: Isa, memory: Option<MemoryLimit>) -> Result<Engine, Error> {
         let manifest = bundle.manifest();
         let encoder = |file: &str| -> Result<Encoder, Error> {
-            Ok(Encoder::new(
-                CheckedModel::scan(file, bundle.file(file)?, &Limits::default())?,
-                isa,
-            )?)
+            let bytes = bundle.file(file)?;
+            // A model takes about as much memory as its file.
+            memory.map_or(Ok(()), |limit| limit.check(file, bytes.len()))?;
+            let encoder = Encoder::new(CheckedModel::scan(file, bytes, &Limits::default())?, isa)?;
+            memory.map_or(Ok(()), |limit| limit.check(file, 0))?;
+            Ok(encoder)
         };
         let image = encoder(&manifest.image.file)?;
         let text = encoder(&manifest.text.file)?.plan(
@@ -83,8 +99,9 @@ impl Engine {
             .collect();
 
         let plans = resolutions.iter().map(|_| OnceLock::new()).collect();
-        Ok(Engine {
+        let engine = Engine {
             isa,
+            memory,
             image,
             plans,
             text,
@@ -97,7 +114,17 @@ impl Engine {
                 sha256: bundle.sha256().into(),
             },
             bundle,
-        })
+        };
+        engine.room("the bundle's words and heads")?;
+        Ok(engine)
+    }
+
+    /// Whether `what` was made within the limit of memory.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(crate) fn room(&self, what: &str) -> Result<(), Error> {
+        self.memory.map_or(Ok(()), |limit| limit.check(what, 0))
     }
 
     /// The bundle.
@@ -135,7 +162,8 @@ impl Engine {
     /// Makes the plan of a resolution ready, so that the first frame does not wait for it.
     ///
     /// # Errors
-    /// [`Error::Encoder`] when the model cannot run at this size, [`Error::Policy`] when the bundle has no such resolution.
+    /// [`Error::Encoder`] when the model cannot run at this size, [`Error::Policy`] when the bundle has no such resolution,
+    /// [`Error::Memory`].
     pub fn prepare(&self, resolution: u32) -> Result<(), Error> {
         self.image_plan(resolution).map(|_| ())
     }
@@ -158,6 +186,7 @@ impl Engine {
             Dim::Fixed(side),
         ];
         let plan = self.image.plan("image", &dims, &["map", "features"])?;
+        self.room("the image encoder's plan")?;
         Ok(slot.get_or_init(|| plan))
     }
 

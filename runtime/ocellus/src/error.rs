@@ -54,6 +54,18 @@ pub enum Error {
         /// The bundle's name.
         bundle: String,
     },
+    /// More memory would be kept than the limit allows. What was made is dropped again.
+    #[error(
+        "{what}: expected at most {limit} bytes of memory, got {used}; raise the limit, or ask for less: a policy with fewer resolutions, fewer labels, smaller frames"
+    )]
+    Memory {
+        /// What was made.
+        what: String,
+        /// The limit in bytes.
+        limit: usize,
+        /// What would be used, in bytes.
+        used: usize,
+    },
     /// A frame came before any labels.
     #[error("no labels are set; call set_labels first")]
     NoLabels,
@@ -72,6 +84,7 @@ impl Error {
             Error::NotFinite { .. } => "not-finite",
             Error::Attention(_) => "attention",
             Error::NoRelevance { .. } => "relevance",
+            Error::Memory { .. } => "memory",
         }
     }
 }

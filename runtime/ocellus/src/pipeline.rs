@@ -132,6 +132,7 @@ pub(crate) fn run(
         .collect(),
         _ => Vec::new(),
     };
+    engine.room("a frame")?;
     let total = reading.start.elapsed().saturating_sub(watch.preparation);
     let answer = &kept.answer;
     let mut hit = |&index: &usize| Hit {
@@ -181,6 +182,7 @@ pub(crate) fn embed(
             *sum += value;
         }
     }
+    engine.room("a frame")?;
     match make_unit(&mut sum) {
         true => Ok(sum),
         false => Err(engine.not_finite("image embedding")),

@@ -125,12 +125,14 @@ impl Session {
     /// Sets the labels and computes their embeddings. On an error the labels before stay in force.
     ///
     /// # Errors
-    /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known.
+    /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known;
+    /// [`Error::Memory`], beside the labels before.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
         let mut words = Words::new(&self.engine, labels)?;
         if self.asked.blocks.is_some() {
             words.prepare_relevance(&self.engine)?;
         }
+        self.engine.room("labels")?;
         self.asked.words = Some(words);
         self.kept.attention.forget();
         Ok(())
@@ -145,7 +147,7 @@ impl Session {
     /// Makes ready what the policy may choose, with the labels that are set, so that no frame waits for it.
     ///
     /// # Errors
-    /// [`Error::Encoder`] when the model cannot run at a resolution.
+    /// [`Error::Encoder`] when the model cannot run at a resolution, [`Error::Memory`].
     pub fn warm_up(&self) -> Result<(), Error> {
         let resolutions = match self.asked.policy {
             Policy::Fixed(side) => vec![side],
@@ -156,14 +158,16 @@ impl Session {
             match &self.asked.words {
                 Some(words) => words.standing(&self.engine, side).map(|_| ()),
                 None => Ok(()),
-            }
+            }?;
+            self.engine.room("what labels need at a resolution")
         })
     }
 
     /// What a frame shows.
     ///
     /// # Errors
-    /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`], [`Error::Attention`].
+    /// [`Error::NoLabels`], [`Error::Encoder`], [`Error::NotFinite`], [`Error::Attention`]; [`Error::Memory`] where the
+    /// session would keep too much for the next such frame, and it then keeps nothing.
     pub fn infer(&mut self, frame: &Frame<'_>) -> Result<Report, Error> {
         let mut report = Report::default();
         self.infer_into(frame, &mut report)?;
@@ -200,23 +204,36 @@ impl Session {
     /// # Errors
     /// Those of [`Session::infer`].
     pub fn infer_reading(&mut self, reading: &Reading, report: &mut Report) -> Result<(), Error> {
-        pipeline::run(&self.engine, &self.asked, reading, &mut self.kept, report)
+        let done = pipeline::run(&self.engine, &self.asked, reading, &mut self.kept, report);
+        self.settle(done)
     }
 
     /// The embedding of a frame in the text space, `[d]` and of length one, at the policy's first resolution; of several
     /// tiles their direction together. It needs no labels.
     ///
     /// # Errors
-    /// [`Error::Encoder`], [`Error::NotFinite`].
+    /// [`Error::Encoder`], [`Error::NotFinite`], [`Error::Memory`].
     pub fn embed(&mut self, frame: &Frame<'_>) -> Result<Vec<f32>, Error> {
         self.reader.read(frame, &mut self.reading);
-        pipeline::embed(&self.engine, &self.asked, &self.reading, &mut self.kept)
+        let done = pipeline::embed(&self.engine, &self.asked, &self.reading, &mut self.kept);
+        self.settle(done)
     }
 
     /// Runs one frame; `start` is when its bytes arrived.
     fn run(&mut self, start: Instant, frame: &Frame<'_>, report: &mut Report) -> Result<(), Error> {
         self.reader.read_since(start, frame, &mut self.reading);
         let (asked, kept) = (&self.asked, &mut self.kept);
-        pipeline::run(&self.engine, asked, &self.reading, kept, report)
+        let done = pipeline::run(&self.engine, asked, &self.reading, kept, report);
+        self.settle(done)
+    }
+
+    /// Lets go of all that is kept for the next frame where a frame needed too much memory.
+    fn settle<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Memory { .. }) = done {
+            self.reader = self.reader();
+            self.reading = Reading::default();
+            self.kept = Kept::new(Pace::new(self.options.budget));
+        }
+        done
     }
 }

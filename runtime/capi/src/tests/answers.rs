@@ -203,6 +203,23 @@ fn a_lowered_instruction_set_is_used_and_said() {
 }
 
 #[test]
+fn one_thread_computes_a_frame_and_more_are_refused() {
+    let fixture = Fixture::new();
+    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
+    let size = size_of_val(&options) as u32;
+    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut runtime = ptr::null_mut();
+    for threads in [0, 1] {
+        options.threads = threads;
+        ok(unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) });
+        ok(unsafe { ocellus_runtime_free(runtime) });
+    }
+    options.threads = 4;
+    let more = unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) };
+    fails(more, OCELLUS_E_ARGUMENT, &["threads", "0 or 1", "got 4"]);
+}
+
+#[test]
 fn a_header_is_served_by_its_own_generation() {
     ok(ocellus_abi_check(OCELLUS_ABI_MAJOR, OCELLUS_ABI_MINOR));
     fails(

@@ -14,6 +14,8 @@ fn null_is_refused_wherever_something_must_be() {
     let mut some_runtime = ptr::null_mut();
     let mut some_session = ptr::null_mut();
     let mut isa = 0;
+    let mut some_bytes = 0_u64;
+    let bytes = &raw mut some_bytes;
     let null = ptr::null_mut::<u8>();
     let label = c"a cat".as_ptr();
     let statuses = unsafe {
@@ -24,7 +26,7 @@ fn null_is_refused_wherever_something_must_be() {
             ocellus_bundle_from_memory(null.cast(), 1, &mut some_bundle),
             ocellus_bundle_from_memory(null.cast(), 0, &mut some_bundle),
             ocellus_bundle_from_memory(null.cast(), 0, null.cast()),
-            ocellus_runtime_options_init(null.cast(), 40),
+            ocellus_runtime_options_init(null.cast(), 48),
             ocellus_runtime_new(null.cast(), null.cast(), &mut some_runtime),
             ocellus_runtime_new(fixture.bundle, null.cast(), null.cast()),
             ocellus_runtime_isa(null.cast(), &mut isa),
@@ -55,6 +57,9 @@ fn null_is_refused_wherever_something_must_be() {
             ocellus_session_embed(session, &frame, &mut number, 1, null.cast()),
             ocellus_session_swap(null.cast(), fixture.runtime),
             ocellus_session_swap(session, null.cast()),
+            ocellus_memory_used(null.cast(), bytes, bytes),
+            ocellus_memory_used(bytes, null.cast(), bytes),
+            ocellus_memory_used(bytes, bytes, null.cast()),
         ]
     };
     for (call, status) in statuses.into_iter().enumerate() {

@@ -22,6 +22,8 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
     let mut given = frame;
     let mut isa = -1;
     let mut length = 77;
+    let mut bytes = 77_u64;
+    let used = &raw mut bytes;
     let label = c"a cat".as_ptr();
     let file = ocellus_file {
         name: label,
@@ -35,7 +37,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
             Box::new(|| ocellus_bundle_default(&mut to_bundle)),
             Box::new(|| ocellus_bundle_open(label, null.cast())),
             Box::new(|| ocellus_bundle_from_memory(&file, 1, null.cast())),
-            Box::new(|| ocellus_runtime_options_init(&mut runtime_options, 40)),
+            Box::new(|| ocellus_runtime_options_init(&mut runtime_options, 48)),
             Box::new(|| ocellus_runtime_new(bundle, null.cast(), &mut to_runtime)),
             Box::new(|| ocellus_runtime_isa(runtime, &mut isa)),
             Box::new(|| ocellus_session_options_init(&mut options, 80)),
@@ -52,6 +54,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
             Box::new(|| ocellus_session_cancel(session)),
             Box::new(|| ocellus_session_embed(session, &frame, null.cast(), 0, &mut length)),
             Box::new(|| ocellus_session_swap(session, runtime)),
+            Box::new(|| ocellus_memory_used(used, used, used)),
             Box::new(|| ocellus_bundle_free(bundle)),
             Box::new(|| ocellus_runtime_free(runtime)),
             Box::new(|| ocellus_session_free(session)),
@@ -64,7 +67,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
     }
     drop(calls);
     assert!(to_bundle.is_null() && to_runtime.is_null() && to_session.is_null());
-    assert_eq!((isa, length), (-1, 77));
+    assert_eq!((isa, length, bytes), (-1, 77, 77));
     panic_after(0);
     assert_eq!(unsafe { ocellus_last_error(ptr::null_mut(), 0) }, 0);
     fails(OCELLUS_E_PANIC, OCELLUS_E_PANIC, &["injected", "guard.rs"]);
