@@ -1,8 +1,8 @@
 //! What a developer does with this repository: one verb, one file.
 //!
 //! Everything here runs through programs a developer could call by hand (cargo, apt-get, qemu, python3), and prints each
-//! command before it runs, so a verb is a recipe that can be read and repeated. Exit codes: 0 ok, 1 failed, 2 usage, 4 slower than
-//! before (`bench -- --compare`).
+//! command before it runs, so a verb is a recipe that can be read and repeated. Exit codes: 0 ok, 1 failed, 2 usage, 3 a board
+//! that is not reached and 5 one that was rolled back (`deploy`), 4 slower than before (`bench -- --compare`).
 //!
 //! Limits: Linux only. The ARM verbs cross-build from x86-64; on a 64-bit ARM machine the host build is the ARM build.
 
@@ -12,6 +12,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod deploy;
 mod dist;
 mod header;
 mod install;
@@ -60,6 +61,7 @@ enum Verb {
     Header,
     Install(install::Args),
     Dist(dist::Args),
+    Deploy(deploy::Args),
     Models(models::Args),
     Bench(bench::Args),
     /// Everything that must hold before a change lands
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Header => header::run(),
         Verb::Install(args) => install::run(&args),
         Verb::Dist(args) => dist::run(&args),
+        Verb::Deploy(args) => deploy::run(&args),
         Verb::Models(args) => models::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),
@@ -85,8 +88,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
-            ExitCode::from(if error.is::<bench::Slower>() { 4 } else { 1 })
+            ExitCode::from(code(&error))
         }
+    }
+}
+
+/// The exit code of an error.
+fn code(error: &anyhow::Error) -> u8 {
+    match () {
+        () if error.is::<deploy::Unreachable>() => 3,
+        () if error.is::<bench::Slower>() => 4,
+        () if error.is::<deploy::RolledBack>() => 5,
+        () => 1,
     }
 }
 
@@ -99,7 +112,7 @@ mod tests {
     fn every_call_in_the_documents_is_one() {
         let root = repo::root().unwrap();
         let mut calls = 0;
-        for file in ["README.md", "docs/firmware.md"] {
+        for file in ["README.md", "docs/firmware.md", "docs/deploy.md"] {
             let text = fs::read_to_string(root.join(file)).unwrap();
             for line in text.lines().filter(|line| line.starts_with("cargo xtask ")) {
                 let call = line.split("  ").next().unwrap_or(line);

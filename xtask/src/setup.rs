@@ -36,6 +36,9 @@ pub enum For {
     ArmTest,
 }
 
+/// Not in a user's PATH.
+pub const SSHD: &str = "/usr/sbin/sshd";
+
 /// Something that must be there.
 struct Need {
     place: Place,
@@ -172,6 +175,12 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "strace",
             "shows that nothing talks to a network",
         ));
+        needs.push(Need::file(
+            SSHD.into(),
+            "openssh-server",
+            "stands in for a board that is deployed to; tests start one of their own on loopback",
+        ));
+        needs.push(Need::program("ssh", "openssh-client", "reaches boards"));
         needs.push(Need::program("g++", "g++", "reads the C header as C++"));
         needs.push(Need::program(
             "cmake",

@@ -39,7 +39,8 @@ pub struct Args {
     out: PathBuf,
 }
 
-fn board(id: &str) -> Result<&'static Profile> {
+/// The board of an id or another of its names.
+pub fn board(id: &str) -> Result<&'static Profile> {
     Ok(Profile::find(id)?)
 }
 
