@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: times this machine, or counts instructions on an emulated core.
 //!
-//! Without an option it is the release build's own `ocellus bench`. With `--emulated` the same program runs under QEMU,
+//! Without an option it is the release build's own `ocellus bench`, with `--host` or `--board` that of a board. With `--emulated` the same program runs under QEMU,
 //! marks what it measures, and a plugin counts:
 //!
 //! | figure | one warm run of |
@@ -16,13 +16,16 @@
 //! true of the core, and are not time: cores differ in how many instructions of a kind they retire in a cycle.
 
 mod attention;
+mod device;
 mod emulated;
 mod peers;
 mod report;
 mod table;
 
+use crate::deploy::Place;
 use crate::{build, cross, process, repo};
 use anyhow::{Result, bail, ensure};
+use ocellus_boards::Profile;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -47,6 +50,11 @@ pub struct Args {
     /// One JSON object a resolution, a line each
     #[arg(long, requires = "emulated")]
     json: bool,
+    /// Take times on this board, which was deployed to: its host is in boards/local.toml, or --host
+    #[arg(long, value_name = "ID", value_parser = crate::dist::board, conflicts_with_all = ["emulated", "report"])]
+    board: Option<&'static Profile>,
+    #[command(flatten)]
+    place: Place,
     /// Cargo profile of the program
     #[arg(long, default_value = "release")]
     profile: String,
@@ -57,11 +65,23 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
+    if args.report || args.emulated.is_some() {
+        let here = args.place.host.is_none();
+        ensure!(
+            here,
+            "--host: expected none with counts, which are taken here"
+        );
+    }
     if args.report {
         return report::write(&args.profile);
     }
     let Some(cpu) = &args.emulated else {
-        return time(args);
+        if args.board.is_none() && args.place.host.is_none() {
+            return time(args);
+        }
+        let id = args.board.map(|board| board.id.as_str());
+        let local = repo::root()?.join("boards/local.toml");
+        return device::measure(&args.place, id, &local, &args.args);
     };
     if let Some(model) = &args.model {
         // Before minutes of building.
@@ -90,7 +110,12 @@ pub struct Slower;
 fn time(args: &Args) -> Result<()> {
     let mut ocellus = Command::new(build::host(&args.profile)?);
     ocellus.arg("bench").args(&args.args);
-    match process::code(ocellus.current_dir(repo::root()?))? {
+    ended(process::code(ocellus.current_dir(repo::root()?))?)
+}
+
+/// What the exit code of `ocellus bench` means.
+fn ended(code: i32) -> Result<()> {
+    match code {
         0 => Ok(()),
         4 => Err(Slower.into()),
         code => bail!("`ocellus bench` failed with exit code {code}"),

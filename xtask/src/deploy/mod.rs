@@ -5,20 +5,18 @@
 //!
 //! Limits: the board needs sh, GNU or BusyBox tools, and flock, as Raspberry Pi OS and JetPack have them.
 
+mod place;
 mod remote;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use crate::{library, process, repo};
 use anyhow::{Context, Result, bail, ensure};
 use ocellus_boards::Profile;
-use remote::Remote;
+pub use place::Place;
 pub use remote::Unreachable;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,15 +28,8 @@ pub struct Args {
     /// Which board, such as rpi-4
     #[arg(long, value_name = "ID", value_parser = crate::dist::board)]
     board: &'static Profile,
-    /// Where it is, as ssh takes it: USER@HOST; by default what boards/local.toml says
-    #[arg(long)]
-    host: Option<String>,
-    /// The port of its ssh
-    #[arg(long)]
-    port: Option<u16>,
-    /// The folder on the board that holds the slots; relative to the user's own [default: ocellus]
-    #[arg(long)]
-    dir: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Run on the board after the switch, such as "sudo systemctl restart camera"
     #[arg(long, value_name = "COMMAND")]
     restart: Option<String>,
@@ -51,9 +42,6 @@ pub struct Args {
     /// Go back to the other slot
     #[arg(long)]
     rollback: bool,
-    /// A configuration of ssh in place of the user's
-    #[arg(long, value_name = "FILE")]
-    ssh_config: Option<PathBuf>,
 }
 
 /// The board was not healthy with what it got, and has in use again what it had before.
@@ -61,17 +49,6 @@ pub struct Args {
 #[error("{host}: rolled back; the board says why above")]
 pub struct RolledBack {
     host: String,
-}
-
-/// What `boards/local.toml` says of one board.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Local {
-    host: Option<String>,
-    port: Option<u16>,
-    dir: Option<String>,
-    restart: Option<String>,
-    health: Option<String>,
 }
 
 /// Runs the verb.
@@ -84,29 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn run_with(args: &Args, local: &Path, root: &Path) -> Result<()> {
-    let id = &args.board.id;
-    let local = read_local(local)?.remove(id).unwrap_or_default();
+    let (remote, dir, local) = args.place.find(Some(&args.board.id), local)?;
     let or = |given: &Option<String>, local: Option<String>| given.clone().or(local);
-    let Some(host) = or(&args.host, local.host) else {
-        bail!(
-            "no host for {id}: give --host USER@HOST, or write it into boards/local.toml:\n[{id}]\nhost = \"pi@camera\""
-        );
-    };
-    ensure!(
-        !host.starts_with('-'),
-        "--host: expected USER@HOST, got {host}"
-    );
-    let remote = Remote {
-        host,
-        port: args.port.or(local.port),
-        config: args.ssh_config.clone(),
-    };
-    let dir = or(&args.dir, local.dir).unwrap_or_else(|| "ocellus".into());
-    // What begins with a dash is no option to the programs there.
-    let dir = match dir.starts_with('-') {
-        true => format!("./{dir}"),
-        false => dir,
-    };
     let archive = match args.rollback {
         true => None,
         false => Some(Archive::of(args, root)?),
@@ -148,25 +104,6 @@ fn models_of_others(board: &Profile) -> String {
         models.map(|model| format!("{}|{model}", other.id))
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn read_local(file: &Path) -> Result<BTreeMap<String, Local>> {
-    let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        text => text.with_context(|| file.display().to_string())?,
-    };
-    let boards: BTreeMap<String, Local> =
-        toml::from_str(&text).with_context(|| file.display().to_string())?;
-    for id in boards.keys() {
-        let known = Profile::find(id).with_context(|| file.display().to_string())?;
-        ensure!(
-            known.id == *id,
-            "{}: write {} for {id}",
-            file.display(),
-            known.id
-        );
-    }
-    Ok(boards)
 }
 
 /// A file that `dist` made.

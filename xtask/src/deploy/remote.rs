@@ -31,9 +31,6 @@ impl Remote {
     /// [`Unreachable`].
     pub fn run(&self, script: &str, arguments: &[&str], input: Option<&Path>) -> Result<i32> {
         let mut ssh = self.ssh();
-        let mut words = vec!["sh", "-c", script, "ocellus-deploy"];
-        words.extend(arguments);
-        let words: Vec<String> = words.into_iter().map(quoted).collect();
         eprintln!("$ {} ...", process::line(&ssh));
         let stdin = match input {
             Some(file) => File::open(file)
@@ -41,7 +38,7 @@ impl Remote {
                 .into(),
             None => Stdio::null(),
         };
-        let status = ssh.arg(words.join(" ")).stdin(stdin).status();
+        let status = ssh.arg(command(script, arguments)).stdin(stdin).status();
         let status = status.context("cannot start ssh; install OpenSSH's client")?;
         // 255 is ssh's own, and what it makes of a script that a signal ended.
         match status.code() {
@@ -51,6 +48,16 @@ impl Remote {
             .into()),
             Some(code) => Ok(code),
         }
+    }
+
+    /// Runs a script, and returns what it printed.
+    ///
+    /// # Errors
+    /// That it failed, with what it said.
+    pub fn capture(&self, script: &str, arguments: &[&str]) -> Result<String> {
+        let mut ssh = self.ssh();
+        ssh.arg(command(script, arguments));
+        process::capture(&mut ssh)
     }
 
     /// The call of ssh, without what is to run there.
@@ -79,6 +86,13 @@ impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)
     }
+}
+
+/// What the board's shell is to run.
+fn command(script: &str, arguments: &[&str]) -> String {
+    let start = ["sh", "-c", script, "ocellus"];
+    let words = start.iter().chain(arguments).map(|word| quoted(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A word as any shell reads it.

@@ -44,10 +44,21 @@ const STEPS: [&str; 13] = [
     "ln",
 ];
 
+/// A program's `bench`: the page is the file that is compared with, the exit code is what is asked for.
+const BENCH: &str = r#"
+[ "$1" = bench ] || exit 0
+while shift && [ $# -gt 0 ]; do
+    case $1 in
+    --compare) cp "$2" page.html ;;
+    --exit) exit "$2" ;;
+    esac
+done
+"#;
+
 impl Board {
     pub fn new(name: &str) -> Board {
         let scratch =
-            Scratch::beside(&std::env::temp_dir().join(format!("ocellus-{name}"))).unwrap();
+            Scratch::beside(&std::env::temp_dir().join(format!("ocellus-board-{name}"))).unwrap();
         let at = |file: &str| scratch.path.join(file).display().to_string();
         for key in ["host_key", "key", "other_key"] {
             let mut keygen = Command::new("ssh-keygen");
@@ -128,17 +139,23 @@ impl Board {
         }
     }
 
+    pub fn place(&self) -> Place {
+        self.args().place
+    }
+
     pub fn args(&self) -> Args {
         Args {
             board: this_board(),
-            host: Some("127.0.0.1".into()),
-            port: Some(self.port),
-            dir: Some(self.path("home/it's here").display().to_string()),
+            place: Place {
+                host: Some("127.0.0.1".into()),
+                port: Some(self.port),
+                dir: Some(self.path("home/it's here").display().to_string()),
+                ssh_config: Some(self.path("ssh_config")),
+            },
             restart: None,
             health: None,
             archive: None,
             rollback: false,
-            ssh_config: Some(self.path("ssh_config")),
         }
     }
 
@@ -154,7 +171,7 @@ impl Board {
         };
         executable(
             &folder.join("ocellus/bin/ocellus"),
-            &format!("#!/bin/sh\n{unhealthy}\n"),
+            &format!("#!/bin/sh\n{unhealthy}\n{BENCH}"),
         );
         fs::write(
             folder.join("ocellus/share/version"),
@@ -203,7 +220,7 @@ impl Board {
     }
 
     pub fn slots(&self) -> PathBuf {
-        PathBuf::from(self.args().dir.unwrap())
+        PathBuf::from(self.args().place.dir.unwrap())
     }
 
     /// The version that is in use, after a check that all of it is there.

@@ -1,6 +1,6 @@
 //! What a deploy does to a board that is played, whatever goes wrong.
 
-mod board;
+pub mod board;
 
 use super::*;
 use board::{Board, Program, this_board};
@@ -188,12 +188,18 @@ fn a_host_that_is_not_there_or_lets_nobody_in_is_unreachable() {
         .unwrap()
         .port();
     let nobody = Args {
-        port: Some(closed),
+        place: Place {
+            port: Some(closed),
+            ..board.place()
+        },
         archive: archive.clone(),
         ..board.args()
     };
     let stranger = Args {
-        ssh_config: Some(board.path("other_config")),
+        place: Place {
+            ssh_config: Some(board.path("other_config")),
+            ..board.place()
+        },
         archive,
         ..board.args()
     };
@@ -234,9 +240,12 @@ fn hosts_come_from_the_local_file() {
     );
     fs::write(&local, text).unwrap();
     let args = Args {
-        host: None,
-        port: None,
-        dir: None,
+        place: Place {
+            host: None,
+            port: None,
+            dir: None,
+            ..board.place()
+        },
         archive: Some(board.archive("1", Program::Healthy)),
         ..board.args()
     };
