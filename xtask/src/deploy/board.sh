@@ -27,8 +27,8 @@ look() {
     has=${has#glibc }
     [ "$(printf '%s\n%s\n' "$glibc" "$has" | sort -V | head -n 1)" = "$glibc" ] ||
         fail "expected glibc $glibc or newer, got $has; update the board's system"
-    [ -r /proc/device-tree/model ] || return 0
-    model=$(tr -d '\000' </proc/device-tree/model)
+    # Where the system names no board, it may be any.
+    model=$(cat /proc/device-tree/model 2>/dev/null | tr -d '\000')
     other=$(echo "$models" | while IFS='|' read -r id known; do
         case "$model " in "$known"*) echo "$id" ;; esac
     done)

@@ -122,6 +122,10 @@ fn a_power_cut_at_any_step_leaves_a_whole_slot_and_the_next_deploy_works() {
 fn boards_that_cannot_take_it_are_left_alone() {
     let board = Board::new("unfit");
     board.deploy("1", Program::Healthy).unwrap();
+    let another = match this_board().id.as_str() {
+        "rpi-5" => "echo NVIDIA Jetson Xavier NX Developer Kit",
+        _ => "echo Raspberry Pi 5 Model B Rev 1.0",
+    };
     let getconf = "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.36 ;; esac";
     let cases = [
         ("uname", "echo x86_64", "echo aarch64"),
@@ -141,6 +145,7 @@ fn boards_that_cannot_take_it_are_left_alone() {
             "echo head; echo fs 9 9 100 9% /",
             "exec /bin/df \"$@\"",
         ),
+        ("tr", another, "exec /usr/bin/tr \"$@\""),
         // A disk that fills up all the same.
         ("cat", "head -c 1000; exit 1", "exec /bin/cat \"$@\""),
         ("tar", "exit 1", "exec /bin/tar \"$@\""),
