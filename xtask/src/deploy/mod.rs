@@ -3,7 +3,7 @@
 //! All that happens on the board is one script (`board.sh`), which goes there with the archive: it looks at the machine,
 //! fills the free one of two slots, switches a link, restarts, asks for health, and goes back by itself.
 //!
-//! Limits: the board needs sh, GNU or BusyBox tools, and flock, as Raspberry Pi OS and JetPack have them.
+//! Limits: the board needs sh, GNU tools and flock, as Raspberry Pi OS and JetPack have them.
 
 mod place;
 mod remote;
