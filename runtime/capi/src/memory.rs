@@ -57,11 +57,14 @@ unsafe impl GlobalAlloc for Counted {
 }
 
 /// A runtime's limit; 0 is none.
-pub(crate) fn limit(bytes: u64) -> Option<MemoryLimit> {
-    (bytes > 0).then(|| MemoryLimit {
-        bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-        used: || USED.load(Relaxed),
-    })
+pub(crate) fn limit(bytes: u64) -> MemoryLimit {
+    match bytes {
+        0 => MemoryLimit::NONE,
+        bytes => MemoryLimit {
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            used: || USED.load(Relaxed),
+        },
+    }
 }
 
 /// What this library uses of the process's heap: all bundles, runtimes and sessions together. It is what

@@ -138,11 +138,8 @@ pub unsafe extern "C" fn ocellus_runtime_new(
             )));
         }
         let engine = log.failures(|| {
-            let bundle = Arc::clone(&bundle);
-            Ok(match memory::limit(options.memory_limit_bytes) {
-                Some(limit) => Engine::load_within(bundle, isa, limit)?,
-                None => Engine::load(bundle, isa)?,
-            })
+            let limit = memory::limit(options.memory_limit_bytes);
+            Ok(Engine::load_within(Arc::clone(&bundle), isa, limit)?)
         })?;
         log.write(OCELLUS_LOG_INFO, || {
             let id = engine.bundle_id();

@@ -17,7 +17,7 @@ pub struct Engine {
     bundle: Arc<Bundle>,
     id: BundleId,
     isa: Isa,
-    memory: Option<MemoryLimit>,
+    memory: MemoryLimit,
     image: Encoder,
     plans: Vec<OnceLock<Plan>>,
     text: Plan,
@@ -47,7 +47,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Bundle`] or [`Error::Encoder`] name the file and what is wrong with it.
     pub fn load(bundle: impl Into<Arc<Bundle>>, isa: Isa) -> Result<Engine, Error> {
-        Engine::of(bundle.into(), isa, None)
+        Engine::of(bundle.into(), isa, MemoryLimit::NONE)
     }
 
     /// The same, with a limit of the memory that it, its plans and its sessions may come to hold.
@@ -59,17 +59,17 @@ impl Engine {
         isa: Isa,
         memory: MemoryLimit,
     ) -> Result<Engine, Error> {
-        Engine::of(bundle.into(), isa, Some(memory))
+        Engine::of(bundle.into(), isa, memory)
     }
 
-    fn of(bundle: Arc<Bundle>, isa: Isa, memory: Option<MemoryLimit>) -> Result<Engine, Error> {
+    fn of(bundle: Arc<Bundle>, isa: Isa, memory: MemoryLimit) -> Result<Engine, Error> {
         let manifest = bundle.manifest();
         let encoder = |file: &str| -> Result<Encoder, Error> {
             let bytes = bundle.file(file)?;
             // A model takes about as much memory as its file.
-            memory.map_or(Ok(()), |limit| limit.check(file, bytes.len()))?;
+            memory.check(file, bytes.len())?;
             let encoder = Encoder::new(CheckedModel::scan(file, bytes, &Limits::default())?, isa)?;
-            memory.map_or(Ok(()), |limit| limit.check(file, 0))?;
+            memory.check(file, 0)?;
             Ok(encoder)
         };
         let image = encoder(&manifest.image.file)?;
@@ -124,7 +124,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Memory`].
     pub(crate) fn room(&self, what: &str) -> Result<(), Error> {
-        self.memory.map_or(Ok(()), |limit| limit.check(what, 0))
+        self.memory.check(what, 0)
     }
 
     /// The bundle.

@@ -18,6 +18,12 @@ pub struct MemoryLimit {
 }
 
 impl MemoryLimit {
+    /// No limit.
+    pub const NONE: MemoryLimit = MemoryLimit {
+        bytes: usize::MAX,
+        used: || 0,
+    };
+
     /// Whether `what` may be kept, with `more` bytes that it still needs.
     pub(crate) fn check(&self, what: &str, more: usize) -> Result<(), Error> {
         let used = (self.used)().saturating_add(more);

@@ -187,9 +187,7 @@ fn a_bundle_comes_from_a_folder_and_from_memory() {
 #[test]
 fn a_lowered_instruction_set_is_used_and_said() {
     let fixture = Fixture::new();
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     options.isa_at_most = OCELLUS_ISA_SCALAR;
     let mut runtime = ptr::null_mut();
     ok(unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) });
@@ -205,9 +203,7 @@ fn a_lowered_instruction_set_is_used_and_said() {
 #[test]
 fn one_thread_computes_a_frame_and_more_are_refused() {
     let fixture = Fixture::new();
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     let mut runtime = ptr::null_mut();
     for threads in [0, 1] {
         options.threads = threads;

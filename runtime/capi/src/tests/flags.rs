@@ -66,9 +66,7 @@ fn an_unsure_answer_stands_where_the_budget_is_over() {
 #[test]
 fn a_worker_runs_where_its_runtime_says() {
     let fixture = Fixture::new();
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     for (cpu_mask, usable) in [(u64::MAX, true), (1 << 63, false)] {
         options.cpu_mask = cpu_mask;
         let (mut runtime, mut session) = (ptr::null_mut(), ptr::null_mut());

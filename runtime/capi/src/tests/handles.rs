@@ -80,9 +80,7 @@ fn a_session_in_use_is_busy_and_can_be_freed() {
         inside,
         leave: left,
     };
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     options.log = Some(wait);
     options.log_context = (&raw const gate).cast_mut().cast();
     let fixture = Fixture::new();

@@ -20,9 +20,7 @@ unsafe extern "C" fn keep(context: *mut c_void, level: i32, message: *const c_ch
 /// What is heard at a level of a runtime that is loaded, a session with an unknown word, a frame, and a bad frame.
 fn heard(level: i32) -> Vec<(i32, String)> {
     let heard = Heard::default();
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     options.log = Some(keep);
     options.log_context = (&raw const heard).cast_mut().cast();
     options.log_level = level;
@@ -74,9 +72,7 @@ fn each_level_adds_its_messages() {
 #[test]
 fn a_level_that_is_none_is_refused() {
     let fixture = Fixture::new();
-    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
-    let size = size_of_val(&options) as u32;
-    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    let mut options = runtime_options();
     for level in [-1, OCELLUS_LOG_DEBUG + 1] {
         options.log_level = level;
         let mut runtime = ptr::null_mut();

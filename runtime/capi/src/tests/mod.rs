@@ -66,6 +66,14 @@ impl Drop for Fixture {
     }
 }
 
+/// Options of a runtime.
+pub fn runtime_options() -> ocellus_runtime_options {
+    let mut options = unsafe { std::mem::zeroed::<ocellus_runtime_options>() };
+    let size = size_of_val(&options) as u32;
+    ok(unsafe { ocellus_runtime_options_init(&mut options, size) });
+    options
+}
+
 /// Options of a session at 112 pixels.
 pub fn session_options() -> ocellus_session_options {
     let mut options = unsafe { std::mem::zeroed::<ocellus_session_options>() };
