@@ -31,6 +31,7 @@ mod process;
 mod python;
 mod repo;
 mod scratch;
+mod sha256;
 mod table;
 
 use clap::{Parser, Subcommand};

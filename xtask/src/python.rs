@@ -1,9 +1,8 @@
 //! Python environments below the cache, each with exactly the packages of one requirements file, in which every wheel has
 //! its hash. Other requirements get another environment, so an old one is never half right.
 
-use crate::{process, repo};
+use crate::{process, repo, sha256};
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,11 +40,7 @@ pub fn environment(requirements: &Path) -> Result<PathBuf> {
 }
 
 fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .take(6)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    sha256::hex(bytes)[..12].to_owned()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: times this machine, or counts instructions on an emulated core.
 //!
-//! Without an option it is the release build's own `ocellus bench`, with `--host` or `--board` that of a board. With `--emulated` the same program runs under QEMU,
-//! marks what it measures, and a plugin counts:
+//! Without an option it is the release build's own `ocellus bench`, with `--host` or `--board` that of a board.
+//! With `--emulated` the same program runs under QEMU, marks what it measures, and a plugin counts:
 //!
 //! | figure | one warm run of |
 //! |---|---|

@@ -10,12 +10,11 @@ mod remote;
 #[cfg(test)]
 pub mod tests;
 
-use crate::{library, process, repo};
+use crate::{library, process, repo, sha256};
 use anyhow::{Context, Result, bail, ensure};
 use ocellus_boards::Profile;
 pub use place::Place;
 pub use remote::Unreachable;
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn run_with(args: &Args, local: &Path, root: &Path) -> Result<()> {
     let (remote, dir, local) = args.place.find(Some(&args.board.id), local)?;
-    let or = |given: &Option<String>, local: Option<String>| given.clone().or(local);
+    let restart = args.restart.clone().or(local.restart).unwrap_or_default();
+    let health = args.health.clone().or(local.health).unwrap_or_default();
     let archive = match args.rollback {
         true => None,
         false => Some(Archive::of(args, root)?),
@@ -79,8 +79,8 @@ fn run_with(args: &Args, local: &Path, root: &Path) -> Result<()> {
             sent.map_or("", |archive| &archive.sha256),
             &args.board.system.glibc_floor,
             &models_of_others(args.board),
-            &or(&args.restart, local.restart).unwrap_or_default(),
-            &or(&args.health, local.health).unwrap_or_default(),
+            &restart,
+            &health,
         ],
         file,
     )?;
@@ -131,8 +131,7 @@ impl Archive {
                 file.display()
             )
         })?;
-        let sha256 = Sha256::digest(&content);
-        let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256::hex(&content);
         let name = file.file_name().context("an archive without a name")?;
         let sums = file.with_file_name("SHA256SUMS");
         let listed = fs::read_to_string(&sums).with_context(|| sums.display().to_string())?;

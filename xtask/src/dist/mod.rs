@@ -22,6 +22,8 @@ use crate::setup::{self, For};
 use crate::{build, install, library, process, repo};
 use anyhow::{Context, Result};
 use ocellus_boards::Profile;
+#[cfg(test)]
+pub use package::sums;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

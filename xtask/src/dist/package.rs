@@ -2,9 +2,8 @@
 //!
 //! The same commit gives the same bytes: names are sorted, owners are root, and every time is the commit's.
 
-use crate::{process, repo};
+use crate::{process, repo, sha256};
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -177,8 +176,7 @@ pub fn sums(folder: &Path) -> Result<PathBuf> {
     names.sort();
     let mut text = String::new();
     for name in names {
-        let hash = Sha256::digest(fs::read(folder.join(&name))?);
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256::hex(&fs::read(folder.join(&name))?);
         text += &format!("{hash}  {name}\n");
     }
     let file = folder.join("SHA256SUMS");

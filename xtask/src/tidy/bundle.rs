@@ -3,9 +3,9 @@
 //! This looks at identity only; that the contents make sense is for `ocellus bundle verify` and `ocellus doctor`.
 
 use super::Finding;
+use crate::sha256;
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,7 @@ fn judge(files: &BTreeMap<String, Vec<u8>>, max_bytes: u64) -> Vec<Finding> {
             ));
             continue;
         };
-        let (bytes, sha256) = (content.len() as u64, hash(content));
+        let (bytes, sha256) = (content.len() as u64, sha256::hex(content));
         if bytes != entry.bytes {
             let what = format!("{bytes} bytes, the manifest says {}; {remedy}", entry.bytes);
             findings.push(finding(&entry.name, what));
@@ -89,13 +89,6 @@ fn judge(files: &BTreeMap<String, Vec<u8>>, max_bytes: u64) -> Vec<Finding> {
     findings
 }
 
-fn hash(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +104,7 @@ mod tests {
     }
 
     fn entry(name: &str, content: &str) -> String {
-        let sha256 = hash(content.as_bytes());
+        let sha256 = sha256::hex(content.as_bytes());
         format!(
             "[[file]]\nname = \"{name}\"\nsha256 = \"{sha256}\"\nbytes = {}\n",
             content.len()

@@ -44,6 +44,10 @@ const STEPS: [&str; 13] = [
     "ln",
 ];
 
+/// What a board's own programs say.
+pub const UNAME: &str = "echo aarch64";
+pub const GETCONF: &str = "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.36 ;; esac";
+
 /// A program's `bench`: the page is the file that is compared with, the exit code is what is asked for.
 const BENCH: &str = r#"
 [ "$1" = bench ] || exit 0
@@ -97,11 +101,8 @@ impl Board {
             assert!(Instant::now() < until, "sshd does not listen");
             thread::sleep(Duration::from_millis(20));
         }
-        board.says("uname", "echo aarch64");
-        board.says(
-            "getconf",
-            "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.36 ;; esac",
-        );
+        board.says("uname", UNAME);
+        board.says("getconf", GETCONF);
         board
     }
 
@@ -122,8 +123,8 @@ impl Board {
         let folder = self.scratch.path.display();
         for name in STEPS {
             let real = match name {
-                "uname" => "echo aarch64".into(),
-                "getconf" => "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.36 ;; esac".into(),
+                "uname" => UNAME.into(),
+                "getconf" => GETCONF.into(),
                 name => format!(
                     "exec {} \"$@\"",
                     process::find(name).expect("a program").display()
@@ -186,16 +187,7 @@ impl Board {
             .arg(&folder)
             .arg("ocellus");
         process::capture(&mut tar).unwrap();
-        let bytes = fs::read(&file).unwrap();
-        let sum: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        fs::write(
-            folder.join("SHA256SUMS"),
-            format!("{sum}  ocellus.tar.gz\n"),
-        )
-        .unwrap();
+        crate::dist::sums(&folder).unwrap();
         file
     }
 

@@ -3,7 +3,7 @@
 pub mod board;
 
 use super::*;
-use board::{Board, Program, this_board};
+use board::{Board, GETCONF, Program, UNAME, this_board};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::thread;
@@ -126,19 +126,18 @@ fn boards_that_cannot_take_it_are_left_alone() {
         "rpi-5" => "echo NVIDIA Jetson Xavier NX Developer Kit",
         _ => "echo Raspberry Pi 5 Model B Rev 1.0",
     };
-    let getconf = "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.36 ;; esac";
     let cases = [
-        ("uname", "echo x86_64", "echo aarch64"),
-        ("uname", "echo armv7l", "echo aarch64"),
+        ("uname", "echo x86_64", UNAME),
+        ("uname", "echo armv7l", UNAME),
         (
             "getconf",
             "case $1 in LONG_BIT) echo 32 ;; *) echo glibc 2.36 ;; esac",
-            getconf,
+            GETCONF,
         ),
         (
             "getconf",
             "case $1 in LONG_BIT) echo 64 ;; *) echo glibc 2.9 ;; esac",
-            getconf,
+            GETCONF,
         ),
         (
             "df",
