@@ -344,7 +344,7 @@ typedef struct ocellus_bundle ocellus_bundle;
 
 /**
  * A bundle made ready to run. Never changes; threads and sessions share it. It computes in the threads of its
- * sessions.
+ * sessions, and in those that `threads` of its options asks for.
  */
 typedef struct ocellus_runtime ocellus_runtime;
 
@@ -395,8 +395,8 @@ typedef struct {
      */
     int32_t isa_at_most;
     /**
-     * CPUs that the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes the session.
-     * Making a session with a worker fails where none of them can be used. 0.
+     * CPUs that its threads and the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes
+     * them. Making a runtime with threads or a session with a worker fails where none of them can be used. 0.
      */
     uint64_t cpu_mask;
     /**
@@ -412,8 +412,9 @@ typedef struct {
      */
     int32_t log_level;
     /**
-     * How many threads compute a frame: 1, the session's own; 0 leaves it to the library, which takes 1. No other number
-     * is served so far. 0.
+     * How many threads compute a frame, at most 16: the one that asks and others, which the runtime starts here, which
+     * sleep while there is nothing to do, and which its sessions share: where two frames are computed at the same time,
+     * one has them and the other its own thread. The number changes no result. 0: 1. 0.
      */
     uint32_t threads;
     /**
@@ -874,7 +875,7 @@ int32_t ocellus_runtime_options_init(ocellus_runtime_options *options, uint32_t 
  * runtime    receives a handle that the caller frees with ocellus_runtime_free.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_BUNDLE,
- * OCELLUS_E_MODEL, OCELLUS_E_MEMORY. Any thread.
+ * OCELLUS_E_MODEL, OCELLUS_E_MEMORY, OCELLUS_E_THREAD where the system gives none. Any thread.
  */
 int32_t ocellus_runtime_new(const ocellus_bundle *bundle,
                             const ocellus_runtime_options *options,

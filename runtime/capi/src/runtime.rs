@@ -8,9 +8,9 @@ use crate::{
     memory,
     pointer::place,
     sized::{self, Versioned},
-    status::Failure,
+    status::{Failure, OCELLUS_E_THREAD},
 };
-use ocellus::{Bundle, Engine, Tier};
+use ocellus::{Bundle, Engine, Pool, Resources, Tier};
 use std::{ffi::c_void, ptr, sync::Arc};
 
 /// Instruction set: the best that this machine has.
@@ -23,7 +23,7 @@ pub const OCELLUS_ISA_NEON: i32 = 2;
 pub const OCELLUS_ISA_DOTPROD: i32 = 3;
 
 /// A bundle made ready to run. Never changes; threads and sessions share it. It computes in the threads of its
-/// sessions.
+/// sessions, and in those that `threads` of its options asks for.
 pub struct ocellus_runtime {
     _opaque: [u8; 0],
 }
@@ -52,8 +52,8 @@ pub struct ocellus_runtime_options {
     pub struct_size: u32,
     /// OCELLUS_ISA_...: no better instruction set is used, whatever the machine has. OCELLUS_ISA_BEST.
     pub isa_at_most: i32,
-    /// CPUs that the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes the session.
-    /// Making a session with a worker fails where none of them can be used. 0.
+    /// CPUs that its threads and the workers of its sessions may run on, bit 0 is CPU 0; 0: those of the thread that makes
+    /// them. Making a runtime with threads or a session with a worker fails where none of them can be used. 0.
     pub cpu_mask: u64,
     /// Takes messages, as long as the runtime or a session of it lives. NULL: nothing is logged, and nothing printed.
     pub log: ocellus_log_fn,
@@ -61,8 +61,9 @@ pub struct ocellus_runtime_options {
     pub log_context: *mut c_void,
     /// OCELLUS_LOG_...: what `log` gets. OCELLUS_LOG_WARN.
     pub log_level: i32,
-    /// How many threads compute a frame: 1, the session's own; 0 leaves it to the library, which takes 1. No other number
-    /// is served so far. 0.
+    /// How many threads compute a frame, at most 16: the one that asks and others, which the runtime starts here, which
+    /// sleep while there is nothing to do, and which its sessions share: where two frames are computed at the same time,
+    /// one has them and the other its own thread. The number changes no result. 0: 1. 0.
     pub threads: u32,
     /// The most bytes that the library may use of the heap when a call returns, by ocellus_memory_used; 0: no limit. The
     /// call of this runtime, or of a session on it, by which it would use more returns OCELLUS_E_MEMORY and gives back
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn ocellus_runtime_options_init(
 /// runtime    receives a handle that the caller frees with ocellus_runtime_free.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_BUNDLE,
-/// OCELLUS_E_MODEL, OCELLUS_E_MEMORY. Any thread.
+/// OCELLUS_E_MODEL, OCELLUS_E_MEMORY, OCELLUS_E_THREAD where the system gives none. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_runtime_new(
     bundle: *const ocellus_bundle,
@@ -131,15 +132,13 @@ pub unsafe extern "C" fn ocellus_runtime_new(
             OCELLUS_ISA_BEST => ocellus::detect_isa(),
             limit => ocellus::detect_isa().at_most(tier(limit)?),
         };
-        if options.threads > 1 {
-            return Err(Failure::argument(format!(
-                "ocellus_runtime_options: threads: expected 0 or 1, got {}",
-                options.threads
-            )));
-        }
+        let pool = pool(options.threads, options.cpu_mask)?;
         let engine = log.failures(|| {
-            let limit = memory::limit(options.memory_limit_bytes);
-            Ok(Engine::load_within(Arc::clone(&bundle), isa, limit)?)
+            let resources = Resources {
+                memory: memory::limit(options.memory_limit_bytes),
+                pool: Arc::new(pool),
+            };
+            Ok(Engine::load_with(Arc::clone(&bundle), isa, resources)?)
         })?;
         log.write(OCELLUS_LOG_INFO, || {
             let id = engine.bundle_id();
@@ -154,6 +153,30 @@ pub unsafe extern "C" fn ocellus_runtime_new(
         unsafe { to.write_unaligned(handle) };
         Ok(())
     })
+}
+
+/// Threads that keep to `cpu_mask`.
+fn pool(threads: u32, cpu_mask: u64) -> Result<Pool, Failure> {
+    let most = Pool::MOST as u32;
+    if threads > most {
+        return Err(Failure::argument(format!(
+            "ocellus_runtime_options: threads: expected 0 to {most}, got {threads}"
+        )));
+    }
+    let pool = Pool::new(threads.max(1) as usize).map_err(|error| {
+        let said = format!("the system gave no {threads} threads for a runtime: {error}");
+        Failure::new(OCELLUS_E_THREAD, said)
+    })?;
+    pool.keep_to(cpu_mask)
+        .map_err(|error| no_such_cpu(cpu_mask, error))?;
+    Ok(pool)
+}
+
+/// What a mask is told that names no CPU to run on.
+pub(crate) fn no_such_cpu(cpus: u64, error: std::io::Error) -> Failure {
+    Failure::argument(format!(
+        "ocellus_runtime_options: cpu_mask: expected a CPU that this process may use, got {cpus:#x}: {error}"
+    ))
 }
 
 fn tier(isa: i32) -> Result<Tier, Failure> {

@@ -6,7 +6,7 @@ use crate::{
     log::OCELLUS_LOG_DEBUG,
     options::{OCELLUS_WHEN_BUSY_REFUSE, ocellus_session_options},
     queue::{Queue, Waiting},
-    runtime::Runtime,
+    runtime::{Runtime, no_such_cpu},
     shared::{Places, Shared, lock},
     sized::Versioned,
     status::{Failure, OCELLUS_E_MEMORY, OCELLUS_E_THREAD, OCELLUS_OK},
@@ -109,11 +109,9 @@ impl Worker {
             return Ok(());
         };
         let cpus = runtime.cpu_mask;
-        thread.keep_to(cpus).map_err(|error| {
-            Failure::argument(format!(
-                "ocellus_runtime_options: cpu_mask: expected a CPU that this process may use, got {cpus:#x}: {error}"
-            ))
-        })
+        thread
+            .keep_to(cpus)
+            .map_err(|error| no_such_cpu(cpus, error))
     }
 
     /// Whether this thread is the worker.

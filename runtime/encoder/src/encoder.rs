@@ -16,8 +16,10 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use ocellus_kernels::Isa;
+use ocellus_sys::Pool;
 use tract_onnx::prelude::multithread::Executor;
 use tract_onnx::prelude::{RunOptions, SymbolScope};
 use tract_onnx::tract_hir::internal::*;
@@ -34,6 +36,7 @@ use crate::{
 pub struct Encoder {
     model: CheckedModel,
     isa: Isa,
+    pool: Arc<Pool>,
     /// Nothing where quantized operators are to run in f32.
     regions: Option<region::Store>,
     graph: InferenceModel,
@@ -53,10 +56,18 @@ impl Encoder {
         Ok(Encoder {
             model,
             isa,
+            pool: Arc::default(),
             regions: Some(region::Store::default()),
             graph,
             shared: Shared::default(),
         })
+    }
+
+    /// The same with threads: INT8 regions of plans made from now on share their work among those of `pool`, and compute
+    /// the same bytes. Runs at the same time do not share it: one has the pool, the others their own thread.
+    #[must_use]
+    pub fn with_pool(self, pool: Arc<Pool>) -> Encoder {
+        Encoder { pool, ..self }
     }
 
     /// The same without INT8 regions: plans made from now on run in f32. It is the baseline that regions are measured
@@ -116,7 +127,9 @@ impl Encoder {
             let outcome = match &self.regions {
                 Some(store) => {
                     let limits = self.model.limits();
-                    Some(region::replace(&mut typed, self.isa, store, limits)?)
+                    Some(region::replace(
+                        &mut typed, self.isa, &self.pool, store, limits,
+                    )?)
                 }
                 None => None,
             };

@@ -3,7 +3,7 @@
 //! A plan is immutable; threads may run it at the same time. What the engine runs allocates what it needs and frees it
 //! again at each run; INT8 regions keep their working memory.
 //!
-//! Limits: one input, outputs in f32, one thread. Sizes that a plan leaves open are checked at each run.
+//! Limits: one input, outputs in f32; the engine's own operators run in one thread. Sizes that a plan leaves open are checked at each run.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,11 @@
 //! What a loaded encoder keeps and what a run allocates, with the bundle that ships.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use allocation_counter::{AllocationInfo, measure};
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Tensor};
+use ocellus_sys::Pool;
 
 fn encoder() -> Encoder {
     let path = Path::new("../../models/default/image.onnx");
@@ -44,6 +46,42 @@ fn a_run_into_tensors_of_the_caller_allocates_nothing() {
         let again = measure(|| plan.run_into(input, &mut outputs).expect("a result"));
         assert_eq!(again, AllocationInfo::default(), "{input:?}");
     }
+}
+
+#[test]
+fn any_number_of_threads_computes_the_same_and_allocates_nothing() {
+    for (side, threads) in [(112, 2), (112, 3), (112, 4), (112, 16), (160, 3), (224, 4)] {
+        let rgb = picture(side);
+        let input = Input::Pixels(pixels(&rgb));
+        let expected = plan(&encoder(), side).run(input).expect("a result");
+        let pool = Arc::new(Pool::new(threads).expect("threads"));
+        let plan = plan(&encoder().with_pool(pool), side);
+        let mut outputs = Vec::new();
+        for _ in 0..2 {
+            plan.run_into(input, &mut outputs).expect("a result");
+            assert!(outputs == expected, "{threads} threads at {side}");
+        }
+        let again = measure(|| plan.run_into(input, &mut outputs).expect("a result"));
+        assert_eq!(again, AllocationInfo::default(), "{threads} threads");
+    }
+}
+
+#[test]
+fn runs_that_meet_share_a_pool_and_compute_the_same() {
+    let rgb = picture(112);
+    let input = Input::Pixels(pixels(&rgb));
+    let pool = Arc::new(Pool::new(2).expect("threads"));
+    let plan = plan(&encoder().with_pool(pool), 112);
+    let expected = plan.run(input).expect("a result");
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    assert!(plan.run(input).expect("a result") == expected);
+                }
+            });
+        }
+    });
 }
 
 #[test]

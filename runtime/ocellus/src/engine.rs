@@ -10,6 +10,7 @@ use crate::{
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
 use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
+use ocellus_sys::Pool;
 use std::sync::{Arc, OnceLock};
 
 /// A loaded bundle: encoders, words and heads.
@@ -18,6 +19,7 @@ pub struct Engine {
     id: BundleId,
     isa: Isa,
     memory: MemoryLimit,
+    threads: usize,
     image: Encoder,
     plans: Vec<OnceLock<Plan>>,
     text: Plan,
@@ -25,6 +27,15 @@ pub struct Engine {
     pub(crate) templates: Templates,
     conse: Option<Conse>,
     backgrounds: Vec<Background>,
+}
+
+/// What an engine may use of the machine. The default is the thread of whoever calls, and no limit.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    /// What it may hold.
+    pub memory: MemoryLimit,
+    /// Threads that share the image encoder's work. Their number changes no result.
+    pub pool: Arc<Pool>,
 }
 
 /// What the image encoder and the head made of one picture.
@@ -47,22 +58,23 @@ impl Engine {
     /// # Errors
     /// [`Error::Bundle`] or [`Error::Encoder`] name the file and what is wrong with it.
     pub fn load(bundle: impl Into<Arc<Bundle>>, isa: Isa) -> Result<Engine, Error> {
-        Engine::of(bundle.into(), isa, MemoryLimit::NONE)
+        Engine::of(bundle.into(), isa, Resources::default())
     }
 
-    /// The same, with a limit of the memory that it, its plans and its sessions may come to hold.
+    /// The same, with what it, its plans and its sessions may use.
     ///
     /// # Errors
     /// Those of [`Engine::load`], and [`Error::Memory`].
-    pub fn load_within(
+    pub fn load_with(
         bundle: impl Into<Arc<Bundle>>,
         isa: Isa,
-        memory: MemoryLimit,
+        resources: Resources,
     ) -> Result<Engine, Error> {
-        Engine::of(bundle.into(), isa, memory)
+        Engine::of(bundle.into(), isa, resources)
     }
 
-    fn of(bundle: Arc<Bundle>, isa: Isa, memory: MemoryLimit) -> Result<Engine, Error> {
+    fn of(bundle: Arc<Bundle>, isa: Isa, resources: Resources) -> Result<Engine, Error> {
+        let Resources { memory, pool } = resources;
         let manifest = bundle.manifest();
         let encoder = |file: &str| -> Result<Encoder, Error> {
             let bytes = bundle.file(file)?;
@@ -72,7 +84,7 @@ impl Engine {
             memory.check(file, 0)?;
             Ok(encoder)
         };
-        let image = encoder(&manifest.image.file)?;
+        let image = encoder(&manifest.image.file)?.with_pool(Arc::clone(&pool));
         let text = encoder(&manifest.text.file)?.plan(
             "input_ids",
             &[Dim::Fixed(1), Dim::Any],
@@ -102,6 +114,7 @@ impl Engine {
         let engine = Engine {
             isa,
             memory,
+            threads: pool.threads(),
             image,
             plans,
             text,
@@ -135,6 +148,11 @@ impl Engine {
     /// The instruction set that kernels use.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// How many threads share the image encoder's work.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The bundle's name and hash, as reports carry it.

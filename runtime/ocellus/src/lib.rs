@@ -45,7 +45,7 @@ mod session;
 mod words;
 
 pub use bundle::Bundle;
-pub use engine::{Embedded, Engine};
+pub use engine::{Embedded, Engine, Resources};
 pub use error::Error;
 pub use golden::GoldenCheck;
 pub use memory::MemoryLimit;
@@ -53,6 +53,7 @@ pub use ocellus_encoder as encoder;
 pub use ocellus_kernels::{Isa, Tier};
 pub use ocellus_language as language;
 pub use ocellus_sys as sys;
+pub use ocellus_sys::Pool;
 pub use ocellus_vision as vision;
 pub use policy::Policy;
 pub use reading::{Reader, Reading};

@@ -37,3 +37,9 @@ impl MemoryLimit {
         }
     }
 }
+
+impl Default for MemoryLimit {
+    fn default() -> MemoryLimit {
+        MemoryLimit::NONE
+    }
+}

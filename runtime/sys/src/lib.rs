@@ -15,6 +15,7 @@ pub mod isa;
 mod machine;
 pub mod mark;
 mod memory;
+mod pool;
 mod shared;
 mod worker;
 
@@ -22,5 +23,6 @@ pub use cooling::{COOLING_DEVICES, Cooling};
 pub use cpu::{cores, cpu_name};
 pub use machine::Machine;
 pub use memory::{page_size, peak_rss_bytes};
+pub use pool::Pool;
 pub use shared::{SharedBuffer, SharedError};
 pub use worker::{ThreadKey, Worker};

@@ -201,18 +201,26 @@ fn a_lowered_instruction_set_is_used_and_said() {
 }
 
 #[test]
-fn one_thread_computes_a_frame_and_more_are_refused() {
+fn threads_end_with_their_runtime_and_too_many_are_refused() {
     let fixture = Fixture::new();
     let mut options = runtime_options();
     let mut runtime = ptr::null_mut();
-    for threads in [0, 1] {
+    // Those of this runtime alone: other tests have theirs at the same time.
+    for threads in [0, 1, 4, 16] {
         options.threads = threads;
         ok(unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) });
         ok(unsafe { ocellus_runtime_free(runtime) });
     }
-    options.threads = 4;
+    options.threads = 17;
     let more = unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) };
-    fails(more, OCELLUS_E_ARGUMENT, &["threads", "0 or 1", "got 4"]);
+    fails(more, OCELLUS_E_ARGUMENT, &["threads", "0 to 16", "got 17"]);
+    (options.threads, options.cpu_mask) = (2, 1 << 63);
+    let nowhere = unsafe { ocellus_runtime_new(fixture.bundle, &options, &mut runtime) };
+    fails(
+        nowhere,
+        OCELLUS_E_ARGUMENT,
+        &["cpu_mask", "0x8000000000000000"],
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ocellus_kernels::Isa;
+use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
 use super::arena::{Life, lay_out};
@@ -32,7 +34,7 @@ enum Draft {
 /// The program of `region`, whose members are among `members`.
 pub(super) fn compile(
     model: &TypedModel,
-    isa: Isa,
+    (isa, pool): (Isa, &Arc<Pool>),
     members: &[Member],
     region: &Group,
     limits: &Limits,
@@ -222,7 +224,7 @@ pub(super) fn compile(
     }
     let working = sizes
         .bytes
-        .saturating_add(sizes.scratch)
+        .saturating_add(sizes.scratch.saturating_mul(pool.threads()))
         .saturating_add(sizes.sums.saturating_mul(4));
     guard::check_bytes(
         "INT8 region",
@@ -239,7 +241,13 @@ pub(super) fn compile(
         .iter()
         .map(|exit| exit.border.clone())
         .collect();
-    Ok(Program::new(isa, steps, inputs, outputs, sizes))
+    Ok(Program::new(
+        (isa, pool.clone()),
+        steps,
+        inputs,
+        outputs,
+        sizes,
+    ))
 }
 
 /// What `draft` is called in reports.

@@ -35,6 +35,7 @@ mod group;
 mod layer;
 mod op;
 mod pack;
+mod parts;
 mod planes;
 mod program;
 mod store;
@@ -43,6 +44,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ocellus_kernels::Isa;
+use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::op::Region;
@@ -59,10 +61,11 @@ pub(crate) struct Outcome {
     pub(crate) left: HashMap<String, Reason>,
 }
 
-/// Replaces every region of `model` by one operator.
+/// Replaces every region of `model` by one operator, whose work `pool` shares.
 pub(crate) fn replace(
     model: &mut TypedModel,
     isa: Isa,
+    pool: &Arc<Pool>,
     store: &Store,
     limits: &Limits,
 ) -> TractResult<Outcome> {
@@ -75,7 +78,7 @@ pub(crate) fn replace(
     // All of them first: a region that is wired changes what the next one reads.
     let compiled = regions
         .iter()
-        .map(|region| compile::compile(model, isa, &found.members, region, limits));
+        .map(|region| compile::compile(model, (isa, pool), &found.members, region, limits));
     let programs = compiled.collect::<TractResult<Vec<_>>>()?;
     let mut replaced = HashMap::new();
     for (region, program) in regions.iter().zip(programs) {

@@ -1,10 +1,12 @@
 //! The program of a region: steps on bytes in one arena.
 //!
 //! Every step reads and writes places that were settled when the program was made, and its shapes were checked then. A
-//! run borrows an arena from a pool; the first is made with the program, more only while runs overlap in time. So a
+//! run borrows an arena from the idle ones; the first is made with the program, more only while runs overlap in time. So a
 //! run in one thread allocates nothing.
 //!
-//! Limits: one thread; a batch is worked off image by image, step by step.
+//! A step's work is cut into parts for the threads of a pool; the step after it begins when all are done.
+//!
+//! Limits: a batch is worked off image by image, step by step.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +17,10 @@ use ocellus_kernels::{
     qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
 };
 
+use ocellus_sys::Pool;
+
 use super::constant::{shifted, unshifted};
+use super::parts::by_rows;
 use super::planes::{Images, to_pixels, to_planes};
 use super::store::{Kernel, Packed};
 use crate::{Observer, Pixels};
@@ -147,15 +152,16 @@ struct Arena {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) bytes: usize,
+    /// For each thread.
     pub(super) scratch: usize,
     pub(super) sums: usize,
 }
 
 impl Sizes {
-    fn arena(self) -> Arena {
+    fn arena(self, threads: usize) -> Arena {
         Arena {
             bytes: vec![0; self.bytes],
-            scratch: vec![0; self.scratch],
+            scratch: vec![0; self.scratch * threads],
             sums: vec![0; self.sums],
         }
     }
@@ -164,6 +170,7 @@ impl Sizes {
 /// A compiled region.
 pub(crate) struct Program {
     isa: Isa,
+    pool: Arc<Pool>,
     steps: Vec<Step>,
     /// One for each step.
     labels: Vec<Label>,
@@ -175,7 +182,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(super) fn new(
-        isa: Isa,
+        (isa, pool): (Isa, Arc<Pool>),
         steps: Vec<(Step, Label)>,
         inputs: Vec<Border>,
         outputs: Vec<Border>,
@@ -189,7 +196,8 @@ impl Program {
             inputs,
             outputs,
             sizes,
-            idle: Mutex::new(vec![sizes.arena()]),
+            idle: Mutex::new(vec![sizes.arena(pool.threads())]),
+            pool,
         }
     }
 
@@ -230,7 +238,7 @@ impl Program {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut arena = idle.unwrap_or_else(|| self.sizes.arena());
+        let mut arena = idle.unwrap_or_else(|| self.sizes.arena(self.pool.threads()));
         for (at, step) in self.steps.iter().enumerate() {
             observer.begin(at);
             self.step(step, &mut arena, inputs, outputs);
@@ -254,7 +262,7 @@ impl Program {
             scratch,
             sums,
         } = arena;
-        let isa = self.isa;
+        let (isa, pool) = (self.isa, &*self.pool);
         match step {
             Step::Quantize {
                 input,
@@ -273,7 +281,11 @@ impl Program {
                     }
                     Fed::Pixels(pixels) => {
                         let table = |channel| pixels.values(channel).map(|x| affine.quantize(x));
-                        quantize_pixels(&[0, 1, 2].map(table), pixels.rgb, to);
+                        let tables = [0, 1, 2].map(table);
+                        by_rows(pool, to.len() / 3, 1, to, &mut [], |rows, to, _| {
+                            let rgb = &pixels.rgb[3 * rows.start..3 * rows.end];
+                            quantize_pixels(&tables, rgb, to);
+                        });
                     }
                     Fed::U8(_) | Fed::I8(_) => panic!("input {input} is not f32"),
                 }
@@ -292,16 +304,17 @@ impl Program {
                 to,
             } => {
                 let (from, to) = from_to(bytes, from, to);
-                convolve(&packed.kernel, *images, *size, *rows, from, to, scratch);
+                let whole = (*images, *size, *rows);
+                convolve(pool, &packed.kernel, whole, from, to, scratch);
             }
             Step::Add { scales, a, b, to } if a == b => {
                 let (a, to) = from_to(bytes, a, to);
-                qs8_add(isa, scales, a, a, to);
+                add(pool, isa, scales, [a, a], to);
             }
             Step::Add { scales, a, b, to } => {
                 let apart = bytes.get_disjoint_mut([a.clone(), b.clone(), to.clone()]);
                 let [a, b, to] = apart.expect("buffers that are alive together lie apart");
-                qs8_add(isa, scales, a, b, to);
+                add(pool, isa, scales, [a, b], to);
             }
             Step::Pool {
                 zero_point,
@@ -337,7 +350,9 @@ impl Program {
             }
             Step::Table { table, from, to } => {
                 let (from, to) = from_to(bytes, from, to);
-                qs8_table(isa, table, from, to);
+                by_bytes(pool, to, |range, to| {
+                    qs8_table(isa, table, &from[range], to)
+                });
             }
             Step::PoolToReal {
                 zero_point,
@@ -392,30 +407,51 @@ impl fmt::Debug for Program {
     }
 }
 
+/// `size` is the height and width of the input, `rows` the height of the output.
 fn convolve(
+    pool: &Pool,
     kernel: &Kernel,
-    images: usize,
-    size: [usize; 2],
-    rows: usize,
+    (images, size, rows): (usize, [usize; 2], usize),
     from: &[i8],
     to: &mut [i8],
     scratch: &mut [i8],
 ) {
-    let each = from
-        .chunks_exact(from.len() / images)
-        .zip(to.chunks_exact_mut(to.len() / images));
+    let (source, target) = (from.len() / images, to.len() / images);
+    let each = from.chunks_exact(source).zip(to.chunks_exact_mut(target));
     match kernel {
         Kernel::Pointwise(gemm) => {
             let [n, k] = gemm.shape();
-            gemm.run(from, k, from.len() / k, to, n);
+            let m = from.len() / k;
+            by_rows(pool, m, 1, to, scratch, |rows, to, _| {
+                gemm.run(&from[rows.start * k..], k, rows.len(), to, n);
+            });
         }
-        Kernel::Dense(conv) => {
-            each.for_each(|(from, to)| conv.run(from, size, 0..rows, to, scratch))
-        }
-        Kernel::Depthwise(conv) => {
-            each.for_each(|(from, to)| conv.run(from, size, 0..rows, to, scratch))
-        }
+        Kernel::Dense(conv) => each.for_each(|(from, to)| {
+            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
+                conv.run(from, size, rows, to, scratch);
+            });
+        }),
+        Kernel::Depthwise(conv) => each.for_each(|(from, to)| {
+            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
+                conv.run(from, size, rows, to, scratch);
+            });
+        }),
     }
+}
+
+fn add(pool: &Pool, isa: Isa, scales: &AddScales, [a, b]: [&[i8]; 2], to: &mut [i8]) {
+    by_bytes(pool, to, |range, to| {
+        qs8_add(isa, scales, &a[range.clone()], &b[range], to)
+    });
+}
+
+/// Cuts what is computed byte by byte into parts that are worth a thread's while.
+fn by_bytes(pool: &Pool, to: &mut [i8], work: impl Fn(Range<usize>, &mut [i8]) + Sync) {
+    /// About what a thread does in the time of two handovers.
+    const UNIT: usize = 4096;
+    by_rows(pool, to.len(), UNIT, to, &mut [], |range, to, _| {
+        work(range, to)
+    });
 }
 
 fn from_to<'a>(
