@@ -70,6 +70,23 @@ fn bench_measures_every_stage_at_every_resolution() {
 }
 
 #[test]
+fn each_number_of_threads_has_its_row() {
+    let words = "bench --json --iterations 1 --resolution 112 --threads 1,2";
+    let report = ocellus(words.split(' ')).answer();
+    assert_eq!(report["threads"], serde_json::json!([1, 2]));
+    let rows = list(&report, "resolutions");
+    let threads: Vec<&Value> = rows.iter().map(|row| &row["threads"]).collect();
+    assert_eq!(threads, [1, 2]);
+    for row in rows {
+        assert_eq!(row["resolution"], 112);
+        assert!(
+            row["stages"]["encode"]["p50_us"].as_u64() > Some(0),
+            "{row}"
+        );
+    }
+}
+
+#[test]
 fn operations_add_up_to_the_encoder() {
     let report = ocellus(["bench", "--json", "--ops", "--iterations", "2"]).answer();
     let isa = report["isa"].as_str().expect("a name");
@@ -323,6 +340,9 @@ fn what_makes_no_sense_is_a_usage_error() {
     usage("--resolution 9999999").fails(2, &["--resolution"]);
     usage("--iterations 0").fails(2, &["--iterations"]);
     usage("--camera --without-regions").fails(2, &["--camera"]);
+    usage("--threads 1,17").fails(2, &["--threads", "1 to 16"]);
+    usage("--without-regions --threads 1,2").fails(2, &["--threads", "one number"]);
+    usage("--markers --threads 2 --part 2").fails(2, &["--part", "less than 2"]);
     usage("--markers --ops").fails(2, &["--markers", "--ops"]);
     usage("--without-regions --resolution x").fails(2, &["--resolution"]);
 }

@@ -29,6 +29,28 @@ fn a_cat_is_a_cat_at_every_resolution() {
 }
 
 #[test]
+fn threads_change_no_number() {
+    let answers = ["1", "2", "4"].map(|threads| {
+        let photo = photo("chelsea.jpg");
+        let answer = label(&[&photo, "--labels", ANIMALS, "--threads", threads]);
+        answer["labels"].clone()
+    });
+    assert_eq!(answers[0][0]["label"], "a cat");
+    assert_eq!(answers[1], answers[0]);
+    assert_eq!(answers[2], answers[0]);
+}
+
+#[test]
+fn numbers_of_threads_are_limited() {
+    let photo = photo("chelsea.jpg");
+    for threads in ["0", "17", "-1", "many"] {
+        let threads = format!("--threads={threads}");
+        ocellus(["label", &photo, "--labels", ANIMALS, &threads])
+            .fails(2, &["--threads", "auto or 1 to 16"]);
+    }
+}
+
+#[test]
 fn coffee_is_coffee() {
     let answer = label(&[&photo("coffee.jpg"), "--labels", ANIMALS]);
     assert_eq!(answer["labels"][0]["label"], "a cup of coffee", "{answer}");

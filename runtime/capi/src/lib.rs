@@ -7,7 +7,7 @@
 //! **Invariants.** Every pointer is checked before it is used. Outputs are written only when a call succeeds. Nothing is
 //! printed, no signal is raised, no environment variable is read but tract's own. The state of the process that this
 //! library keeps is its table of handles, its panic hook and its count of the memory it uses ([`memory`]). It starts no thread
-//! but the workers of sessions that ask for one.
+//! but the workers of sessions that ask for one and the threads that a runtime's options ask for.
 //!
 //! Limits: an allocation that fails ends the process, as everywhere in Rust; sizes from outside are bounded before
 //! anything is allocated for them.

@@ -2,7 +2,7 @@
 
 use crate::loading::BundleOption;
 use ocellus::{
-    Engine,
+    Engine, Pool,
     encoder::{Dim, Step},
 };
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 type Encoder<'a> = (String, &'a [Step]);
 
 fn inspect(option: &BundleOption, json: bool) -> anyhow::Result<()> {
-    let engine = option.engine()?;
+    let engine = option.engine(Pool::one())?;
     let mut encoders = vec![("text".to_owned(), engine.text_steps())];
     for &side in engine.resolutions() {
         encoders.push((format!("image {side}"), engine.image_steps(side)?));

@@ -1,6 +1,6 @@
 //! `ocellus doctor`: is this machine fit, and does it compute what the recipe computed?
 
-use crate::loading::BundleOption;
+use crate::loading::{BundleOption, Threads};
 use ocellus::{Engine, encoder::Precision, sys};
 use ocellus_boards::{Difference, Profile};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub struct Arguments {
 
 /// Runs the command: 0 when all is well, 1 when a check fails.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let engine = arguments.bundle.engine()?;
+    let engine = arguments.bundle.engine(Threads::Auto.pool()?)?;
     let hashes = engine.bundle().verify();
     let goldens = engine.check_goldens()?;
     let healthy = hashes.is_ok() && goldens.iter().all(|check| check.passes());
@@ -43,6 +43,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             "page_size_bytes": sys::page_size(),
             "isa_detected": ocellus::detect_isa().name(),
             "isa": engine.isa().name(),
+            "threads": engine.threads(),
             "bundle": engine.bundle_id(),
             "hashes": hashes.as_ref().map_or_else(ToString::to_string, |()| "ok".into()),
             "goldens": goldens,
@@ -70,6 +71,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         engine.isa().name(),
         ocellus::detect_isa().name()
     );
+    println!("threads    {}", engine.threads());
     let id = engine.bundle_id();
     println!(
         "bundle     {} {} {}",

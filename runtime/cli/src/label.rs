@@ -3,7 +3,7 @@
 use crate::{
     Usage, heat,
     inputs::{self, Input},
-    loading::{BundleOption, PolicyOptions},
+    loading::{BundleOption, PolicyOptions, Threads},
 };
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,6 +64,9 @@ pub struct Arguments {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// Threads that share the image encoder's work, 1 to 16; auto: what the board's profile says, or one. Results are the same
+    #[arg(long, value_name = "auto|N", default_value = "auto")]
+    threads: Threads,
     #[command(flatten)]
     bundle: BundleOption,
 }
@@ -80,7 +83,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let message = format!("--heat is a picture of one image, got {}", inputs.len());
         return Err(Usage(message).into());
     }
-    let engine = Arc::new(arguments.bundle.engine()?);
+    let engine = Arc::new(arguments.bundle.engine(arguments.threads.pool()?)?);
     let policy = arguments.policy.policy(engine.bundle().manifest())?;
     let options = SessionOptions {
         policy: Some(policy),

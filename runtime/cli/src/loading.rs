@@ -1,9 +1,12 @@
-//! What every command shares: which bundle, which instruction set, which policy.
+//! What every command shares: which bundle, which instruction set, how many threads, which policy.
 
 use crate::Usage;
 use anyhow::Context;
-use ocellus::{Bundle, Engine, Isa, Policy, Tier, bundle::Manifest};
-use std::path::PathBuf;
+use ocellus::{
+    Bundle, Engine, Isa, MemoryLimit, Policy, Pool, Resources, Tier, bundle::Manifest, sys::Machine,
+};
+use ocellus_boards::Profile;
+use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 /// Options that choose the bundle.
 #[derive(clap::Args)]
@@ -26,9 +29,58 @@ impl BundleOption {
         }
     }
 
-    /// The bundle, ready to run.
-    pub fn engine(&self) -> anyhow::Result<Engine> {
-        Ok(Engine::load(self.load()?, isa()?)?)
+    /// The bundle, ready to run on the threads of `pool`.
+    pub fn engine(&self, pool: Pool) -> anyhow::Result<Engine> {
+        engine(Arc::new(self.load()?), pool)
+    }
+}
+
+/// `bundle`, ready to run on the threads of `pool`.
+pub fn engine(bundle: Arc<Bundle>, pool: Pool) -> anyhow::Result<Engine> {
+    let resources = Resources {
+        memory: MemoryLimit::NONE,
+        pool: Arc::new(pool),
+    };
+    Ok(Engine::load_with(bundle, isa()?, resources)?)
+}
+
+/// How many threads share the image encoder's work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threads {
+    /// As many as the board's profile says; one where no profile holds.
+    Auto,
+    /// 1 to [`Pool::MOST`].
+    Count(usize),
+}
+
+impl Threads {
+    /// Their number on this machine.
+    pub fn count(self) -> usize {
+        match self {
+            Threads::Count(count) => count,
+            Threads::Auto => {
+                Profile::of(&Machine::this()).map_or(1, |board| board.defaults.threads)
+            }
+        }
+    }
+
+    /// As many threads.
+    pub fn pool(self) -> anyhow::Result<Pool> {
+        let count = self.count();
+        Pool::new(count).with_context(|| format!("{count} threads"))
+    }
+}
+
+impl FromStr for Threads {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Threads, String> {
+        let count = text.parse().ok().filter(|n| (1..=Pool::MOST).contains(n));
+        match (text, count) {
+            ("auto", _) => Ok(Threads::Auto),
+            (_, Some(count)) => Ok(Threads::Count(count)),
+            _ => Err(format!("expected auto or 1 to {}", Pool::MOST)),
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! One encoder alone: another file's, or the bundle's without its INT8 regions. Pictures are prepared as the bundle says.
 
 use super::{Arguments, Conditions, Measured, Scene, marks, ops, picture, stage, warm_up};
-use crate::loading::isa;
+use crate::{Usage, loading::isa};
 use anyhow::{Context, bail};
 use ocellus::{
     Bundle,
     encoder::{CheckedModel, Dim, Element, Encoder, EncoderError, Input, Limits, Plan, Port},
 };
 use serde_json::{Value, json};
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 /// An encoder, what it is fed and what it is asked for.
 struct Alone {
@@ -40,7 +40,12 @@ pub fn run(
         }
     };
     let model = CheckedModel::scan(&file, &bytes, &Limits::default())?;
-    let mut encoder = Encoder::new(model, isa()?)?;
+    let [threads] = arguments.counts()[..] else {
+        let message = "--threads: expected one number with an encoder alone".into();
+        return Err(Usage(message).into());
+    };
+    let pool = Arc::new(arguments.pool(threads)?);
+    let mut encoder = Encoder::new(model, isa()?)?.with_pool(pool);
     if arguments.without_regions {
         encoder = encoder.without_regions();
     }
@@ -68,15 +73,20 @@ pub fn run(
     };
     let rows = measured
         .into_iter()
-        .map(|side| match arguments.markers {
-            true => alone.mark(side, &scene),
-            false => alone.measure(side, &scene, arguments, conditions),
+        .map(|side| {
+            let mut row = match arguments.markers {
+                true => alone.mark(side, &scene)?,
+                false => alone.measure(side, &scene, arguments, conditions)?,
+            };
+            row["threads"] = threads.into();
+            Ok(row)
         })
         .collect::<anyhow::Result<_>>()?;
     Ok(Measured {
         isa: alone.encoder.isa(),
         model: alone.file,
         load_us,
+        threads: vec![threads],
         rows,
         policy: Value::Null,
     })

@@ -36,8 +36,12 @@ fn rule(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
     format!("<line class=\"axis\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>")
 }
 
+/// The resolution, and by how many threads where there are several.
 fn resolution(row: &Value) -> String {
-    row["resolution"].to_string()
+    match row["threads"].as_u64() {
+        Some(threads) if threads > 1 => format!("{} x{threads}", row["resolution"]),
+        _ => row["resolution"].to_string(),
+    }
 }
 
 /// A bar for each resolution, made of its stages.

@@ -54,11 +54,13 @@ pub fn compare(report: &Value, base: &Value) -> anyhow::Result<Vec<Value>> {
     }
     let mut rows = Vec::new();
     for row in list(report) {
-        let resolution = &row["resolution"];
-        let Some(before) = list(base)
-            .iter()
-            .find(|row| &row["resolution"] == resolution)
-        else {
+        // A report of before threads were counted has one.
+        let key = |row: &Value| {
+            let threads = row["threads"].as_u64().unwrap_or(1);
+            (row["resolution"].clone(), threads)
+        };
+        let (resolution, threads) = key(row);
+        let Some(before) = list(base).iter().find(|before| key(before) == key(row)) else {
             continue;
         };
         for (stage, _) in STAGES {
@@ -81,6 +83,7 @@ pub fn compare(report: &Value, base: &Value) -> anyhow::Result<Vec<Value>> {
             };
             rows.push(json!({
                 "resolution": resolution,
+                "threads": threads,
                 "stage": stage,
                 "before_p50_us": old,
                 "p50_us": new,
@@ -90,7 +93,10 @@ pub fn compare(report: &Value, base: &Value) -> anyhow::Result<Vec<Value>> {
         }
     }
     if rows.is_empty() {
-        return Err(Usage("--compare: the two have no resolution in common".into()).into());
+        return Err(Usage(
+            "--compare: the two have no resolution and number of threads in common".into(),
+        )
+        .into());
     }
     Ok(rows)
 }
@@ -142,5 +148,9 @@ mod tests {
         let mut none = report([1, 1]);
         none["resolutions"][0]["resolution"] = 160.into();
         assert!(compare(&report([1, 1]), &none).is_err());
+        let mut more = report([1, 1]);
+        more["resolutions"][0]["threads"] = 4.into();
+        assert!(compare(&more, &report([1, 1])).is_err());
+        assert!(compare(&more, &more).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Arguments, Conditions, Measured, Scene, camera::Camera, marks, ops, picture, stage, warm_up,
 };
-use crate::{Usage, loading::isa};
+use crate::{Usage, loading};
 use ocellus::{
     Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs,
     encoder::{Input, Tensor},
@@ -31,7 +31,13 @@ pub fn run(
     conditions: &mut Conditions,
 ) -> anyhow::Result<Measured> {
     let start = Instant::now();
-    let engine = Arc::new(Engine::load(bundle, isa()?)?);
+    let counts = arguments.counts();
+    let bundle = Arc::new(bundle);
+    let load = |threads: usize| {
+        let engine = loading::engine(Arc::clone(&bundle), arguments.pool(threads)?)?;
+        anyhow::Ok(Arc::new(engine))
+    };
+    let engine = load(counts[0])?;
     let load_us = start.elapsed().as_micros() as u64;
     let picture = picture(arguments, engine.bundle())?;
     let resolutions = match arguments.resolution {
@@ -45,13 +51,21 @@ pub fn run(
             .into());
         }
     };
-    let rows = resolutions
-        .into_iter()
-        .map(|side| match arguments.markers {
-            true => mark(&engine, side, &picture),
-            false => measure(&engine, side, &picture, arguments, conditions),
-        })
-        .collect::<anyhow::Result<_>>()?;
+    let mut rows = Vec::new();
+    for &threads in &counts {
+        let engine = match threads == engine.threads() {
+            true => Arc::clone(&engine),
+            false => load(threads)?,
+        };
+        for &side in &resolutions {
+            let mut row = match arguments.markers {
+                true => mark(&engine, side, &picture)?,
+                false => measure(&engine, side, &picture, arguments, conditions)?,
+            };
+            row["threads"] = threads.into();
+            rows.push(row);
+        }
+    }
     let manifest = engine.bundle().manifest();
     let scene = Scene::new(&picture, manifest)?;
     let policy = json!({
@@ -63,6 +77,7 @@ pub fn run(
         isa: engine.isa(),
         model: manifest.image.file.clone(),
         load_us,
+        threads: counts,
         rows,
         policy,
     })

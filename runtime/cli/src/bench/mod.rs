@@ -18,11 +18,14 @@ mod ops;
 mod page;
 mod table;
 
-use crate::loading::BundleOption;
+use crate::{
+    Usage,
+    loading::{BundleOption, Threads},
+};
 use anyhow::Context;
 use conditions::Conditions;
 use ocellus::{
-    Bundle, Isa,
+    Bundle, Isa, Pool,
     bundle::Manifest,
     encoder::{Input, Pixels},
     sys,
@@ -56,6 +59,18 @@ pub struct Arguments {
     /// The encoder alone, without INT8 regions: everything in f32
     #[arg(long)]
     without_regions: bool,
+    /// Numbers of threads that share the image encoder's work, each 1 to 16, measured one after the other; auto: what the
+    /// board's profile says, or one
+    #[arg(
+        long,
+        value_name = "auto|N,...",
+        value_delimiter = ',',
+        default_value = "auto"
+    )]
+    threads: Vec<Threads>,
+    /// With marks: only what this thread does, from 0
+    #[arg(long, hide = true, requires = "markers")]
+    part: Option<usize>,
     /// Marks for an instruction counter around each measured part instead of times, as one JSON object
     #[arg(long, hide = true, conflicts_with_all = ["ops", "iterations"])]
     markers: bool,
@@ -78,10 +93,32 @@ struct Measured {
     /// The file of the image encoder.
     model: String,
     load_us: u64,
-    /// One for each resolution.
+    /// How many there were, one after the other.
+    threads: Vec<usize>,
+    /// One for each number of threads and resolution.
     rows: Vec<Value>,
     /// What the bundle's policy makes of the picture; null of an encoder alone.
     policy: Value,
+}
+
+impl Arguments {
+    /// `count` threads; under marks one that does the parts of all of them, or of one.
+    fn pool(&self, count: usize) -> anyhow::Result<Pool> {
+        match (self.markers, self.part) {
+            (false, _) => Threads::Count(count).pool(),
+            (true, None) => Ok(Pool::in_turn(count)),
+            (true, Some(part)) if part < count => Ok(Pool::rehearsal(count, part)),
+            (true, Some(part)) => {
+                let message = format!("--part: expected less than {count}, got {part}");
+                Err(Usage(message).into())
+            }
+        }
+    }
+
+    /// The numbers of threads that are asked for.
+    fn counts(&self) -> Vec<usize> {
+        self.threads.iter().map(|threads| threads.count()).collect()
+    }
 }
 
 /// Runs the command: 0, 1 where the times are worth nothing, 4 where something became slower.
@@ -106,7 +143,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         "architecture": std::env::consts::ARCH,
         "cpu": sys::cpu_name(),
         "isa": measured.isa.name(),
-        "threads": 1,
+        "threads": measured.threads,
         "bundle": id,
         "model": measured.model,
         "int8_regions": !arguments.without_regions,

@@ -107,7 +107,7 @@ fn facts(report: &Value) -> String {
 
 fn table(rows: &[Value]) -> String {
     let mut text = String::from(
-        "<h2>Figures</h2>\n<table><tr><th>stage<th>resolution<th>p50 us<th>p95 us<th>p99 us</tr>\n",
+        "<h2>Figures</h2>\n<table><tr><th>stage<th>resolution<th>threads<th>p50 us<th>p95 us<th>p99 us</tr>\n",
     );
     for row in rows {
         for (stage, _) in STAGES {
@@ -115,8 +115,8 @@ fn table(rows: &[Value]) -> String {
             if us.is_object() {
                 let _ = writeln!(
                     text,
-                    "<tr><td>{stage}<td>{}<td>{}<td>{}<td>{}</tr>",
-                    row["resolution"], us["p50_us"], us["p95_us"], us["p99_us"]
+                    "<tr><td>{stage}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+                    row["resolution"], row["threads"], us["p50_us"], us["p95_us"], us["p99_us"]
                 );
             }
         }

@@ -24,8 +24,8 @@ pub fn print(report: &Value) {
     );
     machine(&report["machine"]);
     println!(
-        "{:>10} {:>8} {:>12} {:>12} {:>12}",
-        "resolution", "stage", "p50 us", "p95 us", "p99 us"
+        "{:>10} {:>7} {:>8} {:>12} {:>12} {:>12}",
+        "resolution", "threads", "stage", "p50 us", "p95 us", "p99 us"
     );
     let rows = list(&report["resolutions"]);
     for row in rows {
@@ -35,8 +35,9 @@ pub fn print(report: &Value) {
         for (stage, us) in measured.filter(|(_, us)| us.is_object()) {
             let us = |p: &str| us[p].as_u64().unwrap_or_default();
             println!(
-                "{:>10} {stage:>8} {:>12} {:>12} {:>12}",
+                "{:>10} {:>7} {stage:>8} {:>12} {:>12} {:>12}",
                 row["resolution"].as_u64().unwrap_or_default(),
+                row["threads"].as_u64().unwrap_or_default(),
                 us("p50_us"),
                 us("p95_us"),
                 us("p99_us")
@@ -45,8 +46,8 @@ pub fn print(report: &Value) {
     }
     for row in rows.iter().filter(|row| row["steady"] == false) {
         println!(
-            "not steady after {} runs at {}",
-            row["warm_up_runs"], row["resolution"]
+            "not steady after {} runs at {} with {} threads",
+            row["warm_up_runs"], row["resolution"], row["threads"]
         );
     }
     for row in rows.iter().filter(|row| row["steps"].is_array()) {
@@ -83,8 +84,9 @@ fn machine(machine: &Value) {
 fn comparison(rows: &[Value]) {
     for row in rows {
         println!(
-            "{:>10} {:>8} {:>12} {:>12}  {}",
+            "{:>10} {:>7} {:>8} {:>12} {:>12}  {}",
             row["resolution"],
+            row["threads"],
             row["stage"].as_str().unwrap_or_default(),
             row["before_p50_us"],
             row["p50_us"],
@@ -95,8 +97,8 @@ fn comparison(rows: &[Value]) {
 
 fn steps(row: &Value) {
     println!(
-        "\n{:>10} {:>8} {:>12} {:>12}  operation at {}",
-        "p50 us", "share", "M MACs", "MACs/ns", row["resolution"]
+        "\n{:>10} {:>8} {:>12} {:>12}  operation at {} with {} threads",
+        "p50 us", "share", "M MACs", "MACs/ns", row["resolution"], row["threads"]
     );
     let (mut ns_sum, mut macs_sum) = (0, 0);
     for step in list(&row["steps"]) {
