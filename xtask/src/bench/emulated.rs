@@ -16,6 +16,16 @@ pub struct Subject<'a> {
     pub model: Option<&'a Path>,
     /// The encoder alone, in f32.
     pub without_regions: bool,
+    /// Work as it is cut for several threads, done by one.
+    pub cut: Option<Cut>,
+}
+
+/// Work that is cut for several threads.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    pub threads: usize,
+    /// Only what this thread does; all of it without.
+    pub part: Option<usize>,
 }
 
 /// What one resolution costs on one core. Field names are the JSON's and stay stable.
@@ -143,6 +153,15 @@ fn arguments(subject: &Subject) -> Result<Vec<String>> {
     }
     if subject.without_regions {
         arguments.push("--without-regions".to_owned());
+    }
+    // Else the emulated machine would say how many.
+    let cut = subject.cut.unwrap_or(Cut {
+        threads: 1,
+        part: None,
+    });
+    arguments.push(format!("--threads={}", cut.threads));
+    if let Some(part) = cut.part {
+        arguments.push(format!("--part={part}"));
     }
     Ok(arguments)
 }
@@ -297,6 +316,10 @@ pub mod tests {
             resolution: Some(160),
             model: Some(Path::new("/m/a b.onnx")),
             without_regions: true,
+            cut: Some(Cut {
+                threads: 4,
+                part: Some(3),
+            }),
         };
         let words = arguments(&subject).unwrap();
         let expected = [
@@ -305,6 +328,8 @@ pub mod tests {
             "--resolution=160",
             "--model=/m/a b.onnx",
             "--without-regions",
+            "--threads=4",
+            "--part=3",
         ];
         assert_eq!(words, expected);
     }

@@ -12,6 +12,9 @@
 //! | `instructions_load` | from the encoder's bytes to a plan for each resolution of the bundle, once; hashing and words are apart |
 //! | `steps` | each step of the encoder, counted in a run of its own with a few dozen instructions of marks each; `share` is of `instructions_encode` |
 //!
+//! With `--threads` it counts what cutting the encoder's work for that many costs, and how even their shares are
+//! (`threads.rs`).
+//!
 //! Limits: times are true of the machine they were taken on, and an emulated core's say nothing about silicon. Counts are
 //! true of the core, and are not time: cores differ in how many instructions of a kind they retire in a cycle.
 
@@ -21,6 +24,7 @@ mod emulated;
 mod peers;
 mod report;
 mod table;
+mod threads;
 
 use crate::deploy::Place;
 use crate::{build, cross, process, repo};
@@ -35,7 +39,7 @@ pub struct Args {
     /// Count instructions on this core instead of taking times
     #[arg(long, value_name = "CPU", value_parser = cross::CPUS)]
     emulated: Option<String>,
-    /// Count on every core and write tests/reports/instructions.json, attention.json and their .md
+    /// Count on every core and write tests/reports/instructions.json, attention.json, threads.json and their .md
     #[arg(long, conflicts_with_all = ["emulated", "args"])]
     report: bool,
     /// One resolution instead of all
@@ -47,6 +51,9 @@ pub struct Args {
     /// The encoder alone, in f32: the baseline
     #[arg(long, requires = "emulated")]
     without_regions: bool,
+    /// What threads would share of an inference, and how evenly
+    #[arg(long, value_name = "N", requires = "emulated", value_parser = clap::value_parser!(u8).range(2..=16))]
+    threads: Option<u8>,
     /// One JSON object a resolution, a line each
     #[arg(long, requires = "emulated")]
     json: bool,
@@ -91,8 +98,19 @@ pub fn run(args: &Args) -> Result<()> {
         resolution: args.resolution,
         model: args.model.as_deref(),
         without_regions: args.without_regions,
+        cut: None,
     };
-    let rows = emulated::Bench::ready(&args.profile)?.count(cpu, &subject)?;
+    let bench = emulated::Bench::ready(&args.profile)?;
+    let rows = bench.count(cpu, &subject)?;
+    if let Some(threads) = args.threads {
+        for row in threads::count(&bench, &subject, &rows, threads.into())? {
+            match args.json {
+                true => println!("{}", serde_json::to_string(&row)?),
+                false => println!("{}", threads::text(&row)),
+            }
+        }
+        return Ok(());
+    }
     for row in &rows {
         match args.json {
             true => println!("{}", serde_json::to_string(row)?),
@@ -152,6 +170,8 @@ mod tests {
             "--resolution 160",
             "--model m.onnx",
             "--without-regions",
+            "--threads 2",
+            "--emulated cortex-a53 --threads 1",
         ] {
             assert_eq!(
                 parse(words).err().map(|e| e.exit_code()),

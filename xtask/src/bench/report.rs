@@ -1,12 +1,13 @@
 //! `cargo xtask bench --report`: the default bundle on every emulated core, beside the peers.
 //!
 //! Writes `tests/reports/instructions.json`, every figure, and `instructions.md`, the tables, of which the first also
-//! stands in the README; a test holds the two to each other.
+//! stands in the README; a test holds the two to each other. `threads.json` and `threads.md` say what threads share.
 
 use super::attention;
 use super::emulated::{Bench, Row, Subject};
 use super::peers::{Best, Peers};
 use super::table::{millions, times};
+use super::threads;
 use crate::{cross, repo};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -35,13 +36,19 @@ pub fn write(profile: &str) -> Result<()> {
         .with_context(|| format!("{} has no peers.toml", dir.display()))?;
     let peers = Peers::parse(&text).context("peers.toml")?;
     let bench = Bench::ready(profile)?;
-    let mut rows = Vec::new();
+    let subject = Subject::default();
+    let (mut rows, mut shared) = (Vec::new(), Vec::new());
     for cpu in cross::CPUS {
-        let counted = bench.count(cpu, &Subject::default())?;
+        let counted = bench.count(cpu, &subject)?;
+        for count in threads::COUNTS {
+            shared.extend(threads::count(&bench, &subject, &counted, count)?);
+        }
         rows.extend(counted.into_iter().map(|row| compare(row, &peers)));
     }
     fs::write(dir.join("instructions.json"), json(&rows)?)?;
     fs::write(dir.join("instructions.md"), markdown(&rows, &peers))?;
+    fs::write(dir.join("threads.json"), json(&shared)?)?;
+    fs::write(dir.join("threads.md"), threads::markdown(&shared))?;
     attention::write(profile, bench.counter())?;
     println!("{}", summary(&rows));
     Ok(())
@@ -64,7 +71,7 @@ fn compare(row: Row, peers: &Peers) -> Compared {
 }
 
 /// A line for each row, so that a new report differs in the lines that differ.
-fn json(rows: &[Compared]) -> Result<String> {
+fn json(rows: &[impl Serialize]) -> Result<String> {
     let lines = rows
         .iter()
         .map(serde_json::to_string)
