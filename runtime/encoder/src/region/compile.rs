@@ -16,6 +16,7 @@ use tract_onnx::tract_hir::internal::*;
 use super::arena::{Life, lay_out};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
+use super::parts::scratch_by_columns;
 use super::planes::Images;
 use super::program::{Label, Program, Sizes, Step};
 use super::store::Kernel;
@@ -133,7 +134,11 @@ pub(super) fn compile(
                     Work::Conv(packed) => {
                         let size = [shape[2], shape[3]];
                         let scratch = match &packed.kernel {
-                            Kernel::Pointwise(_) => 0,
+                            Kernel::Pointwise(gemm) => {
+                                let rows = shape[0] * member.shape[2] * member.shape[3];
+                                let product = [rows, gemm.shape()[0]];
+                                scratch_by_columns(pool.threads(), product).unwrap_or(0)
+                            }
                             Kernel::Dense(conv) => conv.scratch_len(size),
                             Kernel::Depthwise(conv) => conv.scratch_len(size),
                         };

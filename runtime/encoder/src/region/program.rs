@@ -20,7 +20,7 @@ use ocellus_kernels::{
 use ocellus_sys::Pool;
 
 use super::constant::{shifted, unshifted};
-use super::parts::by_rows;
+use super::parts::{by_columns, by_rows, scratch_by_columns};
 use super::planes::{Images, to_pixels, to_planes};
 use super::store::{Kernel, Packed};
 use crate::{Observer, Pixels};
@@ -422,6 +422,12 @@ fn convolve(
         Kernel::Pointwise(gemm) => {
             let [n, k] = gemm.shape();
             let m = from.len() / k;
+            if scratch_by_columns(pool.threads(), [m, n]).is_some() {
+                return by_columns(pool, [m, n], to, scratch, |columns, to| {
+                    let len = columns.len();
+                    gemm.run_columns(columns, (from, k), m, (to, len));
+                });
+            }
             by_rows(pool, m, 1, to, scratch, |rows, to, _| {
                 gemm.run(&from[rows.start * k..], k, rows.len(), to, n);
             });

@@ -2,20 +2,20 @@
 
 use core::ops::Range;
 
-/// The groups of `panels`: each is one panel that no assembly loop can compute, or as many neighbours that one can as are
+/// The groups of `panels`, which are neighbours: each is one panel that no assembly loop can compute, or as many neighbours that one can as are
 /// `fitting` the cache, and at least one.
 pub fn groups(
-    panels: usize,
+    panels: Range<usize>,
     fitting: usize,
     is_loopable: impl Fn(usize) -> bool,
 ) -> impl Iterator<Item = Range<usize>> {
-    let mut first = 0_usize;
+    let mut first = panels.start;
     core::iter::from_fn(move || {
-        let most = first.saturating_add(fitting).min(panels);
+        let most = first.saturating_add(fitting).min(panels.end);
         let loopable = (first..most).take_while(|&panel| is_loopable(panel));
         let group = first..first + loopable.count().max(1);
         first = group.end;
-        (group.start < panels).then_some(group)
+        (group.start < panels.end).then_some(group)
     })
 }
 
@@ -25,14 +25,17 @@ mod tests {
 
     #[test]
     fn groups_end_before_a_panel_without_a_loop_and_where_the_cache_is_full() {
-        let ends = |fitting| -> Vec<usize> {
-            let groups = groups(7, fitting, |panel| panel != 3);
-            core::iter::once(0)
+        let ends = |panels: Range<usize>, fitting| -> Vec<usize> {
+            let start = panels.start;
+            let groups = groups(panels, fitting, |panel| panel != 3);
+            core::iter::once(start)
                 .chain(groups.map(|group| group.end))
                 .collect()
         };
-        assert_eq!(ends(100), [0, 3, 4, 7]);
-        assert_eq!(ends(2), [0, 2, 3, 4, 6, 7]);
-        assert_eq!(ends(0), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(ends(0..7, 100), [0, 3, 4, 7]);
+        assert_eq!(ends(0..7, 2), [0, 2, 3, 4, 6, 7]);
+        assert_eq!(ends(0..7, 0), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(ends(2..5, 100), [2, 3, 4, 5]);
+        assert_eq!(ends(2..2, 100), [2]);
     }
 }

@@ -42,6 +42,7 @@ mod runs;
 use crate::requantize::{Epilogue, PackError, Requantize};
 use crate::{Isa, weight_sums};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Weights `[n, k]` and their epilogue, packed for one instruction set.
 #[derive(Clone, Debug)]
@@ -73,6 +74,9 @@ struct Matrix<'a> {
 }
 
 impl PackedGemm {
+    /// Columns are cut at multiples of this: the channels of the widest kernel's panel.
+    pub const COLUMNS: usize = 16;
+
     /// Packs `weights`, which is `[n, k]`, row after row.
     ///
     /// # Errors
@@ -168,26 +172,50 @@ impl PackedGemm {
     ///
     /// If a stride is below its row's length, or a slice is too short for `m` rows.
     pub fn run(&self, a: &[i8], a_stride: usize, m: usize, out: &mut [i8], out_stride: usize) {
-        if m == 0 || self.n == 0 {
+        self.run_columns(0..self.n, (a, a_stride), m, (out, out_stride));
+    }
+
+    /// The same for some of the `n` columns: a row of `out` begins with the first of them.
+    ///
+    /// # Panics
+    ///
+    /// As there, and if `columns` reaches beyond `n`, or a border of it is neither a multiple of
+    /// [`COLUMNS`](Self::COLUMNS) nor `n`.
+    pub fn run_columns(
+        &self,
+        columns: Range<usize>,
+        (a, a_stride): (&[i8], usize),
+        m: usize,
+        (out, out_stride): (&mut [i8], usize),
+    ) {
+        let is_border =
+            |at: usize| at == self.n || (at < self.n && at.is_multiple_of(Self::COLUMNS));
+        assert!(
+            is_border(columns.start) && is_border(columns.end) && columns.start <= columns.end,
+            "qs8_gemm: {columns:?} are no columns of {}",
+            self.n
+        );
+        if m == 0 || columns.is_empty() {
             return;
         }
         check_rows("a", a.len(), a_stride, m, self.k);
-        check_rows("out", out.len(), out_stride, m, self.n);
+        check_rows("out", out.len(), out_stride, m, columns.len());
         let a = Matrix {
             elements: a,
             stride: a_stride,
             rows: m,
         };
+        let requantize = &self.requantize;
         match &self.weights {
             Weights::Scalar(weights) => {
-                qs8_gemm_scalar::run(weights, self.k, &self.requantize, a, out, out_stride)
+                qs8_gemm_scalar::run(weights, self.k, requantize, columns, a, out, out_stride)
             }
             #[cfg(target_arch = "aarch64")]
-            Weights::Neon(panels) => panels.run(&self.requantize, a, out, out_stride),
+            Weights::Neon(panels) => panels.run(requantize, columns, a, out, out_stride),
             #[cfg(target_arch = "aarch64")]
-            Weights::NeonResident(panels) => panels.run(&self.requantize, a, out, out_stride),
+            Weights::NeonResident(panels) => panels.run(requantize, columns, a, out, out_stride),
             #[cfg(target_arch = "aarch64")]
-            Weights::DotProd(panels) => panels.run(&self.requantize, a, out, out_stride),
+            Weights::DotProd(panels) => panels.run(requantize, columns, a, out, out_stride),
         }
     }
 }

@@ -35,7 +35,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to as many of `n`, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
+    /// first channel of as many is or would be, at the given strides.
     #[inline(never)]
     #[target_feature(enable = "neon")]
     pub(super) unsafe fn run_rest<const SHORT: bool>(
@@ -53,7 +54,7 @@ impl Panels {
             // SAFETY: the caller's.
             unsafe {
                 let sums = self.row_sums(panel, a.add(row * a_stride));
-                let out = out.add(row * out_stride + first);
+                let out = out.wrapping_add(row * out_stride + first);
                 store_row::<SHORT>(finish, params, sums, out, channels);
             }
         }

@@ -146,30 +146,39 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, out: &mut [i8], out_stride: usize) {
+    pub fn run(
+        &self,
+        requantize: &Requantize,
+        columns: Range<usize>,
+        a: Matrix,
+        out: &mut [i8],
+        out_stride: usize,
+    ) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
-        // as many of `n`.
+        // as many of the columns, which are whole panels.
         unsafe {
             if is_short(requantize) {
-                self.run_blocks::<true>(requantize, a, out, out_stride)
+                self.run_blocks::<true>(requantize, columns, a, out, out_stride)
             } else {
-                self.run_blocks::<false>(requantize, a, out, out_stride)
+                self.run_blocks::<false>(requantize, columns, a, out, out_stride)
             }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of `n`.
+    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of the columns, which are whole panels.
     #[target_feature(enable = "neon")]
     unsafe fn run_blocks<const SHORT: bool>(
         &self,
         requantize: &Requantize,
+        columns: Range<usize>,
         a: Matrix,
         out: &mut [i8],
         out_stride: usize,
     ) {
+        let panels = columns.start / CHANNELS..columns.end.div_ceil(CHANNELS);
         let finish = Finish::new(requantize);
         let fitting = GROUP_BYTES / (self.steps.max(1) * size_of::<Step>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
@@ -177,8 +186,10 @@ impl Panels {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
-            let out = (out[start * out_stride..].as_mut_ptr(), out_stride);
-            for panels in groups(self.starts.len(), fitting, |panel| self.is_loopable(panel)) {
+            // Where the first channel would stand.
+            let out = out[start * out_stride..].as_mut_ptr();
+            let out = (out.wrapping_sub(columns.start), out_stride);
+            for panels in groups(panels.clone(), fitting, |panel| self.is_loopable(panel)) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
                     if self.is_loopable(panels.start) {
@@ -200,7 +211,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to as many of `n`, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
+    /// first channel of as many is or would be, at the given strides.
     #[target_feature(enable = "neon")]
     unsafe fn run_group<const SHORT: bool>(
         &self,

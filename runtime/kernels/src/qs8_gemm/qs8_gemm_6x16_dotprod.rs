@@ -17,6 +17,7 @@ use crate::requantize_neon::{Finish, is_short};
 use crate::stream::{LINE, bring};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
+use core::ops::Range;
 
 /// Elements of `k` that one load of a row brings.
 const STEP: usize = 16;
@@ -34,7 +35,6 @@ const NARROW: usize = 2;
 pub struct Panels {
     proof: DotProd,
     k: usize,
-    n: usize,
     weights: Vec<[i8; 4]>,
     bias: Vec<i32>,
     multiplier: Vec<f32>,
@@ -74,7 +74,6 @@ impl Panels {
         Panels {
             proof,
             k,
-            n,
             weights: packed,
             bias,
             multiplier,
@@ -86,46 +85,55 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, out: &mut [i8], out_stride: usize) {
+    pub fn run(
+        &self,
+        requantize: &Requantize,
+        columns: Range<usize>,
+        a: Matrix,
+        out: &mut [i8],
+        out_stride: usize,
+    ) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon and dotprod; the dispatcher checked that `a` holds its rows of
-        // `k` and `out` as many of `n`.
+        // `k` and `out` as many of the columns, which are whole panels.
         unsafe {
             if is_short(requantize) {
-                self.run_blocks::<true>(requantize, a, out, out_stride)
+                self.run_blocks::<true>(requantize, columns, a, out, out_stride)
             } else {
-                self.run_blocks::<false>(requantize, a, out, out_stride)
+                self.run_blocks::<false>(requantize, columns, a, out, out_stride)
             }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon and dotprod; `a` holds `a.rows` rows of `k`, `out` as many of `n`.
+    /// The CPU has neon and dotprod; `a` holds `a.rows` rows of `k`, `out` as many of the columns, which are whole panels.
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn run_blocks<const SHORT: bool>(
         &self,
         requantize: &Requantize,
+        columns: Range<usize>,
         a: Matrix,
         out: &mut [i8],
         out_stride: usize,
     ) {
+        let n = columns.len();
         let finish = Finish::new(requantize);
-        let block = block_rows(a.rows, self.k + self.n, BLOCK_BYTES, 6);
+        let block = block_rows(a.rows, self.k + n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // The first panel leaves lines of wide rows out.
-            if self.n > LINE {
-                let rows = &out[start * out_stride..][..(rows - 1) * out_stride + self.n];
-                bring(rows, a.rows * self.n);
+            if n > LINE {
+                let rows = &out[start * out_stride..][..(rows - 1) * out_stride + n];
+                bring(rows, a.rows * n);
             }
-            for first in (0..self.n).step_by(4 * WIDE) {
+            for first in columns.clone().step_by(4 * WIDE) {
                 let panel = Panel {
                     weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),
                     bias: self.bias[first..].as_ptr(),
                     multiplier: self.multiplier[first..].as_ptr(),
                     k: self.k,
-                    channels: self.n - first,
+                    channels: columns.end - first,
                     finish,
                     a_stride: a.stride,
                     out_stride,
@@ -134,7 +142,9 @@ impl Panels {
                 // biases and multipliers were packed for `quads_of(channels)` quads.
                 unsafe {
                     let a = a.elements.as_ptr().add(start * a.stride);
-                    let out = out.as_mut_ptr().add(start * out_stride + first);
+                    let out = out
+                        .as_mut_ptr()
+                        .add(start * out_stride + first - columns.start);
                     if quads_of(panel.channels) == NARROW {
                         panel.run_narrow::<SHORT>(a, out, rows);
                     } else if panel.channels >= 4 * WIDE && self.k >= STEP && rows > 4 {

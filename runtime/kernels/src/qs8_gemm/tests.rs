@@ -18,13 +18,61 @@ fn check(weights: &[i8], a: &[i8], [m, n, k]: [usize; 3], gaps: [usize; 2], epil
             let a = Guarded::new(&a[..a_len], place);
             let mut out = Guarded::new(&vec![99; out_len], place);
             packed.run(&a, a_stride, m, &mut out, out_stride);
-            assert!(
-                *out == *expected,
-                "{}: {m}x{n}x{k} gaps {gaps:?} {place:?} {epilogue:?}",
-                isa.name()
-            );
+            let said = || {
+                format!(
+                    "{}: {m}x{n}x{k} gaps {gaps:?} {place:?} {epilogue:?}",
+                    isa.name()
+                )
+            };
+            assert!(*out == *expected, "{}", said());
+            if n > PackedGemm::COLUMNS && m > 0 {
+                check_columns(
+                    &packed,
+                    (&a, a_stride),
+                    m,
+                    (&expected, out_stride),
+                    place,
+                    &said,
+                );
+            }
         }
     }
+}
+
+/// Holds some columns, the last and the others, to those of all.
+fn check_columns(
+    packed: &PackedGemm,
+    a: (&[i8], usize),
+    m: usize,
+    (expected, stride): (&[i8], usize),
+    place: Place,
+    said: &dyn Fn() -> String,
+) {
+    let [n, _] = packed.shape();
+    let cut = (n - 1) / PackedGemm::COLUMNS * PackedGemm::COLUMNS;
+    for columns in [0..cut, cut..n] {
+        let len = columns.len();
+        let mut out = Guarded::new(&vec![99; m * len], place);
+        packed.run_columns(columns.clone(), a, m, (&mut out, len));
+        let rows = expected.chunks(stride).map(|row| &row[columns.clone()]);
+        let expected: Vec<i8> = rows.flatten().copied().collect();
+        assert!(*out == *expected, "columns {columns:?} of {}", said());
+    }
+}
+
+#[test]
+#[should_panic(expected = "1..32 are no columns of 40")]
+fn columns_are_cut_between_panels() {
+    let (bias, multiplier) = scales(40, 1);
+    let epilogue = Epilogue {
+        bias: &bias,
+        multiplier: &multiplier,
+        zero_point: 0,
+        min: -128,
+        max: 127,
+    };
+    let packed = PackedGemm::new(Isa::Scalar, &[1; 40], [40, 1], epilogue).unwrap();
+    packed.run_columns(1..32, (&[1], 1), 1, (&mut [0; 31], 31));
 }
 
 /// Biases and multipliers that spread the sums of `k` products over the bytes and beyond.
