@@ -155,12 +155,9 @@ fn arguments(subject: &Subject) -> Result<Vec<String>> {
         arguments.push("--without-regions".to_owned());
     }
     // Else the emulated machine would say how many.
-    let cut = subject.cut.unwrap_or(Cut {
-        threads: 1,
-        part: None,
-    });
-    arguments.push(format!("--threads={}", cut.threads));
-    if let Some(part) = cut.part {
+    let threads = subject.cut.map_or(1, |cut| cut.threads);
+    arguments.push(format!("--threads={threads}"));
+    if let Some(part) = subject.cut.and_then(|cut| cut.part) {
         arguments.push(format!("--part={part}"));
     }
     Ok(arguments)

@@ -33,7 +33,7 @@ pub(super) fn by_rows(
     scratch: &mut [i8],
     work: impl Fn(Range<usize>, &mut [i8], &mut [i8]) + Sync,
 ) {
-    let units = rows.div_ceil(unit.max(1));
+    let units = rows.div_ceil(unit);
     let count = pool.threads().min(units);
     if count <= 1 {
         return work(0..rows, to, scratch);
@@ -43,8 +43,7 @@ pub(super) fn by_rows(
     let mut parts = [const { None }; Pool::MOST];
     let (mut to, mut scratch) = (to, scratch);
     for (at, part) in parts[..count].iter_mut().enumerate() {
-        let border = |at: usize| (units * at / count * unit).min(rows);
-        let rows = border(at)..border(at + 1);
+        let rows = range(rows, unit, [at, count]);
         let (own, rest) = mem::take(&mut to).split_at_mut(rows.len() * row);
         let (room, others) = mem::take(&mut scratch).split_at_mut(each);
         (to, scratch) = (rest, others);
@@ -59,6 +58,12 @@ pub(super) fn by_rows(
             work(part.rows.clone(), part.to, part.scratch);
         }
     });
+}
+
+/// The part `at` of `count` nearly equal ones of `0..len`, which begin at multiples of `unit`.
+fn range(len: usize, unit: usize, [at, count]: [usize; 2]) -> Range<usize> {
+    let border = |at: usize| (len.div_ceil(unit) * at / count * unit).min(len);
+    border(at)..border(at + 1)
 }
 
 /// Some columns of all rows.
@@ -95,8 +100,7 @@ pub(super) fn by_columns(
     let mut parts = [const { None }; Pool::MOST];
     let rooms = scratch.chunks_exact_mut(scratch.len() / pool.threads());
     for (at, (part, room)) in parts[..count].iter_mut().zip(rooms).enumerate() {
-        let border = |at: usize| (units * at / count * PackedGemm::COLUMNS).min(columns);
-        let range = border(at)..border(at + 1);
+        let range = range(columns, PackedGemm::COLUMNS, [at, count]);
         let to = &mut room[..rows * range.len()];
         *part = Some(Columns { range, to });
     }

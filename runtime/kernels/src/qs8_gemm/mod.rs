@@ -1,7 +1,7 @@
 //! Signed 8-bit matrix product with the epilogue fused: a pointwise convolution, a classifier.
 //!
-//! Weights are packed once for one instruction set; a run allocates nothing. Rows are independent: threads share a
-//! product by taking rows.
+//! Weights are packed once for one instruction set; a run allocates nothing. Rows and columns are independent:
+//! threads share a product by taking some.
 //!
 //! Limits: weights have no zero point. See [`Epilogue`].
 
@@ -71,6 +71,22 @@ struct Matrix<'a> {
     elements: &'a [i8],
     stride: usize,
     rows: usize,
+}
+
+/// Where a product goes: some of its columns, in rows that lie `stride` elements apart and begin with the first of them.
+struct Output<'a> {
+    elements: &'a mut [i8],
+    stride: usize,
+    columns: Range<usize>,
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Output<'_> {
+    /// Where channel `c` of `row` stands, or would if it were one of the columns.
+    fn channel(&mut self, row: usize, c: usize) -> *mut i8 {
+        let row = self.elements[row * self.stride..].as_mut_ptr();
+        row.wrapping_add(c).wrapping_sub(self.columns.start)
+    }
 }
 
 impl PackedGemm {
@@ -205,17 +221,20 @@ impl PackedGemm {
             stride: a_stride,
             rows: m,
         };
+        let out = Output {
+            elements: out,
+            stride: out_stride,
+            columns,
+        };
         let requantize = &self.requantize;
         match &self.weights {
-            Weights::Scalar(weights) => {
-                qs8_gemm_scalar::run(weights, self.k, requantize, columns, a, out, out_stride)
-            }
+            Weights::Scalar(weights) => qs8_gemm_scalar::run(weights, self.k, requantize, a, out),
             #[cfg(target_arch = "aarch64")]
-            Weights::Neon(panels) => panels.run(requantize, columns, a, out, out_stride),
+            Weights::Neon(panels) => panels.run(requantize, a, out),
             #[cfg(target_arch = "aarch64")]
-            Weights::NeonResident(panels) => panels.run(requantize, columns, a, out, out_stride),
+            Weights::NeonResident(panels) => panels.run(requantize, a, out),
             #[cfg(target_arch = "aarch64")]
-            Weights::DotProd(panels) => panels.run(requantize, columns, a, out, out_stride),
+            Weights::DotProd(panels) => panels.run(requantize, a, out),
         }
     }
 }

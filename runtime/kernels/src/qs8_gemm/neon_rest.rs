@@ -35,8 +35,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
-    /// first channel of as many is or would be, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where channel 0 of as
+    /// many stands or would, at the given strides.
     #[inline(never)]
     #[target_feature(enable = "neon")]
     pub(super) unsafe fn run_rest<const SHORT: bool>(

@@ -9,7 +9,7 @@
 use super::groups::groups;
 use super::rows::{Tiles, block_rows};
 use super::runs::{Move, Step, moves};
-use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
+use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
@@ -146,39 +146,30 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(
-        &self,
-        requantize: &Requantize,
-        columns: Range<usize>,
-        a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
-    ) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
             if is_short(requantize) {
-                self.run_blocks::<true>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<true>(requantize, a, out)
             } else {
-                self.run_blocks::<false>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<false>(requantize, a, out)
             }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of the columns, which are whole panels.
+    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of its columns, which are whole panels.
     #[target_feature(enable = "neon")]
     unsafe fn run_blocks<const SHORT: bool>(
         &self,
         requantize: &Requantize,
-        columns: Range<usize>,
         a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
+        mut out: Output,
     ) {
-        let panels = columns.start / CHANNELS..columns.end.div_ceil(CHANNELS);
+        let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
         let finish = Finish::new(requantize);
         let fitting = GROUP_BYTES / (self.steps.max(1) * size_of::<Step>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
@@ -186,9 +177,7 @@ impl Panels {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
-            // Where the first channel would stand.
-            let out = out[start * out_stride..].as_mut_ptr();
-            let out = (out.wrapping_sub(columns.start), out_stride);
+            let out = (out.channel(start, 0), out.stride);
             for panels in groups(panels.clone(), fitting, |panel| self.is_loopable(panel)) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
@@ -211,8 +200,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
-    /// first channel of as many is or would be, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where channel 0 of as
+    /// many stands or would, at the given strides.
     #[target_feature(enable = "neon")]
     unsafe fn run_group<const SHORT: bool>(
         &self,

@@ -9,7 +9,6 @@
 //! A row is read by loads of sixteen bytes and one that ends where the row ends. Where the quads of the last look back at
 //! elements of the others their weights are zero. Nothing is read outside a row.
 
-use super::Matrix;
 use super::groups::groups;
 use super::neon_2x8_resident;
 use super::neon_3x8_resident::{self, Group};
@@ -17,6 +16,7 @@ use super::neon_rest::store_row;
 use super::qs8_gemm_3x4_neon::{BLOCK_BYTES, CHANNELS, GROUP_BYTES, Params};
 use super::rows::{Tiles, block_rows};
 use super::runs::{Quad, fits_a_lane};
+use super::{Matrix, Output};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, is_short};
@@ -99,39 +99,30 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(
-        &self,
-        requantize: &Requantize,
-        columns: Range<usize>,
-        a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
-    ) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
             if is_short(requantize) {
-                self.run_blocks::<true>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<true>(requantize, a, out)
             } else {
-                self.run_blocks::<false>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<false>(requantize, a, out)
             }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of the columns, which are whole panels.
+    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of its columns, which are whole panels.
     #[target_feature(enable = "neon")]
     unsafe fn run_blocks<const SHORT: bool>(
         &self,
         requantize: &Requantize,
-        columns: Range<usize>,
         a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
+        mut out: Output,
     ) {
-        let panels = columns.start / CHANNELS..columns.end.div_ceil(CHANNELS);
+        let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
         let finish = Finish::new(requantize);
         let fitting = GROUP_BYTES / (self.quads * size_of::<Quad>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, self.tile_rows());
@@ -139,9 +130,7 @@ impl Panels {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
-            // Where the first channel would stand.
-            let out = out[start * out_stride..].as_mut_ptr();
-            let out = (out.wrapping_sub(columns.start), out_stride);
+            let out = (out.channel(start, 0), out.stride);
             for panels in groups(panels.clone(), fitting, |panel| self.loopable[panel]) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {
@@ -165,8 +154,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
-    /// first channel of as many is or would be, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where channel 0 of as
+    /// many stands or would, at the given strides.
     #[target_feature(enable = "neon")]
     unsafe fn run_group<const SHORT: bool>(
         &self,
@@ -215,8 +204,8 @@ impl Panels {
     ///
     /// # Safety
     ///
-    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where the
-    /// first channel of as many is or would be, at the given strides.
+    /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where channel 0 of as
+    /// many stands or would, at the given strides.
     #[inline(never)]
     #[target_feature(enable = "neon")]
     unsafe fn run_rest<const SHORT: bool>(

@@ -7,9 +7,9 @@
 
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
-use super::Matrix;
 use super::dotprod_6x16_loop;
 use super::rows::{Tiles, block_rows, runs_of_tiles, tiles};
+use super::{Matrix, Output};
 use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
@@ -17,7 +17,6 @@ use crate::requantize_neon::{Finish, is_short};
 use crate::stream::{LINE, bring};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
-use core::ops::Range;
 
 /// Elements of `k` that one load of a row brings.
 const STEP: usize = 16;
@@ -85,66 +84,55 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(
-        &self,
-        requantize: &Requantize,
-        columns: Range<usize>,
-        a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
-    ) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon and dotprod; the dispatcher checked that `a` holds its rows of
-        // `k` and `out` as many of the columns, which are whole panels.
+        // `k` and `out` as many of its columns, which are whole panels.
         unsafe {
             if is_short(requantize) {
-                self.run_blocks::<true>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<true>(requantize, a, out)
             } else {
-                self.run_blocks::<false>(requantize, columns, a, out, out_stride)
+                self.run_blocks::<false>(requantize, a, out)
             }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon and dotprod; `a` holds `a.rows` rows of `k`, `out` as many of the columns, which are whole panels.
+    /// The CPU has neon and dotprod; `a` holds `a.rows` rows of `k`, `out` as many of its columns, which are whole panels.
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn run_blocks<const SHORT: bool>(
         &self,
         requantize: &Requantize,
-        columns: Range<usize>,
         a: Matrix,
-        out: &mut [i8],
-        out_stride: usize,
+        mut out: Output,
     ) {
-        let n = columns.len();
+        let n = out.columns.len();
         let finish = Finish::new(requantize);
         let block = block_rows(a.rows, self.k + n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // The first panel leaves lines of wide rows out.
             if n > LINE {
-                let rows = &out[start * out_stride..][..(rows - 1) * out_stride + n];
+                let rows = &out.elements[start * out.stride..][..(rows - 1) * out.stride + n];
                 bring(rows, a.rows * n);
             }
-            for first in columns.clone().step_by(4 * WIDE) {
+            for first in out.columns.clone().step_by(4 * WIDE) {
                 let panel = Panel {
                     weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),
                     bias: self.bias[first..].as_ptr(),
                     multiplier: self.multiplier[first..].as_ptr(),
                     k: self.k,
-                    channels: columns.end - first,
+                    channels: out.columns.end - first,
                     finish,
                     a_stride: a.stride,
-                    out_stride,
+                    out_stride: out.stride,
                 };
                 // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`; the panel's weights,
                 // biases and multipliers were packed for `quads_of(channels)` quads.
                 unsafe {
                     let a = a.elements.as_ptr().add(start * a.stride);
-                    let out = out
-                        .as_mut_ptr()
-                        .add(start * out_stride + first - columns.start);
+                    let out = out.channel(start, first);
                     if quads_of(panel.channels) == NARROW {
                         panel.run_narrow::<SHORT>(a, out, rows);
                     } else if panel.channels >= 4 * WIDE && self.k >= STEP && rows > 4 {
