@@ -297,9 +297,9 @@ fn a_call_that_is_wrong_says_so_before_the_first_frame() {
             &["--on", "a dog>0.5"],
             &["a cat, a cup of coffee, a rocket", "\"a dog\""],
         ),
-        ("-", &["--on", "a cat>0.5", "--pin", "x y:on"], &["--pin"]),
+        ("-", &["--on", "a cat>0.5", "--pin", ":low"], &["--pin"]),
         ("-", &["--pin", "17"], &["a --pin for each --on, 0, got 1"]),
-        ("-", &["--hold", "-1"], &["--hold", "seconds"]),
+        ("-", &["--hold", "soon"], &["--hold", "seconds"]),
         ("-", &["--interval", "1e30"], &["--interval", "seconds"]),
         ("-", &["--frames", "0"], &["--frames"]),
     ] {

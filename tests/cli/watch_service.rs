@@ -1,7 +1,7 @@
 //! `ocellus watch` as a service: ready, alive, stuck, ended. The test is the service manager.
 #![allow(missing_docs)]
 
-use ocellus_tests::{Clip, program};
+use ocellus_tests::{Clip, ocellus, program};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -170,4 +170,36 @@ fn a_watchdog_of_another_process_is_left_alone() {
     assert_eq!(service.hear(PATIENCE).as_deref(), Some("STOPPING=1"));
     drop(answers);
     assert_eq!(service.end().0, Some(0));
+}
+
+#[test]
+fn the_settings_that_are_handed_out_are_a_call_that_works() {
+    let settings = fs::read_to_string("../boards/service/watch.conf").expect("a file");
+    let options = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("OCELLUS_WATCH="));
+    let options = options.expect("the service's variable");
+    // The service manager splits as a shell does.
+    let split = format!("printf '%s\\n' {options}");
+    let words = Command::new("sh")
+        .args(["-c", &split])
+        .output()
+        .expect("a shell");
+    let words = String::from_utf8(words.stdout).expect("text");
+    let mut call = vec!["watch", "--wait"];
+    call.extend(words.lines().map(|word| match word {
+        "/dev/video0" => "data/photos",
+        word => word,
+    }));
+    let run = ocellus(call.into_iter().chain(["--frames", "1"]));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.json()[0]["labels"].as_array().map(Vec::len), Some(3));
+    let unit = fs::read_to_string("../boards/service/ocellus-watch.service").expect("a file");
+    for line in [
+        "Type=notify",
+        "WatchdogSec=30",
+        "EnvironmentFile=/etc/ocellus/watch.conf",
+    ] {
+        assert!(unit.lines().any(|have| have == line), "{line}");
+    }
 }
