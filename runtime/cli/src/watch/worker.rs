@@ -209,7 +209,7 @@ struct Rate(VecDeque<Instant>);
 impl Rate {
     fn count(&mut self, now: Instant) {
         let old = |first: &Instant| now.duration_since(*first) > RATE_TIME;
-        while self.0.len() > RATE || self.0.front().is_some_and(old) {
+        while self.0.len() > RATE || self.0.len() > 1 && self.0.front().is_some_and(old) {
             self.0.pop_front();
         }
         self.0.push_back(now);
@@ -343,10 +343,12 @@ mod tests {
         }
         let fps = rate.a_second().expect("a rate");
         assert!((fps - 1000.0 / 101.0).abs() < 0.01, "{fps}");
-        let later = start + Duration::from_secs(60);
-        rate.count(later);
-        assert_eq!(rate.a_second(), None, "a camera was gone");
-        rate.count(later + Duration::from_secs(2));
+        // Once a minute is a rate too, and after a camera was gone it is that of the answers since.
+        let mut rate = Rate::default();
+        rate.count(start);
+        rate.count(start + Duration::from_secs(60));
+        assert_eq!(rate.a_second(), Some(1.0 / 60.0));
+        rate.count(start + Duration::from_secs(62));
         assert_eq!(rate.a_second(), Some(0.5));
     }
 }
