@@ -21,6 +21,7 @@ use crate::scratch::Scratch;
 use crate::setup::{self, For};
 use crate::{build, install, library, process, repo};
 use anyhow::{Context, Result};
+pub use inspect::LIBRARIES;
 use ocellus_boards::Profile;
 #[cfg(test)]
 pub use package::sums;
