@@ -7,14 +7,13 @@
 # The light (ACT): on = starting; changes with every answer; 1 s on, 1 s off = waits for the camera; flickers = ocellus
 # ended or is stuck, and the console says why.
 #
-# A setting comes from the kernel's command line (ocellus.NAME=VALUE), else from ocellus.conf on the owner's partition,
-# else from below.
+# Settings stand below, in ocellus.conf on the owner's partition, and on the kernel's command line (ocellus.NAME=VALUE);
+# the last one counts.
 
 source=/dev/video0  # a camera, or a file of the owner's partition
 labels=labels.txt   # one label a line
 picture=picture.jpg # what is labelled where this ocellus knows no cameras
-on=                 # switch a pin when this holds, such as fox>0.6
-pin=                # which pin
+options=/run/options # what else ocellus is told, an option on each line
 patience=60         # seconds without an answer until ocellus is started again
 watchdog=yes        # no: a board that hangs stays hung
 answers=            # power off after so many; for tests
@@ -22,10 +21,10 @@ answers=            # power off after so many; for tests
 # What the appliance runs: the only place that knows. It ends when it has nothing more to answer.
 look() {
     if ocellus watch --help >/dev/null 2>&1; then
-        set -- --source "$source" --labels-file "$labels" --json
-        [ -z "$on" ] || set -- "$@" --on "$on"
-        [ -z "$pin" ] || set -- "$@" --pin "$pin"
-        exec ocellus watch "$@"
+        while IFS= read -r option; do
+            set -- "$@" "$option"
+        done <"$options"
+        exec ocellus watch --source "$source" --labels-file "$labels" --json "$@"
     fi
     exec ocellus label "$picture" --labels-file "$labels" --json
 }
@@ -93,6 +92,8 @@ answered() {
     [ "${now%.*}" = "$shown" ] || line "$1"
     shown=${now%.*}
     light change
+    # A test may want to look, too.
+    [ ! -x /etc/answered ] || /etc/answered
     if [ "$count" = "$answers" ]; then
         say "$count answers: powering off"
         poweroff -f
@@ -106,6 +107,7 @@ start_system() {
     /bin/busybox mount -t tmpfs -o size=16m tmpfs /run
     /bin/busybox --install -s /bin
     export PATH=/bin
+    : >"$options"
     # Each line is a module and its parameters, after those that it depends on.
     cat /etc/modules.d/* | while read -r module parameters; do
         # shellcheck disable=SC2086 # parameters are words
@@ -154,8 +156,8 @@ setting() {
     source=*) source=${1#*=} ;;
     labels=*) labels=${1#*=} ;;
     picture=*) picture=${1#*=} ;;
-    on=*) on=${1#*=} ;;
-    pin=*) pin=${1#*=} ;;
+    # Options of `ocellus watch` that it is given as they are; on and pin may be repeated.
+    on=* | pin=* | chip=* | hold=* | interval=* | crop=* | size=*) echo "--$1" >>"$options" ;;
     watchdog=yes | watchdog=no) watchdog=${1#*=} ;;
     patience=*[!0-9]* | patience= | answers=*[!0-9]*) say "$2: not a number: $1" ;;
     patience=*) patience=${1#*=} ;;

@@ -9,6 +9,7 @@
 
 mod boards;
 mod card;
+mod console;
 mod cpio;
 mod disk;
 mod emulated;
@@ -28,7 +29,7 @@ use anyhow::{Context, Result, bail, ensure};
 use boards::Boot;
 use card::{Card, System};
 use disk::{Files, Image};
-pub use emulated::Machine;
+pub use emulated::boot;
 use image::Ingredients;
 use initramfs::Software;
 use ocellus_boards::Profile;
