@@ -24,7 +24,7 @@ use anyhow::{Context, Result};
 pub use inspect::LIBRARIES;
 use ocellus_boards::Profile;
 #[cfg(test)]
-pub use package::sums;
+pub use package::{archive, sums};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -6,11 +6,13 @@
 //! 192 MiB  FAT    OCELLUSDATA,  64 MiB   settings, labels, pictures
 //! ```
 //!
-//! The same files give the same bytes: no time is written, and the disk's identity comes from what is on it. The size is
+//! The same files give the same bytes: no time of today is written, and the disk's identity comes from what is on it. The size is
 //! a power of two, as emulated card readers want it.
 
 use anyhow::{Context, Result, ensure};
-use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{
+    Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider,
+};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -32,6 +34,8 @@ struct Partition {
     bytes: u64,
     kind: u8,
     fat: FatType,
+    /// The step in which files take room, in bytes.
+    cluster: u32,
     label: &'static str,
 }
 
@@ -41,6 +45,8 @@ const BOOT: Partition = Partition {
     // FAT32 with addresses in sectors.
     kind: 0x0c,
     fat: FatType::Fat32,
+    // As in the makers' own images.
+    cluster: 2048,
     label: "OCELLUSBOOT",
 };
 
@@ -50,10 +56,11 @@ const DATA: Partition = Partition {
     // FAT16 with addresses in sectors.
     kind: 0x0e,
     fat: FatType::Fat16,
+    cluster: 2048,
     label: DATA_LABEL,
 };
 
-/// Files by their paths, with `/` between folders.
+/// Files by their names. There are no folders: what `fatfs` writes into them, other systems' checks would repair.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Writes an image.
@@ -214,17 +221,16 @@ fn file_system(partition: &Partition, files: &Files, identity: u32) -> Result<Ve
     let label: [u8; 11] = partition.label.as_bytes().try_into()?;
     let options = FormatVolumeOptions::new()
         .fat_type(partition.fat)
+        .bytes_per_cluster(partition.cluster)
         .volume_id(identity ^ u32::from(partition.kind))
         .volume_label(label);
     fatfs::format_volume(&mut content, options)?;
-    let system = FileSystem::new(&mut content, FsOptions::new())?;
+    let options = FsOptions::new().time_provider(&Epoch);
+    let system = FileSystem::new(&mut content, options)?;
     let root = system.root_dir();
-    for (path, bytes) in files {
-        for (at, _) in path.match_indices('/') {
-            root.create_dir(&path[..at])?;
-        }
-        let mut file = root.create_file(path).with_context(|| path.clone())?;
-        file.write_all(bytes).with_context(|| path.clone())?;
+    for (name, bytes) in files {
+        let mut file = root.create_file(name).with_context(|| name.clone())?;
+        file.write_all(bytes).with_context(|| name.clone())?;
         file.flush()?;
     }
     drop(root);
@@ -232,6 +238,32 @@ fn file_system(partition: &Partition, files: &Files, identity: u32) -> Result<Ve
     let mut content = content.into_inner();
     hidden_sectors(&mut content, partition);
     Ok(content)
+}
+
+/// The first day that the file system knows.
+#[derive(Debug)]
+struct Epoch;
+
+impl TimeProvider for Epoch {
+    fn get_current_date(&self) -> Date {
+        Date {
+            year: 1980,
+            month: 1,
+            day: 1,
+        }
+    }
+
+    fn get_current_date_time(&self) -> DateTime {
+        DateTime {
+            date: self.get_current_date(),
+            time: Time {
+                hour: 0,
+                min: 0,
+                sec: 0,
+                millis: 0,
+            },
+        }
+    }
 }
 
 /// Says where on the disk the partition is, which some first stages and Windows read; FAT32 keeps a copy of the sector.
@@ -270,10 +302,7 @@ mod tests {
     fn image(name: &str) -> (Scratch, Image) {
         let scratch = Scratch::beside(&std::env::temp_dir().join(name)).unwrap();
         let path = scratch.path.join("out.img");
-        let boot = files(&[
-            ("config.txt", "kernel=x"),
-            ("licences/a long name.txt", "free"),
-        ]);
+        let boot = files(&[("config.txt", "kernel=x"), ("a long name.txt", "free")]);
         write(&path, &boot, &files(&[("labels.txt", "a cat")])).unwrap();
         let image = Image::open(&path).unwrap();
         (scratch, image)
@@ -284,7 +313,7 @@ mod tests {
         let (_one, first) = image("ocellus-image-one");
         assert_eq!(first.bytes, BYTES);
         assert_eq!(first.boot_file("config.txt").unwrap(), b"kernel=x");
-        let licence = first.boot_file("licences/a long name.txt").unwrap();
+        let licence = first.boot_file("a long name.txt").unwrap();
         assert_eq!(licence, b"free");
         let (_two, second) = image("ocellus-image-two");
         assert!(fs::read(&first.path).unwrap() == fs::read(&second.path).unwrap());

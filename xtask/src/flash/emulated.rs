@@ -6,7 +6,7 @@
 //! runs a played `ocellus` that ends, hangs, and has to wait for its camera.
 //!
 //! Limits: emulated time is no board's time, so that what is printed of it is not compared with anything. QEMU stands in
-//! for the Pi's firmware, and its Pi has no watchdog that waits.
+//! for the Pi's firmware, and its Pi's watchdog does not wait: `virt` has another one.
 
 use super::boards::{self, Boot};
 use super::console::Console;
@@ -35,11 +35,18 @@ enum Trial {
     Played,
 }
 
-/// Modules that only an emulated board has: a disk, and a camera of the kernel's own.
-const VIRTUAL: [&str; 3] = ["virtio_mmio", "virtio_blk", "vivid"];
-
-/// One camera with one picture, and nothing else of what the virtual driver can play.
-const CAMERA: &str = "n_devs=1 node_types=0x1 num_inputs=1 input_types=0";
+/// Modules that only an emulated board has: a disk, a camera of the kernel's own, a watchdog. With their parameters: one
+/// camera with one picture, and nothing else of what the virtual driver can play; a watchdog as impatient as a
+/// board's, so that a boot that goes on has fed it.
+const VIRTUAL: [(&str, &str); 4] = [
+    ("virtio_mmio", ""),
+    ("virtio_blk", ""),
+    (
+        "vivid",
+        "n_devs=1 node_types=0x1 num_inputs=1 input_types=0",
+    ),
+    ("i6300esb", "heartbeat=15"),
+];
 
 /// Its camera comes late; then it ends, then it hangs after an answer, then it answers with what it was told.
 const PLAYED: &str = r#"#!/bin/busybox sh
@@ -163,6 +170,8 @@ impl Trial {
                 "stdio",
                 "-device",
                 "virtio-blk-device,drive=card",
+                "-device",
+                "i6300esb",
             ]);
             qemu.arg("-drive").arg(format!("if=none,id=card,{card}"));
         }
@@ -183,12 +192,15 @@ impl Trial {
         let kernel = Modules::of(&base.kernel.root)?;
         let board = Boot::of(self.board()?)?.modules();
         let there = kernel.with_dependencies(&board)?;
-        let mut all = kernel.with_dependencies(&[&board[..], &VIRTUAL[..]].concat())?;
+        let names = VIRTUAL.map(|(name, _)| name);
+        let mut all = kernel.with_dependencies(&[&board[..], &names[..]].concat())?;
         all.retain(|(name, _)| !there.iter().any(|(other, _)| other == name));
         let mut archive = Archive::default();
-        initramfs::add_modules(&mut archive, "20-virtual", &all, |name| match name {
-            "vivid.ko" => CAMERA,
-            _ => "",
+        initramfs::add_modules(&mut archive, "20-virtual", &all, |file| {
+            let found = VIRTUAL
+                .iter()
+                .find(|(name, _)| file == format!("{name}.ko"));
+            found.map_or("", |(_, parameters)| parameters)
         });
         Ok(archive.finish())
     }
@@ -218,7 +230,7 @@ impl Trial {
             ensure!(console.has(expected), "expected: {expected}");
         }
         let trouble: &[&str] = match self {
-            Trial::Played => &["cannot ", "no partition"],
+            Trial::Played => &["cannot ", "no partition", "no watchdog"],
             _ => &[
                 "cannot ",
                 "no partition",

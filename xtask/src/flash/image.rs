@@ -20,7 +20,7 @@ pub struct Ingredients<'a> {
     pub software: &'a Software,
     /// Where that comes from, for whoever finds the card.
     pub origin: &'a str,
-    /// Its terms, by their paths below `licences`.
+    /// Its terms, by their names.
     pub documents: Files,
     /// What the owner's partition holds beside, or in place of, what it begins with.
     pub data: Files,
@@ -38,10 +38,10 @@ pub fn write(path: &Path, of: &Ingredients) -> Result<Image> {
         licences.push(firmware.copyright()?);
     }
     for (name, text) in licences {
-        boot.insert(format!("licences/{name}"), text);
+        boot.insert(format!("licence-{name}"), text);
     }
     for (name, text) in &of.documents {
-        boot.insert(format!("licences/{name}"), text.clone());
+        boot.insert(format!("licence-{name}"), text.clone());
     }
     if let Some(firmware) = of.firmware {
         for name in of.boot.firmware {
@@ -80,25 +80,22 @@ fn owners_files(of: &Ingredients) -> Files {
     files
 }
 
-/// The files below a folder, by their paths from there.
-pub fn files_below(folder: &Path) -> Result<Files> {
+/// The files of a folder, by their names.
+pub fn files_in(folder: &Path) -> Result<Files> {
+    let shown = folder.display();
     let mut files = Files::new();
-    collect(folder, "", &mut files).with_context(|| folder.display().to_string())?;
-    ensure!(!files.is_empty(), "{}: no files in it", folder.display());
-    Ok(files)
-}
-
-fn collect(folder: &Path, prefix: &str, files: &mut Files) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(folder).with_context(|| shown.to_string())? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.context("a file name that is not UTF-8")?;
-        let inner = format!("{prefix}{name}");
-        if path.is_dir() {
-            collect(&path, &format!("{inner}/"), files)?;
-        } else {
-            files.insert(inner, fs::read(&path)?);
-        }
+        let name = name.with_context(|| format!("{}: not UTF-8", path.display()))?;
+        ensure!(
+            !path.is_dir(),
+            "{}: a folder; a card takes files beside each other: move its files to {shown}",
+            path.display()
+        );
+        let content = fs::read(&path).with_context(|| path.display().to_string())?;
+        files.insert(name.to_owned(), content);
     }
-    Ok(())
+    ensure!(!files.is_empty(), "{shown}: no files in it");
+    Ok(files)
 }

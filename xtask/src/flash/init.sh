@@ -180,7 +180,10 @@ wait_until_there() {
 open_watchdog() {
     [ "$watchdog" = yes ] || return 0
     # A shell that cannot open what it is told to ends: another one tries.
-    (echo V >/dev/watchdog) 2>/dev/null || return 0
+    if ! (echo V >/dev/watchdog) 2>/dev/null; then
+        say "no watchdog"
+        return
+    fi
     exec 5>/dev/watchdog
     watched=yes
 }

@@ -83,10 +83,8 @@ pub fn run(args: &Args) -> Result<()> {
     let needed = made_before
         .as_ref()
         .map_or(disk::BYTES, |image| image.bytes);
-    let card = args.device.as_deref();
-    let card = card
-        .map(|device| Card::find(device, needed, &System::default()))
-        .transpose()?;
+    let find = |device| Card::find(device, needed, &System::default());
+    let card = args.device.as_deref().map(find).transpose()?;
     if let Some(card) = &card {
         let (device, model, size) = (card.device.display(), &card.model, card.size());
         println!("{device}: {model}, {size}; everything on it will be lost");
@@ -105,6 +103,13 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     };
     if let Some(card) = &card {
+        // Making an image takes a while, and cards are taken out and put in.
+        let now = find(&card.device)?;
+        ensure!(
+            now == *card,
+            "{}: another card is in it now",
+            card.device.display()
+        );
         put(&image, card, args.dry_run)?;
     }
     if args.image.is_none() && args.from.is_none() {
@@ -117,9 +122,9 @@ pub fn run(args: &Args) -> Result<()> {
 fn make(args: &Args, board: &Profile, boot: &'static Boot) -> Result<Option<Image>> {
     let root = repo::root()?;
     let archive = Archive::of(args.archive.as_deref(), board, &root)?;
-    let data = args.data.as_deref().map(image::files_below).transpose()?;
+    let data = args.data.as_deref().map(image::files_in).transpose()?;
     let path = match &args.image {
-        Some(path) => path.clone(),
+        Some(path) => std::path::absolute(path)?,
         None => repo::cache()?.join("card.img"),
     };
     if args.dry_run {
@@ -171,7 +176,7 @@ fn consent(given: bool) -> Result<()> {
     let about = format!(
         "A Pi starts with firmware that is not free software: Debian's package {package}, from its section {component}.\n\
          It may be used and passed on unchanged, for Raspberry Pi devices only; the licence lies on the card as\n\
-         licences/{package}.txt."
+         licence-{package}.txt."
     );
     ensure!(
         std::io::stdin().is_terminal(),
@@ -209,8 +214,8 @@ fn unpack(archive: &Archive, work: &Path, root: &Path) -> Result<(Software, File
         profile: read("share/ocellus/board.toml")?,
         picture: picture(root)?,
     };
-    let documents = image::files_below(&folder.join("share/doc/ocellus"))?;
-    let below = |(name, text)| (format!("ocellus/{name}"), text);
+    let documents = image::files_in(&folder.join("share/doc/ocellus"))?;
+    let below = |(name, text)| (format!("ocellus-{name}"), text);
     Ok((software, documents.into_iter().map(below).collect()))
 }
 

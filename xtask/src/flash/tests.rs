@@ -253,6 +253,51 @@ fn a_call_says_what_is_written_where() {
 }
 
 #[test]
+fn an_archive_of_dist_is_taken_apart() {
+    let machine = Machine::new("archive");
+    for (file, text) in [
+        ("bin/ocellus", "program"),
+        ("share/ocellus/board.toml", "profile"),
+        ("share/doc/ocellus/NOTICE", "terms"),
+    ] {
+        machine.write(&format!("ocellus-1-rpi-4/{file}"), text);
+    }
+    let folder = machine.path("ocellus-1-rpi-4");
+    crate::dist::archive(&folder, "1700000000").unwrap();
+    crate::dist::sums(&machine.scratch.path).unwrap();
+    let file = machine.path("ocellus-1-rpi-4.tar.gz");
+    let board = Profile::find("rpi-4").unwrap();
+    let root = repo::root().unwrap();
+    let archive = Archive::of(Some(&file), board, &root).unwrap();
+    assert!(archive.record().ends_with("  ocellus-1-rpi-4.tar.gz"));
+    let (software, documents) = unpack(&archive, &machine.path("work"), &root).unwrap();
+    assert_eq!(
+        (&software.program[..], &software.profile[..]),
+        (&b"program"[..], &b"profile"[..])
+    );
+    assert_eq!(documents["ocellus-NOTICE"], b"terms");
+
+    // Whatever was done to it since is noticed.
+    fs::write(&file, "something else").unwrap();
+    assert!(Archive::of(Some(&file), board, &root).is_err());
+}
+
+#[test]
+fn the_owner_s_files_lie_beside_each_other() {
+    let machine = Machine::new("owner");
+    machine.write("mine/labels.txt", "a fox");
+    let files = image::files_in(&machine.path("mine")).unwrap();
+    assert_eq!(files["labels.txt"], b"a fox");
+    machine.write("mine/pictures/fox.jpg", "x");
+    let error = image::files_in(&machine.path("mine")).unwrap_err();
+    assert!(
+        error.to_string().contains("pictures: a folder"),
+        "{error:#}"
+    );
+    assert!(image::files_in(&machine.path("none")).is_err());
+}
+
+#[test]
 fn what_is_no_image_is_not_written() {
     let machine = Machine::new("no-image");
     machine.write("notes.img", "not an image at all");
