@@ -4,8 +4,8 @@
 # Nothing is ever written to the card: this system lives in memory, and the owner's partition is only read. So the power
 # may go at any moment.
 #
-# The light (ACT): on = starting; changes with every answer; 1 s on, 1 s off = waits for the camera; flickers = ocellus
-# ended or is stuck, and the console says why.
+# The light (ACT): on = starting; changes with every answer; 1 s on, 1 s off = waits for the camera, or got a frame that
+# cannot be answered; flickers = ocellus ended, and the console says why.
 #
 # Settings stand below, in ocellus.conf on the owner's partition, and on the kernel's command line (ocellus.NAME=VALUE);
 # the last one counts.
@@ -68,9 +68,15 @@ supervise() {
                 return
                 ;;
             esac
-            answered "$text"
             idle=0
             stuck=0
+            case $text in
+            *'"error":{'*)
+                line "$text"
+                light wait
+                ;;
+            *) answered "$text" ;;
+            esac
         else
             idle=$((idle + 5))
             [ "$idle" -lt "$patience" ] && continue
