@@ -10,7 +10,7 @@
 //! same release. Limits: Debian keeps a release for some months only; after that `rustup target add` is the way.
 
 use crate::cross::TARGET;
-use crate::debian::{self, PrivateApt};
+use crate::debian::{self, PrivateApt, Suite};
 use crate::scratch::Scratch;
 use crate::{process, repo};
 use anyhow::{Context, Result, ensure};
@@ -159,7 +159,12 @@ fn fetch_source(release: &str, dir: &Path) -> Result<()> {
     let work = Scratch::beside(dir)?;
     for suite in SUITES {
         eprintln!("xtask: looking for rust-src {release} in Debian's {suite}");
-        let apt = match PrivateApt::new(&work.path.join(suite), &mirror, suite) {
+        let lists = Suite {
+            name: suite,
+            component: "main",
+            architecture: "amd64",
+        };
+        let apt = match PrivateApt::new(&work.path.join(suite), &mirror, &lists) {
             Ok(apt) => apt,
             // A mirror need not have every suite.
             Err(error) => {

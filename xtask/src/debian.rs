@@ -52,6 +52,17 @@ fn is_root() -> Result<bool> {
     Ok(process::capture(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
+/// Where packages are looked for.
+#[derive(Clone, Copy)]
+pub struct Suite<'a> {
+    /// For example `bookworm`.
+    pub name: &'a str,
+    /// For example `main`.
+    pub component: &'a str,
+    /// Of the machine that the packages are for, by Debian's name: `amd64`, `arm64`.
+    pub architecture: &'a str,
+}
+
 /// An apt that knows one suite and touches nothing outside its folder.
 pub struct PrivateApt {
     config: PathBuf,
@@ -59,7 +70,7 @@ pub struct PrivateApt {
 
 impl PrivateApt {
     /// Fetches the suite's lists into `dir`; fails where the mirror has no such suite.
-    pub fn new(dir: &Path, mirror: &str, suite: &str) -> Result<Self> {
+    pub fn new(dir: &Path, mirror: &str, suite: &Suite) -> Result<Self> {
         for folder in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(dir.join(folder))
                 .with_context(|| format!("cannot create {}", dir.display()))?;
@@ -67,10 +78,13 @@ impl PrivateApt {
         fs::write(dir.join("status"), "")?;
         fs::write(
             dir.join("sources.list"),
-            format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"),
+            format!(
+                "deb [signed-by={KEYRING}] {mirror} {} {}\n",
+                suite.name, suite.component
+            ),
         )?;
         let config = dir.join("apt.conf");
-        fs::write(&config, configuration(dir))?;
+        fs::write(&config, configuration(dir, suite.architecture))?;
         let apt = Self { config };
         process::capture(
             apt.command("apt-get")
@@ -83,6 +97,13 @@ impl PrivateApt {
     pub fn versions(&self, package: &str) -> Result<Vec<String>> {
         let table = process::capture(self.command("apt-cache").args(["madison", package]))?;
         Ok(madison(&table))
+    }
+
+    /// The packages that a package names first among those it depends on.
+    pub fn depends(&self, package: &str) -> Result<Vec<String>> {
+        let list = process::capture(self.command("apt-cache").args(["depends", package]))?;
+        let name = |line: &str| Some(line.trim().strip_prefix("Depends: ")?.to_owned());
+        Ok(list.lines().filter_map(name).collect())
     }
 
     /// Downloads one version of a package and returns the file.
@@ -106,7 +127,7 @@ impl PrivateApt {
 
 /// Settings for an apt that keeps to `dir`. The hooks of the machine's configuration are cleared: they clean the
 /// system's folders.
-fn configuration(dir: &Path) -> String {
+fn configuration(dir: &Path, architecture: &str) -> String {
     let dir = dir.display();
     format!(
         r#"#clear APT::Update::Pre-Invoke;
@@ -121,8 +142,8 @@ Dir::State::lists "{dir}/lists";
 Dir::State::status "{dir}/status";
 Dir::Cache "{dir}/cache";
 APT::Sandbox::User "root";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
+APT::Architecture "{architecture}";
+APT::Architectures "{architecture}";
 Acquire::Languages "none";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Debug::NoLocking "true";
@@ -283,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_private_apt_keeps_to_its_folder() {
-        let text = configuration(Path::new("/c/apt"));
+        let text = configuration(Path::new("/c/apt"), "arm64");
         for line in text.lines().filter(|line| line.starts_with("Dir::")) {
             assert!(
                 line.contains("\"/c/apt") || line.contains("\"/dev/null"),

@@ -14,6 +14,7 @@ mod ci;
 mod demo;
 mod deploy;
 mod dist;
+mod flash;
 mod header;
 mod install;
 mod models;
@@ -63,6 +64,7 @@ enum Verb {
     Install(install::Args),
     Dist(dist::Args),
     Deploy(deploy::Args),
+    Flash(flash::Args),
     Models(models::Args),
     Bench(bench::Args),
     /// Everything that must hold before a change lands
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Verb::Install(args) => install::run(&args),
         Verb::Dist(args) => dist::run(&args),
         Verb::Deploy(args) => deploy::run(&args),
+        Verb::Flash(args) => flash::run(&args),
         Verb::Models(args) => models::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),
@@ -113,7 +116,12 @@ mod tests {
     fn every_call_in_the_documents_is_one() {
         let root = repo::root().unwrap();
         let mut calls = 0;
-        for file in ["README.md", "docs/firmware.md", "docs/deploy.md"] {
+        for file in [
+            "README.md",
+            "docs/firmware.md",
+            "docs/deploy.md",
+            "docs/flash.md",
+        ] {
             let text = fs::read_to_string(root.join(file)).unwrap();
             for line in text.lines().filter(|line| line.starts_with("cargo xtask ")) {
                 let call = line.split("  ").next().unwrap_or(line);

@@ -32,6 +32,8 @@ pub enum For {
     ArmCount,
     /// Make what goes to ARM boards.
     Dist,
+    /// Make a card that a board boots from.
+    Flash,
     /// Test on emulated ARM cores.
     ArmTest,
 }
@@ -211,6 +213,20 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
         ));
         needs.push(Need::program("dpkg-deb", "dpkg", "makes Debian packages"));
     }
+    if purpose == For::Flash {
+        needs.push(Need::program(
+            "dpkg-deb",
+            "dpkg",
+            "unpacks what boards boot",
+        ));
+        needs.push(Need::program("tar", "tar", "unpacks what boards run"));
+        needs.push(Need::program(
+            "blockdev",
+            "util-linux",
+            "lets a card be read back",
+        ));
+        return needs;
+    }
     let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");
     if host_is_arm || matches!(purpose, For::HostBuild | For::HostTest) {
         // Even on ARM: instructions are counted by the emulator.
@@ -231,6 +247,13 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
     ));
     if matches!(purpose, For::ArmCount | For::ArmTest) {
         needs.push(emulator);
+    }
+    if purpose == For::ArmTest {
+        needs.push(Need::program(
+            "qemu-system-aarch64",
+            "qemu-system-arm",
+            "boots what `flash` makes",
+        ));
     }
     needs
 }
@@ -262,6 +285,8 @@ mod tests {
         assert!(packages(For::Dist, false).contains(&"python3-venv"));
         assert!(packages(For::ArmTest, false).contains(&"python3-venv"));
         assert!(packages(For::ArmTest, false).contains(&"qemu-user"));
+        assert!(packages(For::ArmTest, false).contains(&"qemu-system-arm"));
+        assert!(!packages(For::Flash, false).contains(&"qemu-system-arm"));
         assert!(packages(For::ArmCount, false).contains(&"qemu-user"));
         assert!(packages(For::ArmCount, true).contains(&"qemu-user"));
         assert!(!packages(For::ArmCount, false).contains(&"strace"));

@@ -16,12 +16,15 @@
 //! Packages are always selected the same way for building and for testing: another selection unifies features in
 //! another way, and cargo would compile tract twice.
 //!
+//! Between the two, an appliance's image is made with the ARM program and booted on emulated machines (`flash/emulated.rs`);
+//! the filter `boot` asks for these only.
+//!
 //! Limits: QEMU tells the truth about instructions, not about time.
 
 use crate::cross::{self, Cross, TARGET};
 use crate::setup::{self, For};
 use crate::table::Table;
-use crate::{armstd::Toolchain, dist, install, library, process, repo};
+use crate::{armstd::Toolchain, dist, flash, install, library, process, repo};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -162,6 +165,11 @@ impl Plan<'_> {
             process::run(cargo.current_dir(self.root))
         })?;
         table.step("C library, ARM", || self.install(Some(TARGET)))?;
+        if self.asked("boot") {
+            let program = self.program(Some(TARGET));
+            // As with the tests, a failure stops nothing.
+            let _ = table.step("boot, emulated", || flash::boot(&program));
+        }
         let mut steps = Vec::new();
         for cpu in cross::CPUS {
             if !chosen.is_empty() && !chosen.iter().any(|c| c == cpu) {
@@ -187,6 +195,11 @@ impl Plan<'_> {
         // A suite waits for its longest test and cargo for each suite: two at once keep every core busy.
         table.commands(steps);
         Ok(())
+    }
+
+    /// Whether the filters let a step of this name be done.
+    fn asked(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
     }
 
     /// A `cargo test` with the filters, in the repository.

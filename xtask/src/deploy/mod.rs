@@ -65,7 +65,7 @@ fn run_with(args: &Args, local: &Path, root: &Path) -> Result<()> {
     let health = args.health.clone().or(local.health).unwrap_or_default();
     let archive = match args.rollback {
         true => None,
-        false => Some(Archive::of(args, root)?),
+        false => Some(Archive::of(args.archive.as_deref(), args.board, root)?),
     };
     let file = archive.as_ref().map(|archive| archive.file.as_path());
     let sent = archive.as_ref();
@@ -107,25 +107,26 @@ fn models_of_others(board: &Profile) -> String {
 }
 
 /// A file that `dist` made.
-struct Archive {
-    file: PathBuf,
+pub struct Archive {
+    /// Where it is.
+    pub file: PathBuf,
     bytes: u64,
     unpacked_kib: u64,
     sha256: String,
 }
 
 impl Archive {
-    /// The one that is asked for, if it is what SHA256SUMS beside it says.
-    fn of(args: &Args, root: &Path) -> Result<Archive> {
-        let file = match &args.archive {
-            Some(file) => file.clone(),
+    /// The one that is asked for, or the board's in `dist`, if it is what SHA256SUMS beside it says.
+    pub fn of(asked: Option<&Path>, board: &Profile, root: &Path) -> Result<Archive> {
+        let file = match asked {
+            Some(file) => file.to_owned(),
             None => {
                 let version = library::package_version(root)?;
-                root.join(format!("dist/ocellus-{version}-{}.tar.gz", args.board.id))
+                root.join(format!("dist/ocellus-{version}-{}.tar.gz", board.id))
             }
         };
         let content = fs::read(&file).with_context(|| {
-            let id = &args.board.id;
+            let id = &board.id;
             format!(
                 "{}; `cargo xtask dist --board {id}` makes it",
                 file.display()
@@ -154,5 +155,11 @@ impl Archive {
             unpacked_kib,
             sha256,
         })
+    }
+
+    /// Its name and hash, as `sha256sum` lists them.
+    pub fn record(&self) -> String {
+        let name = self.file.file_name().unwrap_or_default();
+        format!("{}  {}", self.sha256, name.to_string_lossy())
     }
 }

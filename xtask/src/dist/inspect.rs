@@ -23,7 +23,7 @@ const NETWORK: [&str; 6] = [
 ];
 
 /// What a board's system is sure to have.
-const LIBRARIES: [&str; 7] = [
+pub const LIBRARIES: [&str; 7] = [
     "libc.so.6",
     "libm.so.6",
     "libpthread.so.0",

@@ -21,9 +21,10 @@ use crate::scratch::Scratch;
 use crate::setup::{self, For};
 use crate::{build, install, library, process, repo};
 use anyhow::{Context, Result};
+pub use inspect::LIBRARIES;
 use ocellus_boards::Profile;
 #[cfg(test)]
-pub use package::sums;
+pub use package::{archive, sums};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
