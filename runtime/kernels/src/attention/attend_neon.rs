@@ -6,14 +6,11 @@
 
 use super::{
     exp_neon::softmax,
-    scores_neon::{add_products, add_up},
-    values_neon::sum_shared,
+    sums_neon::{sums_1, sums_4},
+    values_neon::{STEP, sum_shared},
     vector::{Cells, Strips},
 };
 use core::arch::aarch64::*;
-
-/// Dimensions whose sums of four cells are in registers at a time.
-const STEP: usize = 16;
 
 /// Writes what the cells attend to, `[4][heads, d]` at `attended` where they are live, and adds up the weights.
 ///
@@ -22,7 +19,7 @@ const STEP: usize = 16;
 /// As [`Kernel::attend`](super::vector::Kernel::attend).
 #[target_feature(enable = "neon")]
 pub unsafe fn attend<const SHARED: bool>(
-    cells: &Cells,
+    cells: &Cells<i8>,
     keys: *const i8,
     values: *const f32,
     strips: &mut Strips,
@@ -31,24 +28,38 @@ pub unsafe fn attend<const SHARED: bool>(
         let at = head * cells.stride;
         // SAFETY: the caller's promise; `at` is inside of a row.
         unsafe {
-            let greatest = score::<SHARED>(cells, cells.bytes.add(at), keys.add(at), strips);
+            let queries = cells.cells.map(|cell| cell.add(at));
+            let greatest = score::<SHARED>(cells, queries, keys.add(at), strips);
             softmax::<false>(cells.count, greatest, strips);
-            if let Some(attended) = cells.attended {
-                let to = attended.map(|cell| cell.add(head * cells.d));
-                if SHARED && cells.d.is_multiple_of(STEP) {
-                    let list = cells.lists[0];
-                    sum_shared(
-                        list,
-                        cells.padded_count,
-                        values.add(at),
-                        strips.weights,
-                        to,
-                        cells.d,
-                    );
-                } else {
-                    sum_values::<SHARED>(cells, values.add(at), strips.weights, to);
-                }
-            }
+            attend_values::<i8, SHARED>(cells, head, values.add(at), strips.weights);
+        }
+    }
+}
+
+/// Writes the weighted sums of the values of a head, where they are asked for.
+///
+/// # Safety
+///
+/// As [`attend`], with values at the head.
+#[inline]
+#[target_feature(enable = "neon")]
+pub unsafe fn attend_values<Element, const SHARED: bool>(
+    cells: &Cells<Element>,
+    head: usize,
+    values: *const f32,
+    weights: &[[f32; 4]],
+) {
+    let Some(attended) = cells.attended else {
+        return;
+    };
+    let to = attended.map(|cell| cell.wrapping_add(head * cells.d));
+    // SAFETY: the caller's promise.
+    unsafe {
+        if SHARED && cells.d.is_multiple_of(STEP) {
+            let list = cells.lists[0];
+            sum_shared(list, values, weights, to, cells.d);
+        } else {
+            sum_values::<Element, SHARED>(cells, values, weights, to);
         }
     }
 }
@@ -61,48 +72,44 @@ pub unsafe fn attend<const SHARED: bool>(
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn score<const SHARED: bool>(
-    cells: &Cells,
-    bytes: *const i8,
+    cells: &Cells<i8>,
+    queries: [*const i8; 4],
     keys: *const i8,
     strips: &mut Strips,
 ) -> float32x4_t {
-    let (row, stride) = (cells.row, cells.stride);
     let mut greatest = vdupq_n_f32(f32::NEG_INFINITY);
     for first in (0..cells.padded_count).step_by(4) {
         // SAFETY: lists have `padded_count` tokens, each a row of keys; cells have `stride` bytes at the head; strips have
         // a place for each token of a list.
         unsafe {
-            let list = |cell: usize, t: usize| keys.add(*cells.lists[cell].add(first + t));
-            let shared = [list(0, 0), list(0, 1), list(0, 2), list(0, 3)];
-            let mut sums = [[vdupq_n_s32(0); 4]; 4];
-            for i in (0..stride).step_by(16) {
-                let mut q = [vdupq_n_s8(0); 4];
-                for cell in 0..4 {
-                    q[cell] = vld1q_s8(bytes.add(cell * row + i));
-                }
-                for t in 0..4 {
-                    if SHARED {
-                        let k = vld1q_s8(shared[t].add(i));
-                        for cell in 0..4 {
-                            sums[t][cell] = add_products(sums[t][cell], q[cell], k);
-                        }
-                    } else {
-                        for cell in 0..4 {
-                            let k = vld1q_s8(list(cell, t).add(i));
-                            sums[t][cell] = add_products(sums[t][cell], q[cell], k);
-                        }
-                    }
-                }
-            }
+            let four = |cell: usize| {
+                let list = cells.lists[cell].add(first);
+                [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
+            };
+            let sums = if SHARED {
+                sums_4(queries, four(0), cells.stride)
+            } else {
+                let sums = |cell: usize| sums_1(four(cell), [queries[cell]], cells.stride)[0];
+                transposed([sums(0), sums(1), sums(2), sums(3)])
+            };
             for t in 0..4 {
                 let multiplier = vld1q_f32(strips.multipliers.as_ptr().add(first + t).cast());
-                let score = vmulq_f32(vcvtq_f32_s32(add_up(sums[t])), multiplier);
+                let score = vmulq_f32(vcvtq_f32_s32(sums[t]), multiplier);
                 greatest = vmaxq_f32(greatest, score);
                 vst1q_f32(strips.weights.as_mut_ptr().add(first + t).cast(), score);
             }
         }
     }
     greatest
+}
+
+/// Lanes as registers.
+#[inline]
+#[target_feature(enable = "neon")]
+fn transposed([a, b, c, d]: [int32x4_t; 4]) -> [int32x4_t; 4] {
+    let (ac, bd) = (vzipq_s32(a, c), vzipq_s32(b, d));
+    let (low, high) = (vzipq_s32(ac.0, bd.0), vzipq_s32(ac.1, bd.1));
+    [low.0, low.1, high.0, high.1]
 }
 
 /// Writes the weighted sums of the values.
@@ -112,8 +119,8 @@ unsafe fn score<const SHARED: bool>(
 /// As [`attend`], with pointers at a head.
 #[inline(never)]
 #[target_feature(enable = "neon")]
-unsafe fn sum_values<const SHARED: bool>(
-    cells: &Cells,
+unsafe fn sum_values<Element, const SHARED: bool>(
+    cells: &Cells<Element>,
     values: *const f32,
     weights: &[[f32; 4]],
     to: [*mut f32; 4],

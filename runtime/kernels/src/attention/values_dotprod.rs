@@ -24,7 +24,7 @@ const PART: usize = 32;
 #[inline]
 #[target_feature(enable = "neon,fp16")]
 pub unsafe fn sum_shared(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,
@@ -54,7 +54,7 @@ pub unsafe fn sum_shared(
 #[inline(never)]
 #[target_feature(enable = "neon,fp16")]
 unsafe fn sum_parts(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,

@@ -18,7 +18,7 @@ use core::arch::aarch64::*;
 #[inline]
 #[target_feature(enable = "neon,fp16")]
 pub unsafe fn sum_lone(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,

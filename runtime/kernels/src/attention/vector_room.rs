@@ -66,6 +66,8 @@ pub struct Room {
     pub zeros: Vec<f32>,
     /// `[row]`: a block's sum.
     pub sum: Vec<f32>,
+    /// `[4, row]`: sums of four blocks.
+    pub sums_of_cells: Vec<f32>,
     /// `[blocks, row]`
     pub means: Vec<i8>,
     /// `[MOST_BLOCKS, tokens]`
@@ -104,6 +106,7 @@ impl Room {
             cells: vec![0.0; product(&[4, row])],
             zeros: vec![0.0; row],
             sum: vec![0.0; row],
+            sums_of_cells: vec![0.0; product(&[4, row])],
             means: vec![0; product(&[rows, columns, row])],
             score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
             maxima: vec![0.0; chunks.next_multiple_of(4)],
@@ -146,31 +149,5 @@ impl Room {
             *place = last;
         }
         to[chosen.len()..].fill(last);
-    }
-
-    /// The products of the scales of four cells and of their tokens.
-    pub fn multiply<const SHARED: bool>(
-        &mut self,
-        multipliers: &[f32],
-        group: usize,
-        lists: [&[u32]; 4],
-    ) {
-        let scales = self.scales[group];
-        let count = lists[0].len();
-        let places = &mut self.multipliers[..count.next_multiple_of(4)];
-        if SHARED {
-            for (place, &token) in places.iter_mut().zip(lists[0]) {
-                let multiplier = multipliers[token as usize];
-                *place = scales.map(|scale| scale * multiplier);
-            }
-        } else {
-            for (t, place) in places[..count].iter_mut().enumerate() {
-                for lane in 0..4 {
-                    place[lane] = scales[lane] * multipliers[lists[lane][t] as usize];
-                }
-            }
-        }
-        let last = places[count - 1];
-        places[count..].fill(last);
     }
 }
