@@ -6,7 +6,8 @@
 
 use super::{
     exp_neon::softmax,
-    sums_neon::{sums_1, sums_4},
+    sums_neon::{sums_1, sums_2, sums_4},
+    values_narrow_neon::{Run, sum_one, sum_two},
     values_neon::{STEP, sum_shared},
     vector::{Cells, Strips},
 };
@@ -53,13 +54,34 @@ pub unsafe fn attend_values<Element, const SHARED: bool>(
         return;
     };
     let to = attended.map(|cell| cell.wrapping_add(head * cells.d));
-    // SAFETY: the caller's promise.
+    if !cells.d.is_multiple_of(STEP) {
+        // SAFETY: the caller's promise.
+        return unsafe { sum_values::<Element, SHARED>(cells, values, weights, to) };
+    }
+    let run = |lane: usize| Run {
+        list: cells.lists[lane],
+        values,
+        weights: weights.as_ptr(),
+        count: cells.padded_count,
+        to: [to[lane], to[1]],
+        d: cells.d,
+    };
+    // SAFETY: the caller's promise; dimensions were looked at.
     unsafe {
-        if SHARED && cells.d.is_multiple_of(STEP) {
-            let list = cells.lists[0];
-            sum_shared(list, values, weights, to, cells.d);
-        } else {
-            sum_values::<Element, SHARED>(cells, values, weights, to);
+        match (SHARED, cells.live) {
+            (_, 1) => sum_one::<0>(run(0)),
+            (true, 2) if cells.d.is_multiple_of(32) => sum_two(run(0)),
+            (true, _) => sum_shared(cells.lists[0], values, weights, to, cells.d),
+            (false, live) => {
+                sum_one::<0>(run(0));
+                sum_one::<1>(run(1));
+                if live > 2 {
+                    sum_one::<2>(run(2));
+                }
+                if live > 3 {
+                    sum_one::<3>(run(3));
+                }
+            }
         }
     }
 }
@@ -86,21 +108,53 @@ unsafe fn score<const SHARED: bool>(
                 let list = cells.lists[cell].add(first);
                 [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
             };
-            let sums = if SHARED {
-                sums_4(queries, four(0), cells.stride)
-            } else {
-                let sums = |cell: usize| sums_1(four(cell), [queries[cell]], cells.stride)[0];
-                transposed([sums(0), sums(1), sums(2), sums(3)])
+            let one = |cell: usize| sums_1(four(cell), [queries[cell]], cells.stride)[0];
+            let sums = match (SHARED, cells.live) {
+                (_, 1) => transposed([one(0); 4]),
+                (true, 2) => {
+                    let [a, b] = sums_2(four(0), [queries[0], queries[1]], cells.stride);
+                    transposed([a, b, b, b])
+                }
+                (true, _) => sums_4(queries, four(0), cells.stride),
+                (false, 2) => {
+                    let b = one(1);
+                    transposed([one(0), b, b, b])
+                }
+                (false, _) => transposed([0, 1, 2, 3].map(one)),
             };
-            for t in 0..4 {
-                let multiplier = vld1q_f32(strips.multipliers.as_ptr().add(first + t).cast());
-                let score = vmulq_f32(vcvtq_f32_s32(sums[t]), multiplier);
-                greatest = vmaxq_f32(greatest, score);
-                vst1q_f32(strips.weights.as_mut_ptr().add(first + t).cast(), score);
-            }
+            let sums = sums.map(|sums| vcvtq_f32_s32(sums));
+            greatest = write_scores(sums, greatest, first, strips);
         }
     }
     greatest
+}
+
+/// Writes the scores of the four tokens from `first` on, and gives the greatest of each cell.
+///
+/// # Safety
+///
+/// The strips have places for them.
+#[inline]
+#[target_feature(enable = "neon")]
+pub unsafe fn write_scores(
+    sums: [float32x4_t; 4],
+    greatest: float32x4_t,
+    first: usize,
+    strips: &mut Strips,
+) -> float32x4_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let multipliers = strips.multipliers.as_ptr().add(first).cast::<f32>();
+        // Loads in front of the stores, so that both go in pairs.
+        let m = [0, 1, 2, 3].map(|t| vld1q_f32(multipliers.add(4 * t)));
+        let scores: [_; 4] = core::array::from_fn(|t| vmulq_f32(sums[t], m[t]));
+        let to = strips.weights.as_mut_ptr().add(first).cast::<f32>();
+        for (t, score) in scores.into_iter().enumerate() {
+            vst1q_f32(to.add(4 * t), score);
+        }
+        let [a, b, c, d] = scores;
+        vmaxq_f32(greatest, vmaxq_f32(vmaxq_f32(a, b), vmaxq_f32(c, d)))
+    }
 }
 
 /// Lanes as registers.

@@ -21,18 +21,22 @@ pub fn quantize_map(
     let is_summed = is_shared && task.top_k.is_some();
     let is_padded = task.tokens.stride != task.tokens.d;
     let row = task.tokens.row();
+    let cell_count = task.plan.map.height * task.plan.map.width;
+    assert!(is_padded || task.queries.len() == cell_count * row);
     for group in 0..room.groups(task) {
         let four = room.four(task, group);
-        if is_padded {
-            for lane in 0..four.live {
-                pad(task, four.cells[lane], &mut room.cells[lane * row..][..row]);
-            }
-        }
-        let mut cells = [&room.zeros[..row]; 4];
-        for (lane, query) in cells.iter_mut().enumerate().take(four.live) {
-            *query = match is_padded {
-                true => &room.cells[lane * row..][..row],
-                false => &task.queries[four.cells[lane] * row..][..row],
+        let mut cells = [room.zeros[..row].as_ptr(); 4];
+        for lane in 0..four.live {
+            let cell = four.cells[lane];
+            debug_assert!(cell < cell_count);
+            cells[lane] = match is_padded {
+                true => {
+                    let padded = &mut room.cells[lane * row..][..row];
+                    pad(task, cell, padded);
+                    padded.as_ptr()
+                }
+                // Cells are of the map.
+                false => task.queries.as_ptr().wrapping_add(cell * row),
             };
         }
         let sum = match (is_summed, four.is_first) {
@@ -41,8 +45,8 @@ pub fn quantize_map(
             (true, false) => Sum::Add(&mut room.sum[..row]),
         };
         let bytes = &mut room.bytes[group * 4 * row..][..4 * row];
-        // SAFETY: 64-bit ARM is compiled for neon.
-        let (scales, sum_top) = unsafe { quantize_cells(cells, sum, layout, bytes) }
+        // SAFETY: 64-bit ARM is compiled for neon, and each cell has `row` elements.
+        let (scales, sum_top) = unsafe { quantize_cells(cells, four.live, sum, layout, bytes) }
             .map_err(|lane| task.plan.error(four.cells[lane]))?;
         room.scales[group] = scales;
         if is_summed && four.is_last {
@@ -87,7 +91,8 @@ pub fn multiply<const SHARED: bool>(
     let places = &mut room.multipliers[..count.next_multiple_of(4)];
     if SHARED {
         for (place, &token) in places.iter_mut().zip(lists[0]) {
-            let multiplier = multipliers[token as usize];
+            // SAFETY: `place_list` looked for each token.
+            let multiplier = unsafe { *multipliers.get_unchecked(token as usize) };
             *place = scales.map(|scale| scale * multiplier);
         }
     } else {

@@ -8,7 +8,6 @@ use crate::quantize::ROUNDER;
 use core::arch::aarch64::*;
 
 /// The constants, in memory: loads are fewer instructions than making them for each head.
-#[derive(Clone, Copy)]
 pub struct Exp {
     floor: float32x4_t,
     rounder: float32x4_t,
@@ -33,7 +32,7 @@ impl Exp {
     /// [`exp2`](super::exp::exp2) of four lanes.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn exp2(self, x: float32x4_t) -> float32x4_t {
+    fn exp2(&self, x: float32x4_t) -> float32x4_t {
         let x = vmaxq_f32(x, self.floor);
         let shifted = vaddq_f32(x, self.rounder);
         let r = vsubq_f32(x, vsubq_f32(shifted, self.rounder));
@@ -90,7 +89,6 @@ pub fn softmax<const HALVES: bool>(count: usize, greatest: float32x4_t, strips: 
 #[inline]
 #[target_feature(enable = "neon")]
 fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]]) -> float32x4_t {
-    let exp = *exp;
     let mut sum = vdupq_n_f32(0.0);
     let (fours, _) = weights.as_chunks_mut::<4>();
     for four in fours.iter_mut().take(count / 4) {
@@ -114,7 +112,7 @@ fn share(exp: &Exp, count: usize, greatest: float32x4_t, weights: &mut [[f32; 4]
 #[inline(never)]
 #[target_feature(enable = "neon")]
 fn last_four(
-    exp: Exp,
+    exp: &Exp,
     count: usize,
     greatest: float32x4_t,
     mut sum: float32x4_t,

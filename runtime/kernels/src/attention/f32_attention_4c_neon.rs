@@ -5,7 +5,7 @@
 
 use super::{
     QueryError,
-    attend_neon::attend_values,
+    attend_neon::{attend_values, write_scores},
     attention_scalar::pad,
     exp_neon::softmax,
     plan::Task,
@@ -165,18 +165,18 @@ unsafe fn score<const SHARED: bool>(
                 let list = cells.lists[cell].add(first);
                 [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
             };
-            let sums = if SHARED {
-                dots(queries, four(0), cells.stride)
-            } else {
-                [0, 1, 2, 3].map(|cell| dots([queries[cell]], four(cell), cells.stride)[0])
+            let dots_of = |cell: usize| dots([queries[cell]], four(cell), cells.stride)[0];
+            let sums = match (SHARED, cells.live) {
+                (_, 1) => [dots_of(0); 4],
+                (true, 2) => {
+                    let [a, b] = dots([queries[0], queries[1]], four(0), cells.stride);
+                    [a, b, b, b]
+                }
+                (true, _) => dots(queries, four(0), cells.stride),
+                (false, _) => [0, 1, 2, 3].map(dots_of),
             };
-            for t in 0..4 {
-                let multiplier = vld1q_f32(strips.multipliers.as_ptr().add(first + t).cast());
-                let sum = add_up([sums[0][t], sums[1][t], sums[2][t], sums[3][t]]);
-                let score = vmulq_f32(sum, multiplier);
-                greatest = vmaxq_f32(greatest, score);
-                vst1q_f32(strips.weights.as_mut_ptr().add(first + t).cast(), score);
-            }
+            let sums = [0, 1, 2, 3].map(|t| add_up(sums.map(|sums| sums[t])));
+            greatest = write_scores(sums, greatest, first, strips);
         }
     }
     greatest

@@ -54,6 +54,10 @@ mod query;
 #[cfg(target_arch = "aarch64")]
 mod query_neon;
 #[cfg(target_arch = "aarch64")]
+mod query_passes_neon;
+#[cfg(target_arch = "aarch64")]
+mod relevance_neon;
+#[cfg(target_arch = "aarch64")]
 mod scores_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod scores_f32_neon;
@@ -66,6 +70,8 @@ mod tokens;
 mod values_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod values_lone_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod values_narrow_neon;
 #[cfg(target_arch = "aarch64")]
 mod values_neon;
 #[cfg(target_arch = "aarch64")]

@@ -5,9 +5,10 @@
 
 use super::{
     Outputs, QueryError,
-    choose_neon::{CHUNK, list_marks, mark_greatest},
+    choose_neon::{CHUNK, TAKEN, list_taken, take_greatest},
     exp_neon::Exp,
     plan::Task,
+    relevance_neon::add_relevance,
     tokens::PackedTokens,
     vector_room::{Four, Room},
 };
@@ -141,14 +142,14 @@ pub fn run<K: Kernel>(
                 room.place_list(task, 0, list);
             }
             kernel.multiply::<true>(task.tokens, room, group, [list; 4]);
-            attend::<K, true>(kernel, task, room, (group, &four), [list; 4], &mut outputs);
+            attend::<K, true>(kernel, task, room, (group, &four), &mut outputs);
         } else {
             let lists = four.cells.map(list);
             for (lane, list) in lists.into_iter().enumerate() {
                 room.place_list(task, lane, list);
             }
             kernel.multiply::<false>(task.tokens, room, group, lists);
-            attend::<K, false>(kernel, task, room, (group, &four), lists, &mut outputs);
+            attend::<K, false>(kernel, task, room, (group, &four), &mut outputs);
         }
     }
     Ok(())
@@ -164,7 +165,6 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
     };
     let tokens = task.tokens;
     let padded = tokens.valid_count().next_multiple_of(CHUNK);
-    let chunks = padded / CHUNK;
     let [block_rows, block_columns] = task.plan.blocks();
     let blocks = block_rows * block_columns;
     let mut first = 0;
@@ -177,19 +177,18 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
         assert!(means.len() == rows * tokens.row() && score_rows.len() >= rows * padded);
         // SAFETY: means and rows of scores were checked; a row has room for the tokens.
         unsafe { kernel.scores(tokens, means, score_rows.as_mut_ptr(), padded) }
-        let maxima = &mut room.maxima[..chunks.next_multiple_of(4)];
-        let marks = &mut room.marks[..chunks];
+        let maxima = &mut room.maxima[..(padded / CHUNK).next_multiple_of(4)];
         for (i, scores) in score_rows.chunks_exact_mut(padded).take(rows).enumerate() {
-            scores[tokens.valid_count()..].fill(f32::NEG_INFINITY);
-            marks.fill(0);
+            scores[tokens.valid_count()..].fill(TAKEN);
             for &token in &tokens.always {
-                scores[token as usize] = f32::NEG_INFINITY;
-                marks[token as usize / CHUNK] |= 1 << (token as usize % CHUNK);
+                scores[token as usize] = TAKEN;
             }
             let chosen = &mut chosen[(first + i) * count..][..count];
             // SAFETY: 64-bit ARM is compiled for neon.
-            unsafe { mark_greatest(scores, top_k, maxima, marks) };
-            list_marks(marks, chosen);
+            unsafe {
+                take_greatest(scores, top_k, maxima);
+                list_taken(scores, tokens.valid_count(), chosen);
+            }
         }
         room.score_rows = score_rows;
         first += rows;
@@ -202,7 +201,6 @@ fn attend<K: Kernel, const SHARED: bool>(
     task: &Task,
     room: &mut Room,
     (group, four): (usize, &Four),
-    lists: [&[u32]; 4],
     outputs: &mut Outputs,
 ) {
     let tokens = task.tokens;
@@ -246,28 +244,10 @@ fn attend<K: Kernel, const SHARED: bool>(
     };
     // SAFETY: the slices above have the lengths that the kernel counts on; `place_list` checked the tokens.
     unsafe { kernel.attend::<SHARED>(tokens, &cells, &mut strips) };
-    let Some(relevance) = &mut outputs.relevance else {
-        return;
-    };
-    let cell_count = task.plan.map.height * task.plan.map.width;
-    let share = 1.0 / tokens.heads as f32;
-    if SHARED && four.live == 4 {
-        assert!(four.cells.iter().all(|&cell| cell < cell_count));
-        for (sums, &token) in sums.iter().zip(lists[0]) {
-            let label = tokens.labels[token as usize] as usize;
-            for (cell, sum) in four.cells.into_iter().zip(sums) {
-                // SAFETY: labels are below their count, as cells are, and the relevance has a place for each of both.
-                let place = unsafe { relevance.get_unchecked_mut(label * cell_count + cell) };
-                *place += sum * share;
-            }
-        }
-        return;
-    }
-    for (t, sums) in sums[..count].iter().enumerate() {
-        for lane in 0..four.live {
-            let list = if SHARED { lists[0] } else { lists[lane] };
-            let label = tokens.labels[list[t] as usize] as usize;
-            relevance[label * cell_count + four.cells[lane]] += sums[lane] * share;
-        }
+    if let Some(relevance) = &mut outputs.relevance {
+        let lists = if SHARED { 1 } else { 4 };
+        let grids = &room.grids[..lists * count];
+        // SAFETY: 64-bit ARM is compiled for neon.
+        unsafe { add_relevance::<SHARED>(task, four, sums, grids, relevance) }
     }
 }

@@ -74,10 +74,10 @@ pub struct Room {
     pub score_rows: Vec<f32>,
     /// `[chunks of tokens]`
     pub maxima: Vec<f32>,
-    /// `[chunks of tokens]`
-    pub marks: Vec<u16>,
     /// `[4, tokens]`: where chosen tokens begin
     pub lists: Vec<usize>,
+    /// `[4, chosen tokens]`: where the grids of their labels begin
+    pub grids: Vec<usize>,
     /// `[tokens]`, see [`Strips`](super::vector::Strips).
     pub multipliers: Vec<[f32; 4]>,
     pub weights: Vec<[f32; 4]>,
@@ -110,8 +110,8 @@ impl Room {
             means: vec![0; product(&[rows, columns, row])],
             score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
             maxima: vec![0.0; chunks.next_multiple_of(4)],
-            marks: vec![0; chunks],
             lists: vec![0; product(&[4, tokens])],
+            grids: vec![0; product(&[4, tokens])],
             multipliers: vec![[0.0; 4]; tokens],
             weights: vec![[0.0; 4]; tokens],
             sums: vec![[0.0; 4]; tokens],
@@ -137,14 +137,19 @@ impl Room {
         }
     }
 
-    /// Writes where the chosen tokens begin to the given lane's list, and repeats the last up to a multiple of four.
+    /// Writes where the chosen tokens and the grids of their labels begin to the given lane's lists, and repeats the last token
+    /// up to a multiple of four.
     pub fn place_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
         let (row, count) = (task.tokens.row(), task.tokens.valid_count());
+        let cell_count = task.plan.map.height * task.plan.map.width;
+        let labels = &task.tokens.labels[..count];
         let padded = chosen.len().next_multiple_of(4);
         let to = &mut self.lists[lane * padded..][..padded];
+        let grids = &mut self.grids[lane * chosen.len()..][..chosen.len()];
         let mut last = 0;
-        for (place, &token) in to.iter_mut().zip(chosen) {
-            assert!((token as usize) < count, "attention: a token is not there");
+        for ((place, grid), &token) in to.iter_mut().zip(grids).zip(chosen) {
+            // A token that is not there would be a panic here.
+            *grid = labels[token as usize] as usize * cell_count;
             last = token as usize * row;
             *place = last;
         }
