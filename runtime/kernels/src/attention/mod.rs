@@ -67,6 +67,8 @@ mod scores_neon;
 mod sums_neon;
 mod tokens;
 #[cfg(target_arch = "aarch64")]
+mod values_batches_dotprod;
+#[cfg(target_arch = "aarch64")]
 mod values_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod values_lone_dotprod;
