@@ -7,9 +7,9 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    exp_neon::softmax,
     quads_dotprod::score_quads,
     scores_neon::add_up,
+    softmax_neon::{keep, softmax},
     values_dotprod::sum_shared,
     values_lone_dotprod::sum_lone,
     vector::{Cells, Strips},
@@ -41,14 +41,16 @@ pub unsafe fn attend<const SHARED: bool>(
                 let queries = cells.cells.map(|cell| cell.add(at));
                 score_rows(cells, queries, keys.add(at), strips)
             };
-            softmax::<true>(cells.count, greatest, strips);
-            if let Some(attended) = cells.attended {
-                let to = attended.map(|cell| cell.add(head * cells.d));
-                if SHARED {
-                    sum_shared(cells, values.add(at), unscale, strips, to);
-                } else {
-                    sum_lone(cells, values.add(at), unscale, strips, to);
-                }
+            let Some(attended) = cells.attended else {
+                softmax::<{ keep::NOTHING }>(cells.count, greatest, strips);
+                continue;
+            };
+            softmax::<{ keep::HALVES }>(cells.count, greatest, strips);
+            let to = attended.map(|cell| cell.add(head * cells.d));
+            if SHARED {
+                sum_shared(cells, values.add(at), unscale, strips, to);
+            } else {
+                sum_lone(cells, values.add(at), unscale, strips, to);
             }
         }
     }

@@ -5,7 +5,7 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    exp_neon::softmax,
+    softmax_neon::{keep, softmax},
     sums_neon::{sums_1, sums_2, sums_4},
     values_narrow_neon::{Run, sum_one, sum_two},
     values_neon::{STEP, sum_shared},
@@ -31,7 +31,11 @@ pub unsafe fn attend<const SHARED: bool>(
         unsafe {
             let queries = cells.cells.map(|cell| cell.add(at));
             let greatest = score::<SHARED>(cells, queries, keys.add(at), strips);
-            softmax::<false>(cells.count, greatest, strips);
+            if cells.attended.is_none() {
+                softmax::<{ keep::NOTHING }>(cells.count, greatest, strips);
+                continue;
+            }
+            softmax::<{ keep::REALS }>(cells.count, greatest, strips);
             attend_values::<i8, SHARED>(cells, head, values.add(at), strips.weights);
         }
     }

@@ -89,17 +89,18 @@ pub fn multiply<const SHARED: bool>(
     let scales = room.scales[group];
     let count = lists[0].len();
     let places = &mut room.multipliers[..count.next_multiple_of(4)];
+    // SAFETY: `place_list` looked for each token.
+    let multiplier = |token: u32| unsafe { *multipliers.get_unchecked(token as usize) };
     if SHARED {
         for (place, &token) in places.iter_mut().zip(lists[0]) {
-            // SAFETY: `place_list` looked for each token.
-            let multiplier = unsafe { *multipliers.get_unchecked(token as usize) };
+            let multiplier = multiplier(token);
             *place = scales.map(|scale| scale * multiplier);
         }
     } else {
+        let [a, b, c, d] = lists.map(|list| &list[..count]);
         for (t, place) in places[..count].iter_mut().enumerate() {
-            for lane in 0..4 {
-                place[lane] = scales[lane] * multipliers[lists[lane][t] as usize];
-            }
+            let products = [a[t], b[t], c[t], d[t]].map(multiplier);
+            *place = core::array::from_fn(|lane| scales[lane] * products[lane]);
         }
     }
     let last = places[count - 1];

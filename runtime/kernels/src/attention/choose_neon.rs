@@ -1,5 +1,5 @@
 //! The choice of a block without sorting: as many rounds as tokens are chosen, each of which finds the greatest score by
-//! the greatest of every sixteen and takes it out, and then one pass that lists what was taken, rising.
+//! the greatest of every sixteen and takes it out. What was taken is listed by one pass over all, or sorted where that is less.
 
 use core::arch::aarch64::*;
 
@@ -9,35 +9,90 @@ pub const CHUNK: usize = 16;
 /// A score that was taken, or that nobody may take: below all others.
 pub const TAKEN: f32 = f32::NEG_INFINITY;
 
-/// Takes the `top_k` greatest of `scores`, a multiple of [`CHUNK`] of which enough are numbers and none is NaN; of equal ones
-/// the first. `maxima` has a place for each chunk, rounded up to four.
+/// Places of maxima for `tokens`, a multiple of [`CHUNK`]: as many as a search for the greatest reads.
+pub fn places_of_maxima(tokens: usize) -> usize {
+    let chunks = tokens / CHUNK;
+    match chunks <= CHUNK {
+        true => chunks.next_multiple_of(4),
+        false => chunks.next_multiple_of(CHUNK),
+    }
+}
+
+/// Takes the greatest of `scores`, a multiple of [`CHUNK`] of which enough are numbers and none is NaN; of equal ones
+/// the first. They are written to `taken`, greatest first. `maxima` has [`places_of_maxima`].
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn take_greatest(scores: &mut [f32], top_k: usize, maxima: &mut [f32]) {
+pub fn take_greatest(scores: &mut [f32], taken: &mut [u32], maxima: &mut [f32]) {
+    assert!(maxima.len() == places_of_maxima(scores.len()));
     let (chunks, rest) = scores.as_chunks_mut::<CHUNK>();
-    let (maxima, odd) = maxima.as_chunks_mut::<4>();
-    assert!(rest.is_empty() && odd.is_empty() && !chunks.is_empty());
-    assert!(maxima.len() == chunks.len().div_ceil(4));
-    maxima[maxima.len() - 1].fill(TAKEN);
-    for (maximum, chunk) in maxima.as_flattened_mut().iter_mut().zip(&*chunks) {
+    assert!(rest.is_empty() && !chunks.is_empty());
+    let (of_chunks, behind) = maxima.split_at_mut(chunks.len());
+    for (maximum, chunk) in of_chunks.iter_mut().zip(&*chunks) {
         *maximum = greatest_of(load(chunk));
     }
-    for _ in 0..top_k {
-        let mut greatest = load_four(&maxima[0]);
-        for four in &maxima[1..] {
-            greatest = vmaxq_f32(greatest, load_four(four));
+    behind.fill(TAKEN);
+    match maxima.as_chunks_mut::<4>() {
+        ([four], _) => {
+            for place in taken {
+                let greatest = vdupq_n_f32(vmaxvq_f32(load_four(four)));
+                let at = first_of_four(four, greatest).unwrap_or_default();
+                // SAFETY: see `take`.
+                *place = unsafe { take(chunks, four, at, greatest) };
+            }
         }
-        let greatest = vdupq_n_f32(vmaxvq_f32(greatest));
-        let at = first_chunk(maxima, greatest);
-        // SAFETY: a maximum that is found belongs to a chunk: those behind the last are of no score that is a number, and
-        // there is a number left in each round.
-        let chunk = unsafe { chunks.get_unchecked_mut(at) };
-        let token = equal_tokens(load(chunk), greatest).trailing_zeros() / 4;
-        chunk[token as usize % CHUNK] = TAKEN;
-        let left = greatest_of(load(chunk));
-        // SAFETY: there is a place for each chunk.
-        unsafe { *maxima.as_flattened_mut().get_unchecked_mut(at) = left };
+        (fours, _) if fours.len() <= 4 => {
+            for place in taken {
+                let all = fours.iter().map(|four| load_four(four));
+                let greatest = all.fold(vdupq_n_f32(TAKEN), |a, b| vmaxq_f32(a, b));
+                let greatest = vdupq_n_f32(vmaxvq_f32(greatest));
+                let found = |(i, four)| Some(4 * i + first_of_four(four, greatest)?);
+                let at = fours.iter().enumerate().find_map(found).unwrap_or_default();
+                // SAFETY: see `take`.
+                *place = unsafe { take(chunks, fours.as_flattened_mut(), at, greatest) };
+            }
+        }
+        (fours, _) => {
+            let (sixteens, _) = fours.as_flattened_mut().as_chunks_mut::<CHUNK>();
+            for place in taken {
+                let all = sixteens.iter().map(|sixteen| {
+                    let [a, b, c, d] = load(sixteen);
+                    vmaxq_f32(vmaxq_f32(a, b), vmaxq_f32(c, d))
+                });
+                let greatest = all.fold(vdupq_n_f32(TAKEN), |a, b| vmaxq_f32(a, b));
+                let greatest = vdupq_n_f32(vmaxvq_f32(greatest));
+                let found = |(i, sixteen): (usize, &[f32; CHUNK])| {
+                    let equal = equal_tokens(load(sixteen), greatest);
+                    (equal != 0).then(|| CHUNK * i + equal.trailing_zeros() as usize / 4)
+                };
+                let found = sixteens.iter().enumerate().find_map(found);
+                let at = found.unwrap_or_default();
+                // SAFETY: see `take`.
+                *place = unsafe { take(chunks, sixteens.as_flattened_mut(), at, greatest) };
+            }
+        }
     }
+}
+
+/// Takes the first score that equals `greatest` out of chunk `at`, and gives the token.
+///
+/// # Safety
+///
+/// There is such a chunk, and a place for its maximum: what is found among the maxima is a number in each round, as there are
+/// enough, and those behind the last chunk's are none.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn take(
+    chunks: &mut [[f32; CHUNK]],
+    maxima: &mut [f32],
+    at: usize,
+    greatest: float32x4_t,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    let (chunk, maximum) = unsafe { (chunks.get_unchecked_mut(at), maxima.get_unchecked_mut(at)) };
+    let token = equal_tokens(load(chunk), greatest).trailing_zeros() as usize / 4 % CHUNK;
+    chunk[token] = TAKEN;
+    *maximum = greatest_of(load(chunk));
+    (at * CHUNK + token) as u32
 }
 
 /// Writes the tokens among the first `count` whose scores were taken to `chosen`, rising.
@@ -65,20 +120,13 @@ pub fn list_taken(scores: &[f32], count: usize, chosen: &mut [u32]) {
     }
 }
 
-/// The first place of `greatest` among the maxima.
+/// The first of four maxima that equals `greatest`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn first_chunk(maxima: &[[f32; 4]], greatest: float32x4_t) -> usize {
-    let mut i = 0;
-    loop {
-        // SAFETY: `i` is 0 or below the length.
-        let equal = vceqq_f32(load_four(unsafe { maxima.get_unchecked(i) }), greatest);
-        let bits = vget_lane_u64::<0>(vreinterpret_u64_u16(vmovn_u32(equal)));
-        if bits != 0 || i + 1 == maxima.len() {
-            return 4 * i + bits.trailing_zeros() as usize % 64 / 16;
-        }
-        i += 1;
-    }
+fn first_of_four(four: &[f32; 4], greatest: float32x4_t) -> Option<usize> {
+    let equal = vceqq_f32(load_four(four), greatest);
+    let bits = vget_lane_u64::<0>(vreinterpret_u64_u16(vmovn_u32(equal)));
+    (bits != 0).then(|| bits.trailing_zeros() as usize / 16)
 }
 
 /// Four bits for each of sixteen tokens, set where the score equals.

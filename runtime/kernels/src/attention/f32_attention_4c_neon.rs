@@ -7,10 +7,10 @@ use super::{
     QueryError,
     attend_neon::{attend_values, write_scores},
     attention_scalar::pad,
-    exp_neon::softmax,
     plan::Task,
     query::are_sound,
     scores_f32_neon::{add_up, dots, scores},
+    softmax_neon::{keep, softmax},
     tokens::{Keys, PackedTokens},
     vector::{Cells, Kernel, Strips},
     vector_room::{Four, Room},
@@ -137,7 +137,11 @@ unsafe fn attend<const SHARED: bool>(
         unsafe {
             let queries = cells.cells.map(|cell| cell.add(at));
             let greatest = score::<SHARED>(cells, queries, keys.add(at), strips);
-            softmax::<false>(cells.count, greatest, strips);
+            if cells.attended.is_none() {
+                softmax::<{ keep::NOTHING }>(cells.count, greatest, strips);
+                continue;
+            }
+            softmax::<{ keep::REALS }>(cells.count, greatest, strips);
             attend_values::<f32, SHARED>(cells, head, values.add(at), strips.weights);
         }
     }

@@ -39,8 +39,6 @@ mod choose;
 mod choose_neon;
 mod exp;
 #[cfg(target_arch = "aarch64")]
-mod exp_neon;
-#[cfg(target_arch = "aarch64")]
 mod f32_attention_4c_neon;
 mod fused;
 mod plan;
@@ -63,6 +61,8 @@ mod scores_dotprod;
 mod scores_f32_neon;
 #[cfg(target_arch = "aarch64")]
 mod scores_neon;
+#[cfg(target_arch = "aarch64")]
+mod softmax_neon;
 #[cfg(target_arch = "aarch64")]
 mod sums_neon;
 mod tokens;

@@ -81,7 +81,10 @@ macro_rules! weights {
         "ldp q0, q1, [{w}]\nldp q2, q3, [{w}, #32]\n"
     };
     (16) => {
-        concat!(weights!(8), "ldp q4, q5, [{w}, #64]\nldp q6, q7, [{w}, #96]\n")
+        concat!(
+            weights!(8),
+            "ldp q4, q5, [{w}, #64]\nldp q6, q7, [{w}, #96]\n"
+        )
     };
 }
 
@@ -158,7 +161,7 @@ macro_rules! batch {
     };
 }
 
-/// The tokens of a batch; those behind a multiple of four have weights of zero, as far as they are read.
+/// A batch of as many tokens as there are.
 macro_rules! batch_of {
     ($run:ident, $shape:tt, $dims:literal, $how:tt, $lane:tt) => {
         match $run.count {
@@ -188,8 +191,8 @@ pub struct Run {
     pub d: usize,
 }
 
-/// Writes, or with `ADD` adds, the weighted sums of four cells. A cell may have the place of one before it, which then keeps
-/// its own.
+/// Writes, or with `ADD` adds, the weighted sums of four cells. Where they are written, a cell may have the place of one before
+/// it, which then keeps its own.
 ///
 /// # Safety
 ///

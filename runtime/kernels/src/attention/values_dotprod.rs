@@ -43,7 +43,7 @@ pub unsafe fn sum_shared(
         d: cells.d,
     };
     // SAFETY: the caller's promise; dimensions were looked at. Cells that are not live have the place of the last that is,
-    // which is written behind theirs.
+    // which is stored behind theirs.
     unsafe {
         match cells.live {
             1 if is_whole && cells.d.is_multiple_of(64) => each_batch(
@@ -56,11 +56,17 @@ pub unsafe fn sum_shared(
                 |first, count| sum_two::<false>(of(first, count)),
                 |first, count| sum_two::<true>(of(first, count)),
             ),
-            _ if is_whole && cells.d.is_multiple_of(PART) => each_batch(
-                cells.padded_count,
-                |first, count| sum_four::<false>(of(first, count)),
-                |first, count| sum_four::<true>(of(first, count)),
-            ),
+            // What is added to must be each cell's own.
+            _ if is_whole
+                && cells.d.is_multiple_of(PART)
+                && (cells.live == 4 || matches!(cells.padded_count, 4 | 8 | BATCH)) =>
+            {
+                each_batch(
+                    cells.padded_count,
+                    |first, count| sum_four::<false>(of(first, count)),
+                    |first, count| sum_four::<true>(of(first, count)),
+                )
+            }
             _ => sum_parts(cells, values, unscale, strips, to),
         }
     }

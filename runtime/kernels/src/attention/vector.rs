@@ -5,8 +5,7 @@
 
 use super::{
     Outputs, QueryError,
-    choose_neon::{CHUNK, TAKEN, list_taken, take_greatest},
-    exp_neon::Exp,
+    choose_neon::{CHUNK, TAKEN, list_taken, places_of_maxima, take_greatest},
     plan::Task,
     relevance_neon::add_relevance,
     tokens::PackedTokens,
@@ -103,8 +102,6 @@ pub struct Cells<Element> {
 
 /// Room for a number for each token and cell.
 pub struct Strips<'a> {
-    /// The constants of the softmax.
-    pub exp: &'a Exp,
     /// `[padded_count]`: what a sum of products is multiplied by.
     pub multipliers: &'a mut [[f32; 4]],
     /// `[padded_count]`: scores, then weights, of one head.
@@ -177,17 +174,22 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
         assert!(means.len() == rows * tokens.row() && score_rows.len() >= rows * padded);
         // SAFETY: means and rows of scores were checked; a row has room for the tokens.
         unsafe { kernel.scores(tokens, means, score_rows.as_mut_ptr(), padded) }
-        let maxima = &mut room.maxima[..(padded / CHUNK).next_multiple_of(4)];
+        let maxima = &mut room.maxima[..places_of_maxima(padded)];
         for (i, scores) in score_rows.chunks_exact_mut(padded).take(rows).enumerate() {
             scores[tokens.valid_count()..].fill(TAKEN);
             for &token in &tokens.always {
                 scores[token as usize] = TAKEN;
             }
             let chosen = &mut chosen[(first + i) * count..][..count];
+            let (taken, besides) = chosen.split_at_mut(top_k);
             // SAFETY: 64-bit ARM is compiled for neon.
-            unsafe {
-                take_greatest(scores, top_k, maxima);
-                list_taken(scores, tokens.valid_count(), chosen);
+            unsafe { take_greatest(scores, taken, maxima) }
+            if padded / CHUNK > count {
+                besides.copy_from_slice(&tokens.always);
+                chosen.sort_unstable();
+            } else {
+                // SAFETY: as above.
+                unsafe { list_taken(scores, tokens.valid_count(), chosen) }
             }
         }
         room.score_rows = score_rows;
@@ -233,10 +235,7 @@ fn attend<K: Kernel, const SHARED: bool>(
         heads: tokens.heads,
         d: tokens.d,
     };
-    // SAFETY: 64-bit ARM is compiled for neon.
-    let exp = unsafe { Exp::new() };
     let mut strips = Strips {
-        exp: &exp,
         multipliers: &mut room.multipliers[..padded_count],
         weights: &mut room.weights[..padded_count],
         sums: outputs.relevance.is_some().then_some(&mut *sums),

@@ -109,7 +109,7 @@ impl Room {
             sums_of_cells: vec![0.0; product(&[4, row])],
             means: vec![0; product(&[rows, columns, row])],
             score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
-            maxima: vec![0.0; chunks.next_multiple_of(4)],
+            maxima: vec![0.0; chunks.next_multiple_of(CHUNK)],
             lists: vec![0; product(&[4, tokens])],
             grids: vec![0; product(&[4, tokens])],
             multipliers: vec![[0.0; 4]; tokens],
@@ -148,9 +148,10 @@ impl Room {
         let grids = &mut self.grids[lane * chosen.len()..][..chosen.len()];
         let mut last = 0;
         for ((place, grid), &token) in to.iter_mut().zip(grids).zip(chosen) {
+            let token = token as usize;
             // A token that is not there would be a panic here.
-            *grid = labels[token as usize] as usize * cell_count;
-            last = token as usize * row;
+            *grid = labels[token] as usize * cell_count;
+            last = token * row;
             *place = last;
         }
         to[chosen.len()..].fill(last);

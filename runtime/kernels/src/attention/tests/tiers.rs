@@ -103,6 +103,34 @@ fn every_number_of_tokens_equals_the_specification() {
 }
 
 #[test]
+fn every_number_of_chosen_tokens_equals_the_specification() {
+    for top_k in 1..=41 {
+        for block in [[1, 1], [2, 2]] {
+            let d = [64, 96, 128][top_k % 3];
+            let case = Case::new([3, 5, 1, d], block, [41, top_k], top_k as u64);
+            check(&case, "chosen tokens");
+        }
+    }
+}
+
+#[test]
+fn large_unions_equal_the_specification() {
+    for (l, top_k) in [(256, 4), (257, 20), (300, 9), (700, 16), (1040, 5)] {
+        let case = Case::new([3, 3, 1, 16], [2, 2], [l, top_k], l as u64);
+        check(&case, "large union");
+        check(&case.with_marks(3), "large union with marks");
+    }
+    // Ties across the sixteens that share a maximum.
+    let mut case = Case::new([2, 2, 1, 16], [2, 2], [600, 40], 4);
+    for t in 0..case.l {
+        let from = t % 7 * 16;
+        let key = case.keys[from..from + 16].to_vec();
+        case.keys[t * 16..][..16].copy_from_slice(&key);
+    }
+    check(&case, "ties in a large union");
+}
+
+#[test]
 fn many_blocks_equal_the_specification() {
     for side in [9, 13, 14] {
         for block in [1, 2, 4] {
