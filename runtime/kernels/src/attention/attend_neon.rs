@@ -112,21 +112,24 @@ unsafe fn score<const SHARED: bool>(
                 let list = cells.lists[cell].add(first);
                 [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
             };
-            let one = |cell: usize| sums_1(four(cell), [queries[cell]], cells.stride)[0];
+            let one = |cell: usize| {
+                let [sum] = sums_1(four(cell), [queries[cell]], cells.stride);
+                vcvtq_f32_s32(sum)
+            };
             let sums = match (SHARED, cells.live) {
                 (_, 1) => transposed([one(0); 4]),
                 (true, 2) => {
                     let [a, b] = sums_2(four(0), [queries[0], queries[1]], cells.stride);
+                    let [a, b] = [a, b].map(|sums| vcvtq_f32_s32(sums));
                     transposed([a, b, b, b])
                 }
-                (true, _) => sums_4(queries, four(0), cells.stride),
+                (true, _) => sums_4(queries, four(0), cells.stride).map(|sums| vcvtq_f32_s32(sums)),
                 (false, 2) => {
                     let b = one(1);
                     transposed([one(0), b, b, b])
                 }
                 (false, _) => transposed([0, 1, 2, 3].map(one)),
             };
-            let sums = sums.map(|sums| vcvtq_f32_s32(sums));
             greatest = write_scores(sums, greatest, first, strips);
         }
     }
@@ -164,9 +167,9 @@ pub unsafe fn write_scores(
 /// Lanes as registers.
 #[inline]
 #[target_feature(enable = "neon")]
-fn transposed([a, b, c, d]: [int32x4_t; 4]) -> [int32x4_t; 4] {
-    let (ac, bd) = (vzipq_s32(a, c), vzipq_s32(b, d));
-    let (low, high) = (vzipq_s32(ac.0, bd.0), vzipq_s32(ac.1, bd.1));
+pub fn transposed([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let (ac, bd) = (vzipq_f32(a, c), vzipq_f32(b, d));
+    let (low, high) = (vzipq_f32(ac.0, bd.0), vzipq_f32(ac.1, bd.1));
     [low.0, low.1, high.0, high.1]
 }
 

@@ -5,12 +5,13 @@
 
 use super::{
     QueryError,
-    attend_neon::{attend_values, write_scores},
+    attend_neon::{attend_values, transposed, write_scores},
     attention_scalar::pad,
     plan::Task,
     query::are_sound,
-    scores_f32_neon::{add_up, dots, scores},
+    scores_f32_neon::{ROWS, scores},
     softmax_neon::{keep, softmax},
+    sums_f32_neon::{sums_1, sums_2, sums_4},
     tokens::{Keys, PackedTokens},
     vector::{Cells, Kernel, Strips},
     vector_room::{Four, Room},
@@ -24,7 +25,7 @@ pub struct F32AttentionNeon(pub Neon);
 
 impl Kernel for F32AttentionNeon {
     type Element = f32;
-    const BLOCKS: usize = 4;
+    const BLOCKS: usize = ROWS;
 
     fn prepare(self, task: &Task, room: &mut Room, _is_shared: bool) -> Result<(), QueryError> {
         let elements = task.tokens.heads * task.tokens.d;
@@ -169,17 +170,16 @@ unsafe fn score<const SHARED: bool>(
                 let list = cells.lists[cell].add(first);
                 [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
             };
-            let dots_of = |cell: usize| dots([queries[cell]], four(cell), cells.stride)[0];
+            let one = |cell: usize| sums_1(four(cell), [queries[cell]], cells.stride)[0];
             let sums = match (SHARED, cells.live) {
-                (_, 1) => [dots_of(0); 4],
+                (_, 1) => transposed([one(0); 4]),
                 (true, 2) => {
-                    let [a, b] = dots([queries[0], queries[1]], four(0), cells.stride);
-                    [a, b, b, b]
+                    let [a, b] = sums_2(four(0), [queries[0], queries[1]], cells.stride);
+                    transposed([a, b, b, b])
                 }
-                (true, _) => dots(queries, four(0), cells.stride),
-                (false, _) => [0, 1, 2, 3].map(dots_of),
+                (true, _) => sums_4(queries, four(0), cells.stride),
+                (false, _) => transposed([0, 1, 2, 3].map(one)),
             };
-            let sums = [0, 1, 2, 3].map(|t| add_up(sums.map(|sums| sums[t])));
             greatest = write_scores(sums, greatest, first, strips);
         }
     }

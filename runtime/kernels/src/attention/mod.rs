@@ -64,6 +64,8 @@ mod scores_neon;
 #[cfg(target_arch = "aarch64")]
 mod softmax_neon;
 #[cfg(target_arch = "aarch64")]
+mod sums_f32_neon;
+#[cfg(target_arch = "aarch64")]
 mod sums_neon;
 mod tokens;
 #[cfg(target_arch = "aarch64")]

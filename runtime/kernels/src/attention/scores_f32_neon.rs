@@ -1,17 +1,20 @@
-//! Products of f32 queries and keys, and what each block's sum scores at each token, four by four at a time.
+//! What each block's sum of f32 cells scores at each token, four blocks by four tokens at a time.
 
-use super::tokens::PackedTokens;
+use super::{
+    sums_f32_neon::{sums_1, sums_2, sums_3, sums_4},
+    tokens::PackedTokens,
+};
 use core::arch::aarch64::*;
 
-/// Blocks, or cells, and tokens of a tile.
-const TILE: usize = 4;
+/// Blocks of a tile.
+pub const ROWS: usize = 4;
 
 /// Writes the scores of `means`, `[rows, row]`, to the rows of `out`, which lie `out_stride` apart.
 ///
 /// # Safety
 ///
-/// `keys` are padded to a multiple of four tokens, as `out_stride` is, and `out` has as many rows as there are means, at most
-/// four.
+/// `means` has one row at least and [`ROWS`] at most; `keys` are padded to a multiple of four tokens, as `out_stride` is, and
+/// `out` has as many rows.
 #[target_feature(enable = "neon")]
 pub unsafe fn scores(
     means: &[f32],
@@ -21,16 +24,17 @@ pub unsafe fn scores(
     out_stride: usize,
 ) {
     let row = tokens.row();
-    for token in (0..tokens.valid_count()).step_by(TILE) {
+    let mean = |n: usize| means[n * row..].as_ptr();
+    for token in (0..tokens.valid_count()).step_by(4) {
         // SAFETY: tokens are below the count rounded up to four.
         unsafe {
             let keys = [0, 1, 2, 3].map(|t| keys.add((token + t) * row));
             let out = out.add(token);
             match means.len() / row {
-                1 => tile::<1>(means, keys, row, out, out_stride),
-                2 => tile::<2>(means, keys, row, out, out_stride),
-                3 => tile::<3>(means, keys, row, out, out_stride),
-                _ => tile::<TILE>(means, keys, row, out, out_stride),
+                1 => write(sums_1(keys, [mean(0)], row), out, out_stride),
+                2 => write(sums_2(keys, [0, 1].map(mean), row), out, out_stride),
+                3 => write(sums_3(keys, [0, 1, 2].map(mean), row), out, out_stride),
+                _ => write(sums_4(keys, [0, 1, 2, 3].map(mean), row), out, out_stride),
             }
         }
     }
@@ -38,67 +42,12 @@ pub unsafe fn scores(
 
 /// # Safety
 ///
-/// There are `N` rows of means and of `out`, and the keys have `row` elements.
+/// There are `N` rows of `out`.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn tile<const N: usize>(
-    means: &[f32],
-    keys: [*const f32; 4],
-    row: usize,
-    out: *mut f32,
-    out_stride: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let rows: [_; N] = core::array::from_fn(|n| means.as_ptr().add(n * row));
-        for (n, sums) in dots(rows, keys, row).into_iter().enumerate() {
-            vst1q_f32(out.add(n * out_stride), add_up(sums));
-        }
+unsafe fn write<const N: usize>(scores: [float32x4_t; N], out: *mut f32, out_stride: usize) {
+    for (n, scores) in scores.into_iter().enumerate() {
+        // SAFETY: four places from `out` on are in each row.
+        unsafe { vst1q_f32(out.add(n * out_stride), scores) }
     }
-}
-
-/// The products of rows with keys, of `len` elements each, a multiple of eight: four sums each.
-///
-/// # Safety
-///
-/// All pointers have `len` elements.
-#[inline]
-#[target_feature(enable = "neon")]
-pub unsafe fn dots<const N: usize>(
-    rows: [*const f32; N],
-    keys: [*const f32; 4],
-    len: usize,
-) -> [[float32x4_t; 4]; N] {
-    let mut sums = [[vdupq_n_f32(0.0); 4]; N];
-    for i in (0..len).step_by(8) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let rows = rows.map(|row| load8(row.add(i)));
-            for t in 0..4 {
-                let key = load8(keys[t].add(i));
-                for n in 0..N {
-                    sums[n][t] = vfmaq_f32(sums[n][t], rows[n][0], key[0]);
-                    sums[n][t] = vfmaq_f32(sums[n][t], rows[n][1], key[1]);
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// # Safety
-///
-/// `x` has eight elements.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn load8(x: *const f32) -> [float32x4_t; 2] {
-    // SAFETY: the caller's promise.
-    unsafe { [vld1q_f32(x), vld1q_f32(x.add(4))] }
-}
-
-/// The sums of the lanes of each of four registers, pairs first.
-#[inline]
-#[target_feature(enable = "neon")]
-pub fn add_up([a, b, c, d]: [float32x4_t; 4]) -> float32x4_t {
-    vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d))
 }
