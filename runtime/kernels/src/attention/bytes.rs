@@ -25,7 +25,7 @@ pub fn quantize_map(
     assert!(is_padded || task.queries.len() == cell_count * row);
     for group in 0..room.groups(task) {
         let four = room.four(task, group);
-        let mut cells = [room.zeros[..row].as_ptr(); 4];
+        let mut cells = [core::ptr::null(); 4];
         for lane in 0..four.live {
             let cell = four.cells[lane];
             debug_assert!(cell < cell_count);
@@ -45,7 +45,7 @@ pub fn quantize_map(
             (true, false) => Sum::Add(&mut room.sum[..row]),
         };
         let bytes = &mut room.bytes[group * 4 * row..][..4 * row];
-        // SAFETY: 64-bit ARM is compiled for neon, and each cell has `row` elements.
+        // SAFETY: 64-bit ARM is compiled for neon, and each live cell has `row` elements.
         let (scales, sum_top) = unsafe { quantize_cells(cells, four.live, sum, layout, bytes) }
             .map_err(|lane| task.plan.error(four.cells[lane]))?;
         room.scales[group] = scales;

@@ -161,9 +161,11 @@ impl BlockAttention {
             }
             (_, Isa::Scalar) => attention_scalar::run(&task, chosen, &mut self.room, outputs)?,
         }
-        let [rows, columns] = plan.blocks();
-        for token in &mut self.chosen[..rows * columns * chosen_count] {
-            *token = tokens.places[*token as usize];
+        if !tokens.keep_their_places() {
+            let [rows, columns] = plan.blocks();
+            for token in &mut self.chosen[..rows * columns * chosen_count] {
+                *token = tokens.places[*token as usize];
+            }
         }
         self.chosen_count = chosen_count;
         Ok(())

@@ -14,7 +14,7 @@ use core::arch::aarch64::*;
 pub enum Layout {
     /// `[4][row]`; rows of cells that are not there are left as they are.
     Rows,
-    /// `[row / 4][4][4]`: four elements of each cell in turn.
+    /// `[row / 4][4][4]`: four elements of each cell in turn, zeros of cells that are not there.
     Quads,
 }
 
@@ -29,12 +29,12 @@ pub enum Sum<'a> {
 }
 
 /// Quantizes the first `live` of `cells`, each of `row` elements, a multiple of sixteen, to `bytes`, `[4 * row]` in the given
-/// layout; cells behind them are zeros. Gives the scales and the high half of the greatest magnitude of the sum, or the lane of
+/// layout. Gives the scales and the high half of the greatest magnitude of the sum, or the lane of
 /// an unsound cell.
 ///
 /// # Safety
 ///
-/// Each cell has a quarter of the bytes' elements.
+/// Each of those cells has a quarter of the bytes' elements.
 #[inline]
 #[target_feature(enable = "neon")]
 pub unsafe fn quantize_cells(
@@ -89,7 +89,10 @@ pub unsafe fn quantize_cells(
     // SAFETY: each cell has `row` elements, and the bytes four times as many.
     unsafe {
         match (layout, live) {
-            (Layout::Quads, _) => passes::quads(cells, rounders, to, row),
+            (Layout::Quads, 1) => passes::quads_1(cells, rounders, to, row),
+            (Layout::Quads, 2) => passes::quads_2(cells, rounders, to, row),
+            (Layout::Quads, 3) => passes::quads_3(cells, rounders, to, row),
+            (Layout::Quads, _) => passes::quads_4(cells, rounders, to, row),
             (Layout::Rows, 1) => passes::rows_1(cells, rounders, to, row),
             (Layout::Rows, 2) => passes::rows_2(cells, rounders, to, row),
             (Layout::Rows, 3) => passes::rows_3(cells, rounders, to, row),

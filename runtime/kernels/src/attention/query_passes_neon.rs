@@ -170,20 +170,42 @@ macro_rules! sixteen {
     };
 }
 
-/// A pass that stores bytes.
+/// Bytes of cells as rows.
+macro_rules! rows {
+    ($(($at:literal $rounder:literal $bytes:literal $to:literal))*) => {
+        concat!($(sixteen!($at $rounder $bytes), "str q", $bytes, ", [", $to, "], #16\n",)*)
+    };
+}
+
+/// Bytes of four cells, four elements of each in turn.
+macro_rules! quads {
+    (@ ($at:literal $rounder:literal $bytes:literal)) => {
+        sixteen!($at $rounder $bytes)
+    };
+    ($($cell:tt)*) => {
+        concat!(
+            $(quads!(@ $cell),)*
+            "st4 {{v20.4s, v21.4s, v22.4s, v23.4s}}, [{t0}], #64\n",
+        )
+    };
+}
+
+/// A pass that stores bytes; those of cells that are not there stay zeros.
 macro_rules! bytes {
-    ($name:ident, [$($text:tt)*]) => {
+    ($name:ident, [$($zero:literal)*], $sixteen:expr) => {
         /// # Safety
         ///
-        /// Each cell that the name counts has `row` elements, a multiple of sixteen but not zero, and `to` has `row` places for each.
+        /// Each cell that the name counts has `row` elements, a multiple of sixteen but not zero, and `to` has `row` places for
+        /// each; as quads, for four.
         #[inline]
         #[target_feature(enable = "neon")]
         pub unsafe fn $name(cells: [*const f32; 4], rounders: [f32; 4], to: *mut i8, row: usize) {
             // SAFETY: the pointers advance by `row` elements.
             unsafe {
                 asm!(
+                    $(concat!("movi v", $zero, ".4s, #0"),)*
                     "2:",
-                    $($text)*
+                    $sixteen,
                     "subs {row}, {row}, #16",
                     "b.ne 2b",
                     "/* {c0} {c1} {c2} {c3} {t0} {t1} {t2} {t3} */",
@@ -209,47 +231,31 @@ macro_rules! bytes {
     };
 }
 
-bytes!(rows_1, [sixteen!("{c0}" 16 20), "str q20, [{t0}], #16",]);
+bytes!(rows_1, [], rows!(("{c0}" 16 20 "{t0}")));
 bytes!(
     rows_2,
-    [
-        sixteen!("{c0}" 16 20),
-        "str q20, [{t0}], #16",
-        sixteen!("{c1}" 17 21),
-        "str q21, [{t1}], #16",
-    ]
+    [],
+    rows!(("{c0}" 16 20 "{t0}")("{c1}" 17 21 "{t1}"))
 );
 bytes!(
     rows_3,
-    [
-        sixteen!("{c0}" 16 20),
-        "str q20, [{t0}], #16",
-        sixteen!("{c1}" 17 21),
-        "str q21, [{t1}], #16",
-        sixteen!("{c2}" 18 22),
-        "str q22, [{t2}], #16",
-    ]
+    [],
+    rows!(("{c0}" 16 20 "{t0}")("{c1}" 17 21 "{t1}")("{c2}" 18 22 "{t2}"))
 );
 bytes!(
     rows_4,
-    [
-        sixteen!("{c0}" 16 20),
-        "str q20, [{t0}], #16",
-        sixteen!("{c1}" 17 21),
-        "str q21, [{t1}], #16",
-        sixteen!("{c2}" 18 22),
-        "str q22, [{t2}], #16",
-        sixteen!("{c3}" 19 23),
-        "str q23, [{t3}], #16",
-    ]
+    [],
+    rows!(("{c0}" 16 20 "{t0}")("{c1}" 17 21 "{t1}")("{c2}" 18 22 "{t2}")("{c3}" 19 23 "{t3}"))
+);
+bytes!(quads_1, [21 22 23], quads!(("{c0}" 16 20)));
+bytes!(quads_2, [22 23], quads!(("{c0}" 16 20)("{c1}" 17 21)));
+bytes!(
+    quads_3,
+    [23],
+    quads!(("{c0}" 16 20)("{c1}" 17 21)("{c2}" 18 22))
 );
 bytes!(
-    quads,
-    [
-        sixteen!("{c0}" 16 20),
-        sixteen!("{c1}" 17 21),
-        sixteen!("{c2}" 18 22),
-        sixteen!("{c3}" 19 23),
-        "st4 {{v20.4s, v21.4s, v22.4s, v23.4s}}, [{t0}], #64",
-    ]
+    quads_4,
+    [],
+    quads!(("{c0}" 16 20)("{c1}" 17 21)("{c2}" 18 22)("{c3}" 19 23))
 );

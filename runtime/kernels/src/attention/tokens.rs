@@ -222,6 +222,13 @@ impl PackedTokens {
         })
     }
 
+    /// Whether a token's place here is its place in the caller's list.
+    pub(super) fn keep_their_places(&self) -> bool {
+        self.places
+            .last()
+            .is_some_and(|&last| last as usize + 1 == self.places.len())
+    }
+
     /// How many tokens are valid: what a [`BlockAttention`](super::BlockAttention) must have room for.
     pub fn valid_count(&self) -> usize {
         self.places.len()

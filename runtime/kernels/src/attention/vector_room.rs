@@ -62,8 +62,6 @@ pub struct Room {
     pub scales: Vec<[f32; 4]>,
     /// `[4, row]`: cells with their padding.
     pub cells: Vec<f32>,
-    /// `[row]`: a cell that is not there.
-    pub zeros: Vec<f32>,
     /// `[row]`: a block's sum.
     pub sum: Vec<f32>,
     /// `[4, row]`: sums of four blocks.
@@ -104,7 +102,6 @@ impl Room {
             bytes: vec![0; product(&[groups, 4, row])],
             scales: vec![[0.0; 4]; groups],
             cells: vec![0.0; product(&[4, row])],
-            zeros: vec![0.0; row],
             sum: vec![0.0; row],
             sums_of_cells: vec![0.0; product(&[4, row])],
             means: vec![0; product(&[rows, columns, row])],
