@@ -78,13 +78,22 @@ pub unsafe fn quantize_cells(
             }
         }
     };
-    let [tops @ .., sum_top] = tops.map(|tops| vmaxvq_u16(tops) >> 1);
+    let [a, b, c, d, sum] = tops;
+    let sum_top = vmaxvq_u16(sum) >> 1;
+    // The greatest of each cell, in the order of the cells.
+    let pairs = vpmaxq_u16(vpmaxq_u16(a, b), vpmaxq_u16(c, d));
+    let tops = vshr_n_u16::<1>(vget_low_u16(vpmaxq_u16(pairs, pairs)));
     let limit = (MAX_MAGNITUDE.to_bits() >> 16) as u16;
-    if let Some(lane) = tops.iter().position(|&top| top >= limit) {
-        return Err(lane);
+    if vmaxv_u16(tops) >= limit {
+        let unsound = vget_lane_u64::<0>(vreinterpret_u64_u16(vcge_u16(tops, vdup_n_u16(limit))));
+        return Err(unsound.trailing_zeros() as usize / 16);
     }
-    let exponents = tops.map(exponent_of);
-    let rounders = exponents.map(rounder_of);
+    // As in `exponent_of` and `rounder_of`.
+    let carried = vaddq_u32(vmovl_u16(tops), vdupq_n_u32(1));
+    let exponents = vmaxq_u32(vshrq_n_u32::<7>(carried), vdupq_n_u32(LEAST_EXPONENT));
+    let rounders = vshlq_n_u32::<23>(vaddq_u32(exponents, vdupq_n_u32(17)));
+    let rounders = vreinterpretq_f32_u32(vorrq_u32(rounders, vdupq_n_u32(1 << 22)));
+    let scales = vshlq_n_u32::<23>(vsubq_u32(exponents, vdupq_n_u32(6)));
     let to = bytes.as_mut_ptr();
     // SAFETY: each cell has `row` elements, and the bytes four times as many.
     unsafe {
@@ -99,7 +108,10 @@ pub unsafe fn quantize_cells(
             (Layout::Rows, _) => passes::rows_4(cells, rounders, to, row),
         }
     }
-    Ok((exponents.map(|e| f32::from_bits((e - 6) << 23)), sum_top))
+    let mut four = [0.0; 4];
+    // SAFETY: the array has four elements.
+    unsafe { vst1q_f32(four.as_mut_ptr(), vreinterpretq_f32_u32(scales)) }
+    Ok((four, sum_top))
 }
 
 /// Quantizes `x`, whose greatest magnitude has the high half `top`.
@@ -109,7 +121,14 @@ pub fn quantize_sum(x: &[f32], top: u16, bytes: &mut [i8]) {
     assert!(x.len() == bytes.len() && !x.is_empty() && x.len().is_multiple_of(16));
     let rounder = rounder_of(exponent_of(top));
     // SAFETY: both have as many elements, a multiple of sixteen.
-    unsafe { passes::rows_1([x.as_ptr(); 4], [rounder; 4], bytes.as_mut_ptr(), x.len()) }
+    unsafe {
+        passes::rows_1(
+            [x.as_ptr(); 4],
+            vdupq_n_f32(rounder),
+            bytes.as_mut_ptr(),
+            x.len(),
+        )
+    }
 }
 
 /// As in [`scale_of`](super::query::scale_of).

@@ -199,7 +199,7 @@ macro_rules! bytes {
         /// each; as quads, for four.
         #[inline]
         #[target_feature(enable = "neon")]
-        pub unsafe fn $name(cells: [*const f32; 4], rounders: [f32; 4], to: *mut i8, row: usize) {
+        pub unsafe fn $name(cells: [*const f32; 4], rounders: float32x4_t, to: *mut i8, row: usize) {
             // SAFETY: the pointers advance by `row` elements.
             unsafe {
                 asm!(
@@ -218,10 +218,10 @@ macro_rules! bytes {
                     t2 = inout(reg) to.wrapping_add(2 * row) => _,
                     t3 = inout(reg) to.wrapping_add(3 * row) => _,
                     row = inout(reg) row => _,
-                    in("v16") vdupq_n_f32(rounders[0]),
-                    in("v17") vdupq_n_f32(rounders[1]),
-                    in("v18") vdupq_n_f32(rounders[2]),
-                    in("v19") vdupq_n_f32(rounders[3]),
+                    in("v16") vdupq_laneq_f32::<0>(rounders),
+                    in("v17") vdupq_laneq_f32::<1>(rounders),
+                    in("v18") vdupq_laneq_f32::<2>(rounders),
+                    in("v19") vdupq_laneq_f32::<3>(rounders),
                     out("v0") _, out("v1") _, out("v2") _, out("v3") _,
                     out("v20") _, out("v21") _, out("v22") _, out("v23") _,
                     options(nostack),
