@@ -80,8 +80,10 @@ impl Row {
         self.of.precision == "int8" && self.of.attended && self.of.isa != "scalar"
     }
 
-    pub fn ideal_with_exponentials(&self) -> u64 {
-        self.of.instructions_ideal + PER_EXPONENTIAL * self.of.exponentials
+    /// What no kernel goes below: products, exponentials, and the queries as bytes.
+    pub fn least(&self) -> u64 {
+        let exponentials = PER_EXPONENTIAL * self.of.exponentials;
+        self.of.instructions_ideal + exponentials + self.queries().unwrap_or_default()
     }
 }
 

@@ -26,10 +26,10 @@ pub fn quantize_map(
     for group in 0..room.groups(task) {
         let four = room.four(task, group);
         let mut cells = [core::ptr::null(); 4];
-        for lane in 0..four.live {
+        for (lane, place) in cells.iter_mut().enumerate().take(four.live) {
             let cell = four.cells[lane];
             debug_assert!(cell < cell_count);
-            cells[lane] = match is_padded {
+            *place = match is_padded {
                 true => {
                     let padded = &mut room.cells[lane * row..][..row];
                     pad(task, cell, padded);
