@@ -1,5 +1,6 @@
 //! The choice of a block without sorting: as many rounds as tokens are chosen, each of which finds the greatest score by
 //! the greatest of every sixteen and takes it out. What was taken is listed by one pass over all, or sorted where that is less.
+//! Where many of few are chosen, a threshold that just as many reach is found sooner.
 
 use core::arch::aarch64::*;
 
@@ -95,16 +96,85 @@ unsafe fn take(
     (at * CHUNK + token) as u32
 }
 
-/// Writes the tokens among the first `count` whose scores were taken to `chosen`, rising.
+/// Looks for a number that just `top_k` of `scores` reach, a multiple of [`CHUNK`] of which more are numbers, by the line
+/// between the least and the greatest. Finds none where scores that are equal, or nearly, are in the way.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn list_taken(scores: &[f32], count: usize, chosen: &mut [u32]) {
+pub fn threshold(scores: &[f32], top_k: usize) -> Option<f32> {
     let (chunks, _) = scores.as_chunks::<CHUNK>();
-    let taken = vdupq_n_f32(TAKEN);
+    let mut greatest = vdupq_n_f32(TAKEN);
+    let mut least = vdupq_n_f32(f32::INFINITY);
+    for chunk in chunks {
+        for x in load(chunk) {
+            greatest = vmaxq_f32(greatest, x);
+            let number = vbslq_f32(vceqq_f32(x, vdupq_n_f32(TAKEN)), least, x);
+            least = vminq_f32(least, number);
+        }
+    }
+    let (mut low, mut high) = (vminvq_f32(least), vmaxvq_f32(greatest));
+    // How many more than the wanted reach `low`, and how many fewer reach `high`.
+    let mut over = reaching(chunks, low).wrapping_sub(top_k as u32) as i32 as f32;
+    let mut under = top_k as f32 - 1.0;
+    for _ in 0..MOST_GUESSES {
+        let guess = low + (high - low) * (over / (over + under));
+        let off = reaching(chunks, guess) as i32 - top_k as i32;
+        if off == 0 {
+            return Some(guess);
+        }
+        if off > 0 {
+            (low, over) = (guess, off as f32);
+        } else {
+            (high, under) = (guess, -off as f32);
+        }
+    }
+    None
+}
+
+/// Guesses after which a search by rounds is no longer than to go on.
+const MOST_GUESSES: usize = 8;
+
+/// Whether a threshold is found sooner than `top_k` of `tokens` by rounds.
+pub fn is_threshold_sooner(tokens: usize, top_k: usize) -> bool {
+    top_k >= 4 + 2 * tokens.div_ceil(CHUNK)
+}
+
+/// How many scores are not below `threshold`.
+#[inline]
+#[target_feature(enable = "neon")]
+fn reaching(chunks: &[[f32; CHUNK]], threshold: f32) -> u32 {
+    let threshold = vdupq_n_f32(threshold);
+    let mut counts = vdupq_n_u32(0);
+    for chunk in chunks {
+        for x in load(chunk) {
+            // All ones is minus one.
+            counts = vsubq_u32(counts, vcgeq_f32(x, threshold));
+        }
+    }
+    vaddvq_u32(counts)
+}
+
+/// Writes the tokens among the first `count` whose scores were taken, or reach `threshold` where there is one, to `chosen`, rising.
+#[inline]
+#[target_feature(enable = "neon")]
+pub fn list_taken<const THRESHOLD: bool>(
+    scores: &[f32],
+    count: usize,
+    threshold: f32,
+    chosen: &mut [u32],
+) {
+    let (chunks, _) = scores.as_chunks::<CHUNK>();
+    let (taken, threshold) = (vdupq_n_f32(TAKEN), vdupq_n_f32(threshold));
     let mut places = chosen.iter_mut();
     for (i, chunk) in chunks.iter().enumerate() {
         let first = i * CHUNK;
-        let mut left = equal_tokens(load(chunk), taken);
+        let is_chosen = load(chunk).map(|x| {
+            let is_taken = vceqq_f32(x, taken);
+            match THRESHOLD {
+                true => vorrq_u32(is_taken, vcgeq_f32(x, threshold)),
+                false => is_taken,
+            }
+        });
+        let mut left = bits(is_chosen);
         // One bit a token, and none behind the last.
         left &= 0x1111_1111_1111_1111;
         if count - first < CHUNK {
@@ -133,11 +203,18 @@ fn first_of_four(four: &[f32; 4], greatest: float32x4_t) -> Option<usize> {
 #[inline]
 #[target_feature(enable = "neon")]
 fn equal_tokens(scores: [float32x4_t; 4], to: float32x4_t) -> u64 {
-    let [a, b, c, d] = scores.map(|s| vreinterpretq_u16_u32(vceqq_f32(s, to)));
+    bits(scores.map(|s| vceqq_f32(s, to)))
+}
+
+/// Four bits for each of sixteen masks.
+#[inline]
+#[target_feature(enable = "neon")]
+fn bits(masks: [uint32x4_t; 4]) -> u64 {
+    let [a, b, c, d] = masks.map(|mask| vreinterpretq_u16_u32(mask));
     let low = vreinterpretq_u8_u16(vuzp1q_u16(a, b));
     let high = vreinterpretq_u8_u16(vuzp1q_u16(c, d));
-    let equal = vreinterpretq_u16_u8(vuzp1q_u8(low, high));
-    vget_lane_u64::<0>(vreinterpret_u64_u8(vshrn_n_u16::<4>(equal)))
+    let all = vreinterpretq_u16_u8(vuzp1q_u8(low, high));
+    vget_lane_u64::<0>(vreinterpret_u64_u8(vshrn_n_u16::<4>(all)))
 }
 
 #[inline]

@@ -5,7 +5,9 @@
 
 use super::{
     Outputs, QueryError,
-    choose_neon::{CHUNK, TAKEN, list_taken, places_of_maxima, take_greatest},
+    choose_neon::{
+        CHUNK, TAKEN, is_threshold_sooner, list_taken, places_of_maxima, take_greatest, threshold,
+    },
     plan::Task,
     relevance_neon::add_relevance,
     tokens::PackedTokens,
@@ -181,15 +183,23 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
                 scores[token as usize] = TAKEN;
             }
             let chosen = &mut chosen[(first + i) * count..][..count];
-            let (taken, besides) = chosen.split_at_mut(top_k);
+            let valid_count = tokens.valid_count();
             // SAFETY: 64-bit ARM is compiled for neon.
-            unsafe { take_greatest(scores, taken, maxima) }
-            if padded / CHUNK > count {
-                besides.copy_from_slice(&tokens.always);
-                chosen.sort_unstable();
-            } else {
-                // SAFETY: as above.
-                unsafe { list_taken(scores, tokens.valid_count(), chosen) }
+            unsafe {
+                if is_threshold_sooner(padded, top_k)
+                    && let Some(threshold) = threshold(scores, top_k)
+                {
+                    list_taken::<true>(scores, valid_count, threshold, chosen);
+                    continue;
+                }
+                let (taken, besides) = chosen.split_at_mut(top_k);
+                take_greatest(scores, taken, maxima);
+                if padded / CHUNK > count {
+                    besides.copy_from_slice(&tokens.always);
+                    chosen.sort_unstable();
+                } else {
+                    list_taken::<false>(scores, valid_count, TAKEN, chosen);
+                }
             }
         }
         room.score_rows = score_rows;
