@@ -90,6 +90,10 @@ impl PackedDepthwise {
                 .sum()
         };
         let requantize = Requantize::new(epilogue, channels, magnitude)?;
+        let weights = &*requantize.effective(weights, |weights, c| {
+            let taps = weights[c..].iter_mut().step_by(channels);
+            taps.for_each(|weight| *weight = 0);
+        });
         let weights = match isa {
             Isa::Scalar => Weights::Scalar(weights.into()),
             #[cfg(target_arch = "aarch64")]

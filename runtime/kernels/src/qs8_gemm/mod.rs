@@ -115,6 +115,7 @@ impl PackedGemm {
         );
         let magnitude = |c: usize| weight_sums(&weights[c * k..][..k]).1;
         let requantize = Requantize::new(epilogue, n, magnitude)?;
+        let weights = &*requantize.effective(weights, |weights, c| weights[c * k..][..k].fill(0));
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(proof) if qs8_gemm_3x8_neon::ROW_LENGTHS.contains(&k) => {
