@@ -14,6 +14,8 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+#[cfg(target_arch = "aarch64")]
+mod finish_text;
 #[cfg(test)]
 mod harness;
 mod isa;

@@ -5,7 +5,7 @@
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
 #[cfg(target_arch = "aarch64")]
-mod dotprod_loops;
+mod dotprod_rows;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x3;
 #[cfg(target_arch = "aarch64")]

@@ -6,17 +6,15 @@
 //! registers: those of sixteen channels for 3 x 3, of eight at a time for 5 x 5.
 
 use super::Image;
-use super::dotprod_loops::{sums_3x3_1, sums_3x3_2, sums_5x5_1, sums_5x5_2};
+use super::dotprod_rows::{self, Params, Row};
 use super::quads::{COLUMN, Source};
 use super::ring::{BLOCK, block_starts};
-use crate::aarch64::sdot;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use crate::stream::bring;
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
-use core::arch::aarch64::*;
 use core::array;
 use core::ops::Range;
 
@@ -26,8 +24,8 @@ pub struct Blocks {
     proof: DotProd,
     cover: Cover,
     weights: Vec<i8>,
-    bias: Vec<[i32; BLOCK]>,
-    multiplier: Vec<[f32; BLOCK]>,
+    way: Way,
+    params: Vec<Params>,
 }
 
 /// How quads of rows cover windows.
@@ -81,12 +79,14 @@ impl Blocks {
         let channels = requantize.bias.len();
         let cover = Cover::new(window, channels)?;
         let blocks = block_starts(channels).count();
+        let way = Way::with_shifts(requantize);
+        let (starts, shifts) = (way.starts(requantize), Way::shifts(requantize));
         let mut packed = Blocks {
             proof,
             cover,
             weights: Vec::with_capacity(blocks * cover.group * cover.row_bytes()),
-            bias: vec![[0; BLOCK]; blocks],
-            multiplier: vec![[0.0; BLOCK]; blocks],
+            way,
+            params: vec![Params::NONE; blocks],
         };
         for (block, start) in block_starts(channels).enumerate() {
             for row in 0..cover.group {
@@ -111,8 +111,12 @@ impl Blocks {
                     }
                 }
             }
-            packed.bias[block].copy_from_slice(&requantize.bias[start..][..BLOCK]);
-            packed.multiplier[block].copy_from_slice(&requantize.multiplier[start..][..BLOCK]);
+            let params = &mut packed.params[block];
+            params.bias.copy_from_slice(&starts[start..][..BLOCK]);
+            params
+                .multiplier
+                .copy_from_slice(&requantize.multiplier[start..][..BLOCK]);
+            params.shift.copy_from_slice(&shifts[start..][..BLOCK]);
         }
         Some(packed)
     }
@@ -142,31 +146,23 @@ impl Blocks {
         scratch: &mut [i8],
     ) {
         let _ = self.proof;
-        let short = is_short(requantize);
-        // SAFETY: the proof says that the CPU has neon and dotprod; `kernel` is for the cover's window.
+        // SAFETY: the proof says that the CPU has neon and dotprod; the loops are for the cover's window.
         unsafe {
-            let kernel = match (self.cover.kw, self.cover.stride, short) {
-                (3, 1, true) => columns_3x3_1::<true>,
-                (3, 1, false) => columns_3x3_1::<false>,
-                (3, _, true) => columns_3x3_2::<true>,
-                (3, _, false) => columns_3x3_2::<false>,
-                (_, 1, true) => columns_5x5_1::<true>,
-                (_, 1, false) => columns_5x5_1::<false>,
-                (_, _, true) => columns_5x5_2::<true>,
-                (_, _, false) => columns_5x5_2::<false>,
-            };
-            self.run_rows(kernel, window, requantize, image, rows, out, scratch)
+            match (self.cover.kw, self.cover.stride) {
+                (3, 1) => self.run_rows::<3, 1>(window, requantize, image, rows, out, scratch),
+                (3, _) => self.run_rows::<3, 2>(window, requantize, image, rows, out, scratch),
+                (_, 1) => self.run_rows::<5, 1>(window, requantize, image, rows, out, scratch),
+                (_, _) => self.run_rows::<5, 2>(window, requantize, image, rows, out, scratch),
+            }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon and dotprod; `kernel` is for the cover's window.
+    /// The CPU has neon and dotprod; the cover's window is `KW` by `KW` and has this stride.
     #[target_feature(enable = "neon,dotprod")]
-    #[allow(clippy::too_many_arguments)] // a run's arguments, and the kernel that was chosen for it
-    unsafe fn run_rows(
+    unsafe fn run_rows<const KW: usize, const STRIDE: usize>(
         &self,
-        kernel: unsafe fn(&Tile, &mut [i8]),
         window: &Window,
         requantize: &Requantize,
         image: Image,
@@ -174,7 +170,7 @@ impl Blocks {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, self.way);
         let channels = image.dims[2];
         let row_len = out.len() / rows.len();
         let width = self.width(row_len / channels);
@@ -199,138 +195,25 @@ impl Blocks {
                 }
                 for (row, out) in out.chunks_exact_mut(row_len).enumerate() {
                     let weights = (block * self.cover.group + row) * self.cover.row_bytes();
-                    let tile = Tile {
-                        quads,
-                        width,
-                        weights: &self.weights[weights..][..self.cover.row_bytes()],
-                        bias: &self.bias[block],
-                        multiplier: &self.multiplier[block],
-                        finish: &finish,
-                        start,
-                        channels,
-                    };
-                    // SAFETY: the caller's; the tile was cut for this kernel, and `out` is a row of the output.
-                    unsafe { kernel(&tile, out) }
+                    let weights = &self.weights[weights..][..self.cover.row_bytes()];
+                    let params = (&raw const self.params[block]).cast::<i32>();
+                    for first in (0..BLOCK).step_by(self.cover.part) {
+                        let row = Row {
+                            weights: weights[first * self.cover.row_bytes() / BLOCK..].as_ptr(),
+                            params: params.wrapping_add(first),
+                            finish: &finish,
+                            at: quads[4 * first..].as_ptr(),
+                            quad_len: width * COLUMN,
+                            out: out[start + first..].as_mut_ptr(),
+                            channels,
+                            outputs: row_len / channels,
+                        };
+                        // SAFETY: the caller's; weights and numbers are for this loop, the quads have the columns under each
+                        // output, and `out` has the block's channels of each.
+                        unsafe { dotprod_rows::run::<KW, STRIDE>(self.way, &row) }
+                    }
                 }
             }
-        }
-    }
-}
-
-/// Sixteen channels of one output row.
-struct Tile<'a> {
-    /// `[quad][width][16][4]`
-    quads: &'a [i8],
-    width: usize,
-    /// `[part][quad][kx][channel][4]`
-    weights: &'a [i8],
-    bias: &'a [i32; BLOCK],
-    multiplier: &'a [f32; BLOCK],
-    finish: &'a Finish,
-    /// The block's first channel.
-    start: usize,
-    channels: usize,
-}
-
-/// A kernel over the whole output row of a tile, for one window: registers of four channels from a given one of the
-/// tile's four on, two outputs at a time.
-macro_rules! columns {
-    ($name:ident, $two:path, $kw:literal x $quads:literal quads, stride $stride:literal, $registers:literal registers from $($first:literal),+) => {
-        /// # Safety
-        ///
-        /// The CPU has neon and dotprod; the tile is one of this window, and `out` its row; `SHORT` only where sums can be
-        /// finished so.
-        #[target_feature(enable = "neon,dotprod")]
-        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
-            // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads
-            // have the columns under each output; `out` has the block's channels for each output.
-            unsafe {
-                $(
-                    let weights = tile.weights.as_ptr().add($quads * $kw * 16 * $first);
-                    let weights = weights.cast::<[[[int8x16_t; $registers]; $kw]; $quads]>();
-                    let weights = weights.read_unaligned();
-                    let bias = tile.bias.as_ptr().add(4 * $first);
-                    let multiplier = tile.multiplier.as_ptr().add(4 * $first);
-                    let multiplier = core::array::from_fn(|r| vld1q_f32(multiplier.add(4 * r)));
-                    let mut at = tile.quads.as_ptr().add(16 * $first);
-                    let quad_len = tile.width * COLUMN;
-                    let outputs = out.len() / tile.channels;
-                    let mut to = out.as_mut_ptr().add(tile.start + 4 * $first);
-                    for _ in 0..outputs / 2 {
-                        let [left, right] = $two(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(tile.finish, left, multiplier, to);
-                        store::<$registers, SHORT>(tile.finish, right, multiplier, to.add(tile.channels));
-                        at = at.add(2 * $stride * COLUMN);
-                        to = to.wrapping_add(2 * tile.channels);
-                    }
-                    if outputs % 2 == 1 {
-                        let last = one(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(tile.finish, last, multiplier, to);
-                    }
-                )+
-            }
-        }
-    };
-}
-
-columns!(columns_3x3_1, sums_3x3_1, 3 x 1 quads, stride 1, 4 registers from 0);
-columns!(columns_3x3_2, sums_3x3_2, 3 x 1 quads, stride 2, 4 registers from 0);
-columns!(columns_5x5_1, sums_5x5_1, 5 x 2 quads, stride 1, 2 registers from 0, 2);
-columns!(columns_5x5_2, sums_5x5_2, 5 x 2 quads, stride 2, 2 registers from 0, 2);
-
-/// The sums of one output whose window starts at `at`.
-///
-/// # Safety
-///
-/// The CPU has neon and dotprod. `bias` points to as many numbers as there are channels; the columns under the window can
-/// be read.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn one<const REGISTERS: usize, const KW: usize, const QUADS: usize>(
-    bias: *const i32,
-    weights: &[[[int8x16_t; REGISTERS]; KW]; QUADS],
-    at: *const i8,
-    quad_len: usize,
-) -> [int32x4_t; REGISTERS] {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut sums: [int32x4_t; REGISTERS] = core::array::from_fn(|r| vld1q_s32(bias.add(4 * r)));
-        for (quad, weights) in weights.iter().enumerate() {
-            for (kx, weights) in weights.iter().enumerate() {
-                let column = at.add(quad * quad_len + kx * COLUMN);
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    *sum = sdot(*sum, vld1q_s8(column.add(16 * r)), weights[r]);
-                }
-            }
-        }
-        sums
-    }
-}
-
-/// Writes the bytes of four channels per register.
-///
-/// # Safety
-///
-/// `out` points to as many bytes.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn store<const REGISTERS: usize, const SHORT: bool>(
-    finish: &Finish,
-    sums: [int32x4_t; REGISTERS],
-    multiplier: [float32x4_t; REGISTERS],
-    out: *mut i8,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        if REGISTERS == 4 {
-            let sums = core::array::from_fn(|r| sums[r % REGISTERS]);
-            let multiplier = core::array::from_fn(|r| multiplier[r % REGISTERS]);
-            vst1q_s8(out, finish.bytes16::<SHORT>(sums, multiplier));
-        } else {
-            vst1_s8(
-                out,
-                finish.bytes8::<SHORT>([sums[0], sums[1]], [multiplier[0], multiplier[1]]),
-            );
         }
     }
 }

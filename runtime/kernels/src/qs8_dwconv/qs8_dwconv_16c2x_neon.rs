@@ -10,7 +10,7 @@ use super::neon_5x5::{sums_5x5_1, sums_5x5_2};
 use super::ring::{BLOCK, Ring, Shape, block_starts};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use crate::stream::bring;
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
@@ -33,6 +33,7 @@ pub struct Blocks {
     weights: Vec<i8>,
     /// Whether each block may add two taps in 16 bits.
     in_pairs: Vec<bool>,
+    /// What the sums start from.
     bias: Vec<[i32; BLOCK]>,
     multiplier: Vec<[f32; BLOCK]>,
 }
@@ -41,6 +42,7 @@ impl Blocks {
     pub fn pack(proof: Neon, weights: &[i8], taps: usize, requantize: &Requantize) -> Blocks {
         let channels = requantize.bias.len();
         let blocks = block_starts(channels).count();
+        let starts = Way::of(requantize).starts(requantize);
         let mut packed = Blocks {
             proof,
             weights: Vec::with_capacity(blocks * taps * BLOCK),
@@ -59,7 +61,7 @@ impl Blocks {
             packed
                 .in_pairs
                 .push(fits_in_pairs(&packed.weights[first..]));
-            packed.bias[block][..used].copy_from_slice(&requantize.bias[start..][..used]);
+            packed.bias[block][..used].copy_from_slice(&starts[start..][..used]);
             packed.multiplier[block][..used]
                 .copy_from_slice(&requantize.multiplier[start..][..used]);
         }
@@ -95,8 +97,8 @@ impl Blocks {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let finish = Finish::new(requantize);
-        let short = is_short(requantize);
+        let way = Way::of(requantize);
+        let (finish, short) = (Finish::new(requantize, way), way.is_short());
         let channels = image.dims[2];
         let out_width = out.len() / rows.len() / channels;
         let shape = Shape::new(window, out_width, channels);
@@ -134,7 +136,7 @@ impl Blocks {
                     let kernel = if self.in_pairs[block] {
                         paired
                     } else {
-                        any_columns
+                        any(short)
                     };
                     // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
                     // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
@@ -163,7 +165,7 @@ type Kernel = unsafe fn(&Tile, Range<usize>, &mut [i8]);
 /// The kernel for blocks whose taps may be added in pairs.
 fn kernel(window: &Window, channels: usize, columns: usize, short: bool) -> Kernel {
     if channels < BLOCK || columns < 2 {
-        return any_columns;
+        return any(short);
     }
     match (window.kernel, window.strides[1], short) {
         ([3, 3], 1, true) => columns_3x3_1::<true>,
@@ -174,7 +176,15 @@ fn kernel(window: &Window, channels: usize, columns: usize, short: bool) -> Kern
         ([5, 5], 1, false) => columns_5x5_1::<false>,
         ([5, 5], 2, true) => columns_5x5_2::<true>,
         ([5, 5], 2, false) => columns_5x5_2::<false>,
-        _ => any_columns,
+        _ => any(short),
+    }
+}
+
+/// The kernel for all blocks.
+fn any(short: bool) -> Kernel {
+    match short {
+        true => any_columns::<true>,
+        false => any_columns::<false>,
     }
 }
 
@@ -261,9 +271,10 @@ fn add_wide(sums: [int32x4_t; 4], low: int16x8_t, high: int16x8_t) -> [int32x4_t
 ///
 /// # Safety
 ///
-/// The CPU has neon; `columns` are in `out` and have their windows in the ring.
+/// The CPU has neon; `columns` are in `out` and have their windows in the ring; sums can be finished the `SHORT` way if
+/// that is asked.
 #[target_feature(enable = "neon")]
-unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+unsafe fn any_columns<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
     let [kh, kw] = tile.window.kernel;
     // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
     unsafe {
@@ -288,7 +299,7 @@ unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
             let mut bytes = [0_i8; BLOCK];
             vst1q_s8(
                 bytes.as_mut_ptr(),
-                tile.finish.bytes16::<false>(sums, multiplier),
+                tile.finish.bytes16::<SHORT>(sums, multiplier),
             );
             let out = &mut out[x * tile.channels + tile.start..];
             let used = BLOCK.min(tile.channels);

@@ -19,7 +19,7 @@ use super::runs::{Quad, fits_a_lane};
 use super::{Matrix, Output};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 use core::ops::{Range, RangeInclusive};
@@ -104,7 +104,7 @@ impl Panels {
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
-            if is_short(requantize) {
+            if Way::of(requantize).is_short() {
                 self.run_blocks::<true>(requantize, a, out)
             } else {
                 self.run_blocks::<false>(requantize, a, out)
@@ -123,7 +123,7 @@ impl Panels {
         mut out: Output,
     ) {
         let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, Way::of(requantize));
         let fitting = GROUP_BYTES / (self.quads * size_of::<Quad>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, self.tile_rows());
         for start in (0..a.rows).step_by(block) {
