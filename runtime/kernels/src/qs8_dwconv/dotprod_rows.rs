@@ -34,16 +34,16 @@ impl Params {
 }
 
 /// Channels of one output row: sixteen, or eight of them.
+#[derive(Clone, Copy)]
 pub struct Row {
     /// `[quad][kx][channel][4]`
     pub weights: *const i8,
     /// The first of the channels in [`Params`].
     pub params: *const i32,
     pub finish: *const Finish,
-    /// The first column of the first quad of input rows.
+    /// The first column of the first quad of input rows, and of the last.
     pub at: *const i8,
-    /// The distance of the second quad.
-    pub quad_len: usize,
+    pub below: *const i8,
     pub out: *mut i8,
     /// The distance of two outputs, and how many there are.
     pub channels: usize,
@@ -193,7 +193,10 @@ macro_rules! row {
             $weights,
             $load_multipliers,
             $finish!(load $constants),
-            "cbz {pairs}, 3f",
+            "cbnz {pairs}, 2f",
+            "b 3f",
+            // No page ends within the loop.
+            ".p2align 9",
             "2:",
             $start_a,
             $start_b,
@@ -213,7 +216,7 @@ macro_rules! row {
             $($shift = in(reg) $row.params.wrapping_add(2 * BLOCK),)?
             finish = in(reg) $row.finish,
             at = inout(reg) $row.at => _,
-            $($below = inout(reg) $row.at.wrapping_add($row.quad_len) => _,)?
+            $($below = inout(reg) $row.below => _,)?
             out = inout(reg) $row.out => _,
             out_stride = in(reg) $row.channels,
             outputs = in(reg) $row.outputs,

@@ -163,7 +163,9 @@ impl PackedDepthwise {
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(_) => ring::Shape::new(&self.window, out_width, self.channels).len(),
             #[cfg(target_arch = "aarch64")]
-            Weights::DotProd(blocks) => blocks.scratch_len(out_width),
+            Weights::DotProd(blocks) => {
+                blocks.scratch_len(size[0] * size[1] * self.channels, out_width)
+            }
         }
     }
 

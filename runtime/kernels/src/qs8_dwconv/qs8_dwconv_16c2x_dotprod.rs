@@ -8,15 +8,22 @@
 use super::Image;
 use super::dotprod_rows::{self, Params, Row};
 use super::quads::{COLUMN, Source};
-use super::ring::{BLOCK, block_starts};
+use super::ring::{BLOCK, block_start, block_starts};
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
-use crate::stream::bring;
+use crate::stream::{LINE, bring};
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
 use core::array;
 use core::ops::Range;
+
+/// Blocks of channels that go over all rows before the next do, where quads are kept and the image is small: what a line
+/// of cache has of a pixel.
+const SLAB: usize = LINE / BLOCK;
+
+/// The bytes of a small image. The lines of a larger one are brought in in the order in which they lie in memory.
+const SMALL_IMAGE: usize = 144 * 1024;
 
 /// Weights in blocks of sixteen channels, `[block][output row of a group][part][quad][kx][channel][4]`.
 #[derive(Clone, Debug)]
@@ -35,7 +42,7 @@ struct Cover {
     quads: usize,
     /// Channels whose weights are registers together.
     part: usize,
-    /// Output rows that the same quads serve.
+    /// Output rows that the same quads serve. Where there are two quads, the next group's first is this one's second.
     group: usize,
     stride: usize,
 }
@@ -43,27 +50,31 @@ struct Cover {
 impl Cover {
     /// `None` where this kernel is not for the window or the channels.
     fn new(window: &Window, channels: usize) -> Option<Cover> {
-        let (quads, kw, part) = match window.kernel {
-            [3, 3] => (1, 3, 16),
-            [5, 5] => (2, 5, 8),
-            _ => return None,
-        };
         let stride = window.strides[0];
         if channels < BLOCK || window.strides[1] != stride || stride > 2 {
             return None;
         }
-        let group = (4 * quads - kw) / stride + 1;
-        Some(Cover {
+        match window.kernel {
+            [3, 3] => Some(Cover::of(3, stride)),
+            [5, 5] => Some(Cover::of(5, stride)),
+            _ => None,
+        }
+    }
+
+    /// Of windows of `kw` by `kw`, 3 or 5.
+    const fn of(kw: usize, stride: usize) -> Cover {
+        let (quads, part) = if kw == 3 { (1, BLOCK) } else { (2, BLOCK / 2) };
+        Cover {
             kw,
             quads,
             part,
-            group,
+            group: (4 * quads - kw) / stride + 1,
             stride,
-        })
+        }
     }
 
     /// Bytes of weights of one output row of a group, sixteen channels.
-    fn row_bytes(&self) -> usize {
+    const fn row_bytes(&self) -> usize {
         self.quads * self.kw * COLUMN
     }
 }
@@ -125,9 +136,22 @@ impl Blocks {
         self.weights.len()
     }
 
-    /// The elements of scratch for an output of this width.
-    pub fn scratch_len(&self, out_width: usize) -> usize {
-        self.cover.quads * self.width(out_width) * COLUMN
+    /// The blocks of channels that are computed together, of an image of so many bytes.
+    fn slab(&self, image_bytes: usize) -> usize {
+        match self.cover.quads {
+            2 if image_bytes <= SMALL_IMAGE => SLAB,
+            _ => self.params.len(),
+        }
+    }
+
+    /// The elements of scratch for an image of so many bytes and an output of this width.
+    pub fn scratch_len(&self, image_bytes: usize, out_width: usize) -> usize {
+        // One quad is built anew for each block.
+        let rings = match self.cover.quads {
+            1 => 1,
+            _ => self.slab(image_bytes).min(self.params.len()),
+        };
+        rings * self.cover.quads * self.width(out_width) * COLUMN
     }
 
     /// Padded columns under an output row.
@@ -173,46 +197,86 @@ impl Blocks {
         let finish = Finish::new(requantize, self.way);
         let channels = image.dims[2];
         let row_len = out.len() / rows.len();
-        let width = self.width(row_len / channels);
+        let outputs = row_len / channels;
         let source = Source {
             image,
             window,
-            width,
+            width: self.width(outputs),
         };
-        let quads = &mut scratch[..self.cover.quads * width * COLUMN];
+        let Cover { quads, group, .. } = const { Cover::of(KW, STRIDE) };
+        let quad_len = source.width * COLUMN;
+        let slab = self.slab(image.elements.len());
+        let rings = &mut scratch[..self.scratch_len(image.elements.len(), outputs)];
+        source.pad(rings);
         let out_len = out.len();
-        let mut brought = 0;
-        for (first, out) in rows
-            .step_by(self.cover.group)
-            .zip(out.chunks_mut(self.cover.group * row_len))
-        {
-            let top = first * self.cover.stride;
-            brought = source.bring(top.max(brought)..top + 4 * self.cover.quads);
-            bring(out, out_len);
-            for (block, start) in block_starts(channels).enumerate() {
-                for (i, quad) in quads.chunks_exact_mut(width * COLUMN).enumerate() {
-                    source.build(top + 4 * i, start, quad);
+        for first_block in (0..self.params.len()).step_by(slab) {
+            let blocks = first_block..self.params.len().min(first_block + slab);
+            let mut brought = 0;
+            for (g, out) in out.chunks_mut(group * row_len).enumerate() {
+                let top = (rows.start + g * group) * STRIDE;
+                if blocks.len() == self.params.len() {
+                    brought = source.bring(top.max(brought)..top + 4 * quads);
+                    bring(out, out_len);
                 }
-                for (row, out) in out.chunks_exact_mut(row_len).enumerate() {
-                    let weights = (block * self.cover.group + row) * self.cover.row_bytes();
-                    let weights = &self.weights[weights..][..self.cover.row_bytes()];
-                    let params = (&raw const self.params[block]).cast::<i32>();
-                    for first in (0..BLOCK).step_by(self.cover.part) {
-                        let row = Row {
-                            weights: weights[first * self.cover.row_bytes() / BLOCK..].as_ptr(),
-                            params: params.wrapping_add(first),
-                            finish: &finish,
-                            at: quads[4 * first..].as_ptr(),
-                            quad_len: width * COLUMN,
-                            out: out[start + first..].as_mut_ptr(),
-                            channels,
-                            outputs: row_len / channels,
-                        };
-                        // SAFETY: the caller's; weights and numbers are for this loop, the quads have the columns under each
-                        // output, and `out` has the block's channels of each.
-                        unsafe { dotprod_rows::run::<KW, STRIDE>(self.way, &row) }
+                for block in blocks.clone() {
+                    let channel = block_start(block, channels);
+                    let ring = (block - first_block) * (quads - 1) * quads * quad_len;
+                    let ring = &mut rings[ring..][..quads * quad_len];
+                    let quad = |i: usize| (g + i) % quads * quad_len;
+                    // Those before the last were built for the rows before.
+                    for i in if g == 0 { 0 } else { quads - 1 }..quads {
+                        source.build(top + 4 * i, channel, &mut ring[quad(i)..][..quad_len]);
                     }
+                    let row = Row {
+                        weights: self.weights_of(block).as_ptr(),
+                        params: (&raw const self.params[block]).cast(),
+                        finish: &finish,
+                        at: ring[quad(0)..].as_ptr(),
+                        below: ring[quad(quads - 1)..].as_ptr(),
+                        out: out[channel..].as_mut_ptr(),
+                        channels,
+                        outputs,
+                    };
+                    // SAFETY: the caller's; weights and numbers are for these loops, the quads have the columns under each
+                    // output, and `out` has the block's channels of each.
+                    unsafe { self.run_group::<KW, STRIDE>(row, out.len() / row_len) }
                 }
+            }
+        }
+    }
+
+    /// The weights of all rows of a group.
+    fn weights_of(&self, block: usize) -> &[i8] {
+        let len = self.cover.group * self.cover.row_bytes();
+        &self.weights[block * len..][..len]
+    }
+
+    /// Computes the `rows` rows of a group, of which `first` is the first part of the first one.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has neon and dotprod; the row is sound, and so are those below it.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_group<const KW: usize, const STRIDE: usize>(&self, first: Row, rows: usize) {
+        let cover = const { Cover::of(KW, STRIDE) };
+        let parts = BLOCK / cover.part;
+        for row in 0..rows {
+            for part in 0..parts {
+                let channel = part * cover.part;
+                let out = row * first.outputs * first.channels + channel;
+                let row = Row {
+                    weights: first
+                        .weights
+                        .wrapping_add((row * parts + part) * cover.row_bytes() / parts),
+                    params: first.params.wrapping_add(channel),
+                    at: first.at.wrapping_add(4 * channel),
+                    below: first.below.wrapping_add(4 * channel),
+                    out: first.out.wrapping_add(out),
+                    ..first
+                };
+                // SAFETY: the caller's.
+                unsafe { dotprod_rows::run::<KW, STRIDE>(self.way, &row) }
             }
         }
     }

@@ -101,8 +101,12 @@ impl<'a> Ring<'a> {
     }
 }
 
-/// Where each block of channels starts: the last one ends where the channels end, and overlaps the one before.
+/// Where each block of channels starts.
 pub fn block_starts(channels: usize) -> impl Iterator<Item = usize> {
-    let last = channels.saturating_sub(BLOCK);
-    (0..channels.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(last))
+    (0..channels.div_ceil(BLOCK)).map(move |block| block_start(block, channels))
+}
+
+/// Where a block of channels starts: the last one ends where the channels end, and overlaps the one before.
+pub fn block_start(block: usize, channels: usize) -> usize {
+    (block * BLOCK).min(channels.saturating_sub(BLOCK))
 }
