@@ -161,7 +161,9 @@ impl PackedDepthwise {
         match &self.weights {
             Weights::Scalar(_) => 0,
             #[cfg(target_arch = "aarch64")]
-            Weights::Neon(_) => ring::Shape::new(&self.window, out_width, self.channels).len(),
+            Weights::Neon(_) => {
+                ring::Tiling::new(&self.window, out_width, self.channels).ring_len()
+            }
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(blocks) => {
                 blocks.scratch_len(size[0] * size[1] * self.channels, out_width)
@@ -357,6 +359,29 @@ mod tests {
                 pads: [1; 4],
             };
             check(&small, &input, [3, 300], 33, window, [-128, -128]);
+        }
+    }
+
+    #[test]
+    fn images_that_are_cut_into_tiles_equal_the_specification() {
+        let [.., weights, input] = fills(30 * 16 * 330);
+        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
+        for (size, channels) in [
+            ([4, 13], 330),
+            ([7, 5], 100),
+            ([30, 16], 330),
+            ([4, 60], 80),
+        ] {
+            for (kernel, pad) in [(3, 1), (5, 2)] {
+                for stride in [1, 2] {
+                    let window = Window {
+                        kernel: [kernel; 2],
+                        strides: [stride; 2],
+                        pads: [pad; 4],
+                    };
+                    check(&small, &input, size, channels, window, [-128, -128]);
+                }
+            }
         }
     }
 
