@@ -262,3 +262,5 @@ pub unsafe fn run<const KW: usize, const STRIDE: usize>(way: Way, row: &Row) {
         }
     }
 }
+
+pub(super) use {load, tap};

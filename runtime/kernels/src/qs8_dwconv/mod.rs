@@ -5,6 +5,8 @@
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
 #[cfg(target_arch = "aarch64")]
+mod dotprod_3x3_2;
+#[cfg(target_arch = "aarch64")]
 mod dotprod_rows;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x3;

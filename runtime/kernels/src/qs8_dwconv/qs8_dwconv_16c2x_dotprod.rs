@@ -6,8 +6,9 @@
 //! registers: those of sixteen channels for 3 x 3, of eight at a time for 5 x 5.
 
 use super::Image;
+use super::dotprod_3x3_2;
 use super::dotprod_rows::{self, Params, Row};
-use super::quads::{COLUMN, Source};
+use super::quads::{COLUMN, Source, bring_rows};
 use super::ring::{BLOCK, block_start, block_starts};
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
@@ -198,6 +199,10 @@ impl Blocks {
         let channels = image.dims[2];
         let row_len = out.len() / rows.len();
         let outputs = row_len / channels;
+        if let Some(source) = dotprod_3x3_2::Source::new(image, window, outputs) {
+            // SAFETY: the caller's.
+            return unsafe { self.run_woven(&source, &finish, rows, out) };
+        }
         let source = Source {
             image,
             window,
@@ -215,7 +220,7 @@ impl Blocks {
             for (g, out) in out.chunks_mut(group * row_len).enumerate() {
                 let top = (rows.start + g * group) * STRIDE;
                 if blocks.len() == self.params.len() {
-                    brought = source.bring(top.max(brought)..top + 4 * quads);
+                    brought = bring_rows(image, window, top.max(brought)..top + 4 * quads);
                     bring(out, out_len);
                 }
                 for block in blocks.clone() {
@@ -241,6 +246,37 @@ impl Blocks {
                     // output, and `out` has the block's channels of each.
                     unsafe { self.run_group::<KW, STRIDE>(row, out.len() / row_len) }
                 }
+            }
+        }
+    }
+
+    /// Computes rows straight from the image, all blocks of channels of one before the next.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has neon and dotprod; `out` has the source's outputs of the rows.
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_woven(
+        &self,
+        source: &dotprod_3x3_2::Source,
+        finish: &Finish,
+        rows: Range<usize>,
+        out: &mut [i8],
+    ) {
+        let (out_len, row_len) = (out.len(), out.len() / rows.len());
+        let mut brought = 0;
+        for (y, out) in rows.zip(out.chunks_exact_mut(row_len)) {
+            brought = source.bring(y, brought);
+            bring(out, out_len);
+            for block in 0..self.params.len() {
+                let block = dotprod_3x3_2::Block {
+                    weights: self.weights_of(block),
+                    params: &self.params[block],
+                    finish,
+                    channel: block_start(block, source.channels()),
+                };
+                // SAFETY: the caller's; the block was packed for this window and way.
+                unsafe { source.run(self.way, &block, y, out) }
             }
         }
     }

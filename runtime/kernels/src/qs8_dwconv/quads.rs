@@ -13,6 +13,17 @@ use core::ops::Range;
 /// Bytes of a padded column: four taps of sixteen channels.
 pub const COLUMN: usize = 4 * BLOCK;
 
+/// Brings padded rows in from memory in order, and says which come next: blocks of channels go over them in another.
+pub fn bring_rows(image: Image, window: &Window, padded: Range<usize>) -> usize {
+    let [h, w, channels] = image.dims;
+    let row = |padded: usize| padded.saturating_sub(window.pads[0]).min(h) * w * channels;
+    if channels > LINE {
+        let rows = &image.elements[row(padded.start)..row(padded.end)];
+        bring(rows, image.elements.len());
+    }
+    padded.end
+}
+
 /// What a quad is built from.
 pub struct Source<'a> {
     pub image: Image<'a>,
@@ -22,17 +33,6 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Brings padded rows in from memory in order, and says which come next: blocks of channels go over them in another.
-    pub fn bring(&self, padded: Range<usize>) -> usize {
-        let [h, w, channels] = self.image.dims;
-        let row = |padded: usize| padded.saturating_sub(self.window.pads[0]).min(h) * w * channels;
-        if channels > LINE {
-            let rows = &self.image.elements[row(padded.start)..row(padded.end)];
-            bring(rows, self.image.elements.len());
-        }
-        padded.end
-    }
-
     /// Fills the padded columns of quads; [`build`](Self::build) leaves them as they are.
     pub fn pad(&self, quads: &mut [i8]) {
         let inside = self.inside();
