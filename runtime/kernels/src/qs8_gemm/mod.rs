@@ -12,15 +12,13 @@ mod groups;
 #[cfg(target_arch = "aarch64")]
 mod neon_1x4_loop;
 #[cfg(target_arch = "aarch64")]
-mod neon_2x8_resident;
-#[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
-#[cfg(target_arch = "aarch64")]
-mod neon_3x8_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads_2_rows;
+#[cfg(target_arch = "aarch64")]
+mod neon_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_rest;
 #[cfg(target_arch = "aarch64")]
