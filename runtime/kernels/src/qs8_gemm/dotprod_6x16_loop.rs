@@ -70,6 +70,9 @@ macro_rules! tiles {
     ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
         let (steps, back, quads) = $panel.cut();
         asm!(
+            "b 2f",
+            // No page ends within a tile's text.
+            ".p2align 11",
             "2:",
             $(
                 concat!("ldp q", $s0, ", q", $s1, ", [{bias}]"),
