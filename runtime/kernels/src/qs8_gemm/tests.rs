@@ -303,7 +303,7 @@ fn ties_equal_the_specification_by_either_way_of_rounding() {
 fn ties_of_sums_of_every_size_equal_the_specification() {
     // A tie every 2^15, up to sums that a float does not hold beside a rounder and beyond; rows long enough for a loop.
     let bias: Vec<i32> = (0..16).map(|c| (2 * (19 * c - 140) + 1) << 14).collect();
-    let multiplier = vec![1.0 / 32_768.0; 16];
+    let multiplier = [1.0 / 32_768.0; 16];
     let mut weights = [0; 16 * 16];
     weights.chunks_mut(16).for_each(|row| row[0] = 1);
     let a: Vec<i8> = (0..256 * 16).map(|i| (i / 16) as u8 as i8).collect();
