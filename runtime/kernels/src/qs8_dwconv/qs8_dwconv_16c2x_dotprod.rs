@@ -134,7 +134,7 @@ impl Blocks {
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len()
+        self.weights.len() + self.params.len() * size_of::<[f32; BLOCK]>()
     }
 
     /// The blocks of channels that are computed together, of an image of so many bytes.

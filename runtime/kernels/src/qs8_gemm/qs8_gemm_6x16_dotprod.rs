@@ -88,7 +88,7 @@ impl Panels {
     }
 
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
+        size_of_val(&*self.weights) + size_of_val(&*self.shift)
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
