@@ -14,6 +14,9 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+mod divisor;
+#[cfg(target_arch = "aarch64")]
+mod finish_text;
 #[cfg(test)]
 mod harness;
 mod isa;
@@ -42,12 +45,13 @@ pub use attention::{
     BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
     TokensError,
 };
+pub use divisor::Divisor;
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
 pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
-    Affine, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
+    Affine, Quantizer, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
 };
 pub use qs8_conv::PackedConv;
 pub use qs8_dwconv::PackedDepthwise;

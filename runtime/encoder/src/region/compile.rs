@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ocellus_kernels::Isa;
+use ocellus_kernels::{Isa, Quantizer};
 use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
@@ -127,7 +127,7 @@ pub(super) fn compile(
                 match &member.work {
                     Work::Quantize(affine) => Step::Quantize {
                         input: input(from[0]).context("an entry reads an input")?,
-                        affine: *affine,
+                        quantizer: Quantizer::new(*affine),
                         dims: images(member.shape),
                         to,
                     },

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ocellus_kernels::{AddScales, Affine, Isa, MAX_POOL_PIXELS, MaxPool};
+use ocellus_kernels::{AddScales, Affine, Divisor, Isa, MAX_POOL_PIXELS, MaxPool};
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cnn::{self, Conv};
 use tract_core::ops::einsum::EinSum;
@@ -286,7 +286,7 @@ impl Finder<'_> {
             b_zero_point: from_b.zero_point,
             b_scale: from_b.scale,
             out_zero_point: out.zero_point,
-            out_scale: out.scale,
+            out_scale: Divisor::new(out.scale),
             min: chain.bounds.0,
             max: chain.bounds.1,
         };

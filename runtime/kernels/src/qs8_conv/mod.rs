@@ -65,12 +65,10 @@ impl PackedConv {
         );
         let weights = match isa {
             Isa::Scalar => {
-                let row = |f: usize| &weights[f * k..][..k];
-                let magnitude = |f| weight_sums(row(f)).1;
-                Weights::Scalar(
-                    weights.into(),
-                    Requantize::new(epilogue, filters, magnitude)?,
-                )
+                let magnitude = |f: usize| weight_sums(&weights[f * k..][..k]).1;
+                let requantize = Requantize::new(epilogue, filters, magnitude)?;
+                let clear = |weights: &mut [i8], f| weights[f * k..][..k].fill(0);
+                Weights::Scalar(requantize.effective(weights, clear).into(), requantize)
             }
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(_) | Isa::DotProd(_) => {

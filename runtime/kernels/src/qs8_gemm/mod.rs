@@ -12,15 +12,13 @@ mod groups;
 #[cfg(target_arch = "aarch64")]
 mod neon_1x4_loop;
 #[cfg(target_arch = "aarch64")]
-mod neon_2x8_resident;
-#[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
-#[cfg(target_arch = "aarch64")]
-mod neon_3x8_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads_2_rows;
+#[cfg(target_arch = "aarch64")]
+mod neon_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_rest;
 #[cfg(target_arch = "aarch64")]
@@ -115,6 +113,7 @@ impl PackedGemm {
         );
         let magnitude = |c: usize| weight_sums(&weights[c * k..][..k]).1;
         let requantize = Requantize::new(epilogue, n, magnitude)?;
+        let weights = &*requantize.effective(weights, |weights, c| weights[c * k..][..k].fill(0));
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(proof) if qs8_gemm_3x8_neon::ROW_LENGTHS.contains(&k) => {

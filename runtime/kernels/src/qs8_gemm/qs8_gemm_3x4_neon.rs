@@ -12,7 +12,7 @@ use super::runs::{Move, Step, moves};
 use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -33,6 +33,7 @@ pub(super) const GROUP_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Params {
+    /// What the sums start from.
     pub bias: [i32; CHANNELS],
     pub multiplier: [f32; CHANNELS],
 }
@@ -41,19 +42,21 @@ impl Params {
     /// Of all panels; channels that a last panel lacks have zeros.
     pub fn of(requantize: &Requantize) -> Vec<Params> {
         let n = requantize.bias.len();
-        (0..n.div_ceil(CHANNELS))
-            .map(|panel| {
-                let channels = panel * CHANNELS..n.min((panel + 1) * CHANNELS);
-                let mut params = Params {
-                    bias: [0; CHANNELS],
-                    multiplier: [0.0; CHANNELS],
-                };
-                params.bias[..channels.len()].copy_from_slice(&requantize.bias[channels.clone()]);
-                params.multiplier[..channels.len()]
-                    .copy_from_slice(&requantize.multiplier[channels]);
-                params
-            })
-            .collect()
+        let none = Params {
+            bias: [0; CHANNELS],
+            multiplier: [0.0; CHANNELS],
+        };
+        let mut params = vec![none; n.div_ceil(CHANNELS)];
+        for (c, start) in Way::of(requantize)
+            .starts(requantize)
+            .into_iter()
+            .enumerate()
+        {
+            let panel = &mut params[c / CHANNELS];
+            panel.bias[c % CHANNELS] = start;
+            panel.multiplier[c % CHANNELS] = requantize.multiplier[c];
+        }
+        params
     }
 }
 
@@ -151,7 +154,7 @@ impl Panels {
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
-            if is_short(requantize) {
+            if Way::of(requantize).is_short() {
                 self.run_blocks::<true>(requantize, a, out)
             } else {
                 self.run_blocks::<false>(requantize, a, out)
@@ -170,7 +173,7 @@ impl Panels {
         mut out: Output,
     ) {
         let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, Way::of(requantize));
         let fitting = GROUP_BYTES / (self.steps.max(1) * size_of::<Step>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
         for start in (0..a.rows).step_by(block) {

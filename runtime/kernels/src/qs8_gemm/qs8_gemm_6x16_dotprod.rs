@@ -13,7 +13,7 @@ use super::{Matrix, Output};
 use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use crate::stream::{LINE, bring};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
@@ -35,8 +35,12 @@ pub struct Panels {
     proof: DotProd,
     k: usize,
     weights: Vec<[i8; 4]>,
+    way: Way,
+    /// What the sums start from.
     bias: Vec<i32>,
     multiplier: Vec<f32>,
+    /// Of the positive way.
+    shift: Vec<f32>,
 }
 
 impl Panels {
@@ -66,21 +70,25 @@ impl Panels {
                 }
             }
         }
-        let mut bias = requantize.bias.clone();
-        let mut multiplier = requantize.multiplier.clone();
-        bias.resize(n.next_multiple_of(4 * WIDE), 0);
-        multiplier.resize(n.next_multiple_of(4 * WIDE), 0.0);
-        Panels {
+        let way = Way::with_shifts(requantize);
+        let mut panels = Panels {
             proof,
             k,
             weights: packed,
-            bias,
-            multiplier,
-        }
+            way,
+            bias: way.starts(requantize),
+            multiplier: requantize.multiplier.clone(),
+            shift: Way::shifts(requantize),
+        };
+        let padded = n.next_multiple_of(4 * WIDE);
+        panels.bias.resize(padded, 0);
+        panels.multiplier.resize(padded, 0.0);
+        panels.shift.resize(padded, 0.0);
+        panels
     }
 
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
+        size_of_val(&*self.weights) + size_of_val(&*self.shift)
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
@@ -89,7 +97,7 @@ impl Panels {
         // SAFETY: the proof says that the CPU has neon and dotprod; the dispatcher checked that `a` holds its rows of
         // `k` and `out` as many of its columns, which are whole panels.
         unsafe {
-            if is_short(requantize) {
+            if self.way.is_short() {
                 self.run_blocks::<true>(requantize, a, out)
             } else {
                 self.run_blocks::<false>(requantize, a, out)
@@ -108,7 +116,7 @@ impl Panels {
         mut out: Output,
     ) {
         let n = out.columns.len();
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, self.way);
         let block = block_rows(a.rows, self.k + n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
@@ -122,6 +130,8 @@ impl Panels {
                     weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),
                     bias: self.bias[first..].as_ptr(),
                     multiplier: self.multiplier[first..].as_ptr(),
+                    shift: self.shift[first..].as_ptr(),
+                    way: self.way,
                     k: self.k,
                     channels: out.columns.end - first,
                     finish,
@@ -156,6 +166,8 @@ struct Panel {
     weights: *const i8,
     bias: *const i32,
     multiplier: *const f32,
+    shift: *const f32,
+    way: Way,
     k: usize,
     channels: usize,
     finish: Finish,
@@ -176,6 +188,7 @@ impl Panel {
         let panel = dotprod_6x16_loop::Panel {
             bias: self.bias,
             multiplier: self.multiplier,
+            shift: self.shift,
             weights: self.weights,
             k: self.k,
             finish: &self.finish,
@@ -191,8 +204,8 @@ impl Panel {
             // SAFETY: the caller's; the tiles cover the rows in order.
             unsafe {
                 match height {
-                    6 => dotprod_6x16_loop::run::<6, SHORT>(&panel, tiles),
-                    5 => dotprod_6x16_loop::run::<5, SHORT>(&panel, tiles),
+                    6 => dotprod_6x16_loop::run::<6>(self.way, &panel, tiles),
+                    5 => dotprod_6x16_loop::run::<5>(self.way, &panel, tiles),
                     // A few numbers of rows below twenty: seven are four and three.
                     _ => self.run_wide::<SHORT>(a, out, height * count),
                 }
