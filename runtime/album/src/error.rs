@@ -80,12 +80,12 @@ pub enum AlbumError {
         what: String,
     },
     /// The folder of photos, or the lock file, cannot be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A folder without pictures. It may be the place where a card is mounted, so nothing is forgotten.
     #[error(
@@ -146,6 +146,6 @@ impl AlbumError {
 
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> AlbumError {
         let path = path.to_path_buf();
-        move |source| AlbumError::Io { path, source }
+        move |reason| AlbumError::Io { path, reason }
     }
 }

@@ -29,9 +29,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(AlbumError::Busy { path: path.into() }),
-            Err(TryLockError::Error(source)) => Err(AlbumError::Io {
+            Err(TryLockError::Error(reason)) => Err(AlbumError::Io {
                 path: beside,
-                source,
+                reason,
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! The `ocellus` program: label pictures, measure, check a machine, look into a bundle.
+//! The `ocellus` program: label pictures, index and search photos, measure, check a machine, look into a bundle.
 //!
 //! Text for people by default, one JSON object a line with `--json`. Exit codes: 0 ok, 1 failed, 2 usage. This is the only
 //! place that reads environment variables: `OCELLUS_ISA` lowers the instruction set, `RUST_LOG` sets the log level.
@@ -8,9 +8,13 @@ mod bench;
 mod bundle;
 mod doctor;
 mod heat;
+mod html;
+mod index;
 mod inputs;
 mod label;
 mod loading;
+mod progress;
+mod search;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -26,6 +30,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Label(label::Arguments),
+    Index(index::Arguments),
+    Search(search::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
     Bundle(bundle::Arguments),
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Label(arguments) => label::run(arguments),
+        Command::Index(arguments) => index::run(arguments),
+        Command::Search(arguments) => search::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),
