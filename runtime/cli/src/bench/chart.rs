@@ -1,6 +1,7 @@
 //! Charts of a report, as SVG. What cannot be drawn is `None`.
 
-use super::{page::escaped, subject};
+use super::subject;
+use crate::html::escaped;
 use serde_json::Value;
 use std::fmt::Write;
 

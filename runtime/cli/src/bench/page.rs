@@ -1,6 +1,7 @@
 //! The report as one page that needs nothing else: no script, no font, no network.
 
 use super::{chart, job::STAGES, rows, subject};
+use crate::html::escaped;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -124,21 +125,6 @@ fn table(rows: &[&Value]) -> String {
         }
     }
     text + "</table>\n"
-}
-
-/// Text that is text on a page, whatever it holds.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
