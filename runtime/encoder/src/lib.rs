@@ -40,6 +40,7 @@ mod inspect;
 mod limits;
 mod observe;
 mod plan;
+mod qoperator;
 mod quant;
 mod region;
 mod scan;

@@ -104,12 +104,9 @@ pub(super) fn compile(
         let step = match draft {
             Draft::Enter(input) => {
                 let source = &region.inputs[input];
-                let shape: Nchw = source.border.shape[..]
-                    .try_into()
-                    .context("bytes of four axes")?;
                 Step::Enter {
                     input,
-                    dims: images(shape),
+                    dims: images(shape_of(model, source.outlet)?),
                     to: place(&source.outlet),
                 }
             }
@@ -183,6 +180,11 @@ pub(super) fn compile(
                     },
                     Work::Table(table) => Step::Table {
                         table: table.clone(),
+                        from: place(&from[0]),
+                        to,
+                    },
+                    Work::Move => Step::Table {
+                        table: Box::new(std::array::from_fn(|at| (at as i16 - 128) as i8)),
                         from: place(&from[0]),
                         to,
                     },
@@ -273,6 +275,7 @@ fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) 
         (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
         (Some(Work::MaxPool(_)), _) => ("MaxPool", "qs8_maxpool"),
         (Some(Work::Table(_)), _) => ("Requantize", "qs8_table"),
+        (Some(Work::Move), _) => ("Reshape", "qs8_table"),
         (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
             ("GlobalAveragePool", "qs8_gavgpool")
         }
