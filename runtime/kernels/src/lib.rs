@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+mod f32_range;
 #[cfg(test)]
 mod harness;
 mod isa;
@@ -42,6 +43,7 @@ pub use attention::{
     BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
     TokensError,
 };
+pub use f32_range::f32_range;
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
@@ -49,10 +51,10 @@ pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
     Affine, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
 };
-pub use qs8_conv::PackedConv;
+pub use qs8_conv::{PackedConv, PackedRealConv};
 pub use qs8_dwconv::PackedDepthwise;
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
-pub use qs8_gemm::PackedGemm;
+pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use qs8_maxpool::MaxPool;
 pub use qs8_table::qs8_table;

@@ -4,8 +4,8 @@
 //! v0-v23: sums, four registers of four channels for each row; v24-v29: sixteen bytes of each row; v30, v31: a quad of
 //! `k` of eight channels. Behind the last quad, v24-v31 are the epilogue's numbers.
 
+use super::endings::{REAL, SHORT};
 use super::rows::Tiles;
-use crate::requantize_neon::Finish;
 use core::arch::asm;
 
 /// A panel of sixteen channels for rows of `k` elements, at least sixteen.
@@ -17,7 +17,8 @@ pub struct Panel {
     /// `[quad][16][4]`, as the kernel packs them.
     pub weights: *const i8,
     pub k: usize,
-    pub finish: *const Finish,
+    /// The [`Finish`](crate::requantize_neon::Finish), or where the output is real `[16]` numbers to be added.
+    pub finish: *const u8,
 }
 
 impl Panel {
@@ -119,6 +120,21 @@ macro_rules! plain {
     };
 }
 
+/// Finishes and stores a row of reals.
+macro_rules! real {
+    (numbers) => { "ldp q28, q29, [{finish}]\nldp q30, q31, [{finish}, #32]\n" };
+    ($s0:literal $s1:literal $s2:literal $s3:literal) => {
+        concat!(
+            four!("scvtf", $s0 $s1 $s2 $s3),
+            four!("fmul", $s0 $s1 $s2 $s3, 24 25 26 27),
+            four!("fadd", $s0 $s1 $s2 $s3, 28 29 30 31),
+            "stp q", $s0, ", q", $s1, ", [{out}]\n",
+            "stp q", $s2, ", q", $s3, ", [{out}, #32]\n",
+            "add {out}, {out}, {out_stride}\n",
+        )
+    };
+}
+
 /// All tiles. A row is its pointer, its number, its register of values and its registers of sums.
 macro_rules! tiles {
     ($finish:ident, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
@@ -201,21 +217,24 @@ macro_rules! six {
     };
 }
 
-/// Computes tiles of `ROWS` rows, six or five; `SHORT` is how the epilogue rounds.
+/// Computes tiles of `ROWS` rows, six or five; `ENDING` is one of [`endings`](super::endings).
 ///
 /// # Safety
 ///
-/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen.
+/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen
+/// output elements.
 #[target_feature(enable = "neon,dotprod")]
-pub unsafe fn run<const ROWS: usize, const SHORT: bool>(panel: &Panel, tiles: Tiles) {
+pub unsafe fn run<const ROWS: usize, const ENDING: u8>(panel: &Panel, tiles: Tiles) {
     const { assert!(ROWS == 5 || ROWS == 6) }
     // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends.
     unsafe {
-        match (ROWS, SHORT) {
-            (6, true) => six!(short, panel, tiles),
-            (6, false) => six!(plain, panel, tiles),
-            (_, true) => five!(short, panel, tiles),
-            (_, false) => five!(plain, panel, tiles),
+        match (ROWS, ENDING) {
+            (6, SHORT) => six!(short, panel, tiles),
+            (6, REAL) => six!(real, panel, tiles),
+            (6, _) => six!(plain, panel, tiles),
+            (_, SHORT) => five!(short, panel, tiles),
+            (_, REAL) => five!(real, panel, tiles),
+            (_, _) => five!(plain, panel, tiles),
         }
     }
 }
