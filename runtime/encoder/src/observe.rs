@@ -11,6 +11,7 @@ use tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::Step;
+use crate::region::dynamic::Scaled;
 use crate::region::{Label, Region};
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
@@ -68,6 +69,15 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
             continue;
         }
         let op = node.op().name().into_owned();
+        if let Some(scaled) = node.op_as::<Scaled>() {
+            operations.push(Operation {
+                name: node.name.trim_end_matches(".int8").to_owned(),
+                macs: scaled.macs(),
+                kernel: scaled.kernel(),
+                op,
+            });
+            continue;
+        }
         operations.push(Operation {
             name: node.name.clone(),
             macs: if multiplies(&op) { macs(graph, id) } else { 0 },

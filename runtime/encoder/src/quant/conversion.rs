@@ -7,7 +7,7 @@ use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Dequantize, Quantize, Scale};
+use super::{Dequantize, DynamicQuantize, Quantize, Scale};
 use crate::Fault;
 
 /// Puts our operators in the place of the engine's.
@@ -19,6 +19,7 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
         "DequantizeLinear",
         |_: &ParsingContext, node: &NodeProto| Conversion::parse(node, Direction::Dequantize),
     );
+    operators.insert("DynamicQuantizeLinear", DynamicQuantize::parse);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

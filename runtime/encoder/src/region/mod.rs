@@ -29,6 +29,7 @@ mod chain;
 mod channel;
 mod compile;
 mod constant;
+pub(crate) mod dynamic;
 mod find;
 mod function;
 mod group;
