@@ -106,7 +106,7 @@ pub(super) fn compile(
                 let source = &region.inputs[input];
                 Step::Enter {
                     input,
-                    dims: images(shape_of(model, source.outlet)?),
+                    dims: border(shape_of(model, source.outlet)?),
                     to: place(&source.outlet),
                 }
             }
@@ -125,7 +125,7 @@ pub(super) fn compile(
                     Work::Quantize(affine) => Step::Quantize {
                         input: input(from[0]).context("an entry reads an input")?,
                         affine: *affine,
-                        dims: images(member.shape),
+                        dims: border(member.shape),
                         to,
                     },
                     Work::Conv(packed) => {
@@ -215,12 +215,12 @@ pub(super) fn compile(
                     }
                     (_, Some(affine)) => Step::Dequantize {
                         affine,
-                        dims: images(member.shape),
+                        dims: border(member.shape),
                         from: place(&member.output),
                         output,
                     },
                     (_, None) => Step::Leave {
-                        dims: images(member.shape),
+                        dims: border(member.shape),
                         from: place(&member.output),
                         output,
                     },
@@ -323,6 +323,14 @@ impl Buffers {
 
 fn images([n, c, h, w]: Nchw) -> Images {
     [n, h * w, c]
+}
+
+/// The same where tensors come and go: images of one pixel lie like one image, in one piece.
+fn border(shape: Nchw) -> Images {
+    match images(shape) {
+        [n, 1, c] => [1, 1, n * c],
+        images => images,
+    }
 }
 
 fn shape_of(model: &TypedModel, outlet: OutletId) -> TractResult<Nchw> {

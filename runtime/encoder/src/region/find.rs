@@ -18,7 +18,7 @@ use tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_hir::internal::*;
 
 use super::chain::{Chain, chain, read_once};
-use super::constant::{shifted, uniform};
+use super::constant::{constant, shifted, uniform};
 use super::function::{function, is_one_pixel, keeps_order};
 use super::layer::{Candidate, PRODUCT, layer};
 use super::pack;
@@ -112,11 +112,11 @@ pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<F
         }
         if let Some(member) = finder.pool_to_real(id) {
             members.push(member);
-        } else if finder.is_fed_integers(id) {
+        } else if finder.is_fed_integers(id) && !is_of_activations(model, id) {
             let node = model.node(id);
             let reason = match node.outputs[0].fact.shape.as_concrete() {
                 None => Reason::OpenShape,
-                Some(shape) if !matches!(shape.len(), 2 | 4) => Reason::Attribute,
+                Some(shape) if !matches!(shape.len(), 2..=4) => Reason::Attribute,
                 Some(_) => Reason::OutputNotQuantized,
             };
             let name = onnx_name(&node.name, &[PRODUCT]);
@@ -450,6 +450,13 @@ impl Finder<'_> {
     }
 }
 
+/// Whether the node `id` multiplies activations with one another, for which there is no kernel.
+fn is_of_activations(model: &TypedModel, id: usize) -> bool {
+    let node = model.node(id);
+    let others = node.inputs.get(1).map(|&other| constant(model, other));
+    node.op_is::<EinSum>() && matches!(others, Some(None))
+}
+
 /// The nodes that work stands for, and their names in the file.
 pub(super) type StandsFor = (Vec<usize>, Vec<String>);
 
@@ -489,10 +496,12 @@ pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
     Some(Affine { scale, zero_point })
 }
 
-/// The shape of `outlet`, if it is a batch of maps of known size, or of rows, which are maps of one pixel.
+/// The shape of `outlet`, if it is a batch of maps of known size, or of rows, which are maps of one pixel. Sequences are
+/// batches of rows.
 pub(super) fn nchw(model: &TypedModel, outlet: OutletId) -> Option<Nchw> {
     let shape = match *model.outlet_fact(outlet).ok()?.shape.as_concrete()? {
         [n, c] => [n, c, 1, 1],
+        [n, length, c] => [n.checked_mul(length)?, c, 1, 1],
         [n, c, h, w] => [n, c, h, w],
         _ => return None,
     };

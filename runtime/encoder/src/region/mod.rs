@@ -12,7 +12,7 @@
 //! - `Dequantize -> Conv -> [Clip | Relu]* -> Quantize`: dense and depthwise, weights of 8 bits with zero point 0, one
 //!   scale or one per output channel, bias absent, in f32, or of 32 bits with the scale of the sums;
 //! - `Dequantize, Dequantize -> Add -> [Clip | Relu]* -> Quantize`, shapes equal;
-//! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, rows of two axes;
+//! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, of rows of two or three axes;
 //! - `Dequantize -> MaxPool -> [Clip | Relu]* -> Quantize` of one scale and zero point;
 //! - `Dequantize -> f* -> Quantize` for operators `f` of one element, and for a change of scale or of axes: a table;
 //! - `Dequantize -> GlobalAveragePool`, to integers where a Quantize follows, else to f32;
