@@ -133,6 +133,7 @@ impl Encoder {
                     let mut outcome = region::replace(&mut typed, isa, pool, store, limits)?;
                     let products = region::dynamic::replace(&mut typed, isa, pool, &self.packs)?;
                     outcome.covered.extend(products);
+                    quant::round(&mut typed, isa)?;
                     Some(outcome)
                 }
                 None => None,

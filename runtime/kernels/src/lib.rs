@@ -15,6 +15,7 @@ extern crate alloc;
 mod aarch64;
 mod attention;
 mod f32_range;
+mod f32_round;
 #[cfg(test)]
 mod harness;
 mod isa;
@@ -44,6 +45,7 @@ pub use attention::{
     TokensError,
 };
 pub use f32_range::f32_range;
+pub use f32_round::{Grid, f32_round};
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};

@@ -18,6 +18,7 @@ mod dequantize;
 mod dynamic;
 mod fold;
 mod quantize;
+mod rounded;
 mod scale;
 
 pub(crate) use self::conversion::register;
@@ -25,4 +26,5 @@ pub(crate) use self::dequantize::Dequantize;
 pub(crate) use self::dynamic::DynamicQuantize;
 pub(crate) use self::fold::fold;
 pub(crate) use self::quantize::Quantize;
+pub(crate) use self::rounded::round;
 pub(crate) use self::scale::Scale;
