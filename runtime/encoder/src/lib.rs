@@ -26,7 +26,7 @@
 //! # Ok::<(), ocellus_encoder::EncoderError>(())
 //! ```
 //!
-//! Limits: ONNX files, operator sets 9 to 18; one input per plan.
+//! Limits: ONNX files, operator sets 9 to 21; one input per plan.
 
 #![forbid(unsafe_code)]
 
