@@ -132,7 +132,8 @@ impl Encoder {
                     let (isa, pool, limits) = (self.isa, &self.pool, self.model.limits());
                     let mut outcome = region::replace(&mut typed, isa, pool, store, limits)?;
                     let products = region::dynamic::replace(&mut typed, isa, pool, &self.packs)?;
-                    outcome.covered.extend(products);
+                    let pairs = region::activations::replace(&mut typed, isa, pool)?;
+                    outcome.covered.extend(products.into_iter().chain(pairs));
                     quant::round(&mut typed, isa)?;
                     Some(outcome)
                 }

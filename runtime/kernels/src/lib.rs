@@ -45,7 +45,7 @@ pub use attention::{
     TokensError,
 };
 pub use f32_range::f32_range;
-pub use f32_round::{Grid, f32_round};
+pub use f32_round::{Grid, f32_round, f32_round_sums};
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};

@@ -20,8 +20,13 @@ pub(crate) struct Rounded {
 // The scale is finite.
 impl Eq for Rounded {}
 
-/// Puts a [`Rounded`] in the place of each such group of `model`.
+/// Puts a [`Rounded`] in the place of each such group of `model`, and lets every other Quantize use kernels of `isa`.
 pub(crate) fn round(model: &mut TypedModel, isa: Isa) -> TractResult<()> {
+    for node in model.nodes_mut() {
+        if let Some(quantize) = node.op_as_mut::<Quantize>() {
+            quantize.isa = isa;
+        }
+    }
     let mut changed = false;
     for id in model.eval_order()? {
         let Some((grid, reals)) = group(model, id) else {

@@ -484,7 +484,7 @@ fn max_pool(pool: &cnn::MaxPool, [source, target]: [Nchw; 2]) -> Option<MaxPool>
 
 /// What `scale` means for integers of type `datum_type`, shifted to signed bytes; nothing where there is a scale per
 /// channel.
-pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
+pub(crate) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
     let &[(scale, zero_point)] = scale.pairs() else {
         return None;
     };

@@ -24,6 +24,7 @@
 //! Limits: no grouped convolution but depthwise of multiplier 1, no dilation, no broadcast. At the entry NaN becomes the
 //! real 0, where the f32 path makes the lowest integer of it.
 
+pub(crate) mod activations;
 mod arena;
 mod chain;
 mod channel;
@@ -48,6 +49,7 @@ use ocellus_kernels::Isa;
 use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
+pub(crate) use self::find::affine;
 pub(crate) use self::op::Region;
 pub(crate) use self::program::{Computed, Fed, Label, Program};
 pub(crate) use self::store::Store;

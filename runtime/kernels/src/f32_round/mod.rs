@@ -41,6 +41,37 @@ pub fn f32_round(isa: Isa, grid: Grid, x: &[f32], out: &mut [f32]) {
     }
 }
 
+/// Writes the nearest real of `grid` to each of `sums`, less `offset` and in steps of `multiplier`, to `out`:
+/// `round_half_even(clamp((sum - offset) * multiplier, least, most)) * scale`.
+///
+/// # Panics
+///
+/// If the two differ in length.
+pub fn f32_round_sums(
+    isa: Isa,
+    grid: Grid,
+    (offset, multiplier): (f32, f32),
+    sums: &[f32],
+    out: &mut [f32],
+) {
+    assert!(
+        sums.len() == out.len(),
+        "f32_round: {} elements for {} places",
+        sums.len(),
+        out.len()
+    );
+    let steps = (offset, multiplier);
+    match isa {
+        Isa::Scalar => f32_round_scalar::run_sums(grid, steps, sums, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon(neon) => f32_round_16x_neon::run_sums(neon, grid, steps, sums, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::DotProd(dotprod) => {
+            f32_round_16x_neon::run_sums(dotprod.neon(), grid, steps, sums, out)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +98,14 @@ mod tests {
                         let x = Guarded::new(&x, place);
                         let mut out = Guarded::new(&vec![9.0; len], place);
                         f32_round(isa, grid, &x, &mut out);
+                        let equal = out.iter().zip(&expected);
+                        let mut equal = equal.map(|(a, b)| a.to_bits() == b.to_bits());
+                        assert!(equal.all(|equal| equal), "{} {len} {place:?}", isa.name());
+
+                        let steps = (3.5, 2.25);
+                        let mut expected = vec![0.0; len];
+                        f32_round_scalar::run_sums(grid, steps, &x, &mut expected);
+                        f32_round_sums(isa, grid, steps, &x, &mut out);
                         let equal = out.iter().zip(&expected);
                         let mut equal = equal.map(|(a, b)| a.to_bits() == b.to_bits());
                         assert!(equal.all(|equal| equal), "{} {len} {place:?}", isa.name());
