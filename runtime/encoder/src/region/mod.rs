@@ -7,7 +7,7 @@
 //!             -- Region -- the program as an operator of the engine; or, where it is all there is, run without it
 //! ```
 //!
-//! Recognised, with u8 or s8 activations of one scale per tensor and NCHW shapes that are known:
+//! Recognised, with u8 or s8 activations of one scale per tensor and shapes that are known, NCHW or rows:
 //!
 //! - `Dequantize -> Conv -> [Clip | Relu]* -> Quantize`: dense and depthwise, weights of 8 bits with zero point 0, one
 //!   scale or one per output channel, bias absent, in f32, or of 32 bits with the scale of the sums;
@@ -16,7 +16,11 @@
 //! - `Dequantize -> MaxPool -> [Clip | Relu]* -> Quantize` of one scale and zero point;
 //! - `Dequantize -> f* -> Quantize` for operators `f` of one element, and for a change of scale or of axes: a table;
 //! - `Dequantize -> GlobalAveragePool`, to integers where a Quantize follows, else to f32;
+//! - `MaxPool` of integers, and axes of integers that come and go where a map is one pixel;
 //! - Quantize at the entry, Dequantize and what only reshapes it at the exit.
+//!
+//! The QOperator form is read as this one (`qoperator`). Beside regions there are products of [`activations`] with one
+//! another and, with scales that are known only when they run, [`dynamic`] ones.
 //!
 //! Inside, images are `[h, w, c]` and bytes signed: u8 is shifted by 128 at the door, data and zero points alike.
 //! Everything else stays in f32, in the engine's hands, and says why: see [`Reason`](crate::Reason).
