@@ -15,6 +15,8 @@ extern crate alloc;
 mod aarch64;
 mod attention;
 mod divisor;
+mod f32_range;
+mod f32_round;
 #[cfg(target_arch = "aarch64")]
 mod finish_text;
 #[cfg(test)]
@@ -47,6 +49,8 @@ pub use attention::{
     TokensError,
 };
 pub use divisor::Divisor;
+pub use f32_range::f32_range;
+pub use f32_round::{Grid, f32_round, f32_round_sums};
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
@@ -54,10 +58,10 @@ pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
     Affine, Quantizer, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
 };
-pub use qs8_conv::PackedConv;
+pub use qs8_conv::{PackedConv, PackedRealConv};
 pub use qs8_dwconv::PackedDepthwise;
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
-pub use qs8_gemm::PackedGemm;
+pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use qs8_maxpool::MaxPool;
 pub use qs8_scan::{

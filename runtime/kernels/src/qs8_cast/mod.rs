@@ -94,6 +94,10 @@ pub fn quantize_planes(isa: Isa, quantizer: Quantizer, x: &[f32], channels: usiz
     if x.is_empty() {
         return;
     }
+    // Of one pixel, or of one channel, no element moves.
+    if channels == 1 || channels == x.len() {
+        return quantize(isa, quantizer, x, out);
+    }
     match isa {
         Isa::Scalar => qs8_cast_scalar::quantize_planes(quantizer.affine, x, channels, out),
         #[cfg(target_arch = "aarch64")]
@@ -115,6 +119,10 @@ pub fn dequantize_planes(isa: Isa, affine: Affine, x: &[i8], channels: usize, ou
     check_pixels(x.len(), channels);
     if x.is_empty() {
         return;
+    }
+    // Of one pixel, or of one channel, no element moves.
+    if channels == 1 || channels == x.len() {
+        return dequantize(isa, affine, x, out);
     }
     match isa {
         Isa::Scalar => qs8_cast_scalar::dequantize_planes(affine, x, channels, out),

@@ -4,9 +4,10 @@
 //! v0-v23: sums, four registers of four channels for each row; v24-v29: sixteen bytes of each row; v30, v31: a quad of
 //! `k` of eight channels. Behind the last quad, v24-v31 are the epilogue's.
 
+use super::endings::{REAL, SHORT};
 use super::rows::Tiles;
 use crate::finish_text::{narrow, plain, positive, short};
-use crate::requantize_neon::{Finish, Way};
+use crate::requantize_neon::Way;
 use core::arch::asm;
 
 /// A panel of sixteen channels for rows of `k` elements, at least sixteen.
@@ -20,7 +21,8 @@ pub struct Panel {
     /// `[quad][16][4]`, as the kernel packs them.
     pub weights: *const i8,
     pub k: usize,
-    pub finish: *const Finish,
+    /// The [`Finish`](crate::requantize_neon::Finish), or where the output is real `[16]` numbers to be added.
+    pub finish: *const u8,
 }
 
 impl Panel {
@@ -61,6 +63,29 @@ macro_rules! quad {
             $(row!($lane $a $s0 $s1),)*
             "ldp q30, q31, [{w}], #32\n",
             $(row!($lane $a $s2 $s3),)*
+        )
+    };
+}
+
+/// Stores a row of reals: scaled, and a number for each channel added.
+macro_rules! real {
+    (load $constants:tt) => {
+        "ldp q28, q29, [{finish}]\nldp q30, q31, [{finish}, #32]\n"
+    };
+    ([$s0:literal $s1:literal $s2:literal $s3:literal] [$m0:literal $m1:literal $m2:literal $m3:literal] $free:tt $constants:tt) => {
+        concat!(
+            real!(scale $s0 $m0 28), real!(scale $s1 $m1 29),
+            real!(scale $s2 $m2 30), real!(scale $s3 $m3 31),
+            "stp q", $s0, ", q", $s1, ", [{out}]\n",
+            "stp q", $s2, ", q", $s3, ", [{out}, #32]\n",
+            "add {out}, {out}, {out_stride}\n",
+        )
+    };
+    (scale $s:literal $multiplier:literal $addend:literal) => {
+        concat!(
+            "scvtf v", $s, ".4s, v", $s, ".4s\n",
+            "fmul v", $s, ".4s, v", $s, ".4s, v", $multiplier, ".4s\n",
+            "fadd v", $s, ".4s, v", $s, ".4s, v", $addend, ".4s\n",
         )
     };
 }
@@ -151,23 +176,26 @@ macro_rules! six {
     };
 }
 
-/// Computes tiles of `ROWS` rows, six or five, in the given way.
+/// Computes tiles of `ROWS` rows, six or five; `ENDING` is one of [`endings`](super::endings), and `way` that to its bytes.
 ///
 /// # Safety
 ///
-/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen.
+/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen
+/// output elements.
 #[target_feature(enable = "neon,dotprod")]
-pub unsafe fn run<const ROWS: usize>(way: Way, panel: &Panel, tiles: Tiles) {
+pub unsafe fn run<const ROWS: usize, const ENDING: u8>(way: Way, panel: &Panel, tiles: Tiles) {
     const { assert!(ROWS == 5 || ROWS == 6) }
     // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends.
     unsafe {
-        match (ROWS, way) {
-            (6, Way::Plain) => six!(plain, panel, tiles),
-            (6, Way::Short) => six!(short, panel, tiles),
-            (6, Way::Positive) => six!(positive shift, panel, tiles),
-            (_, Way::Plain) => five!(plain, panel, tiles),
-            (_, Way::Short) => five!(short, panel, tiles),
-            (_, Way::Positive) => five!(positive shift, panel, tiles),
+        match (ROWS, ENDING, way) {
+            (6, REAL, _) => six!(real, panel, tiles),
+            (6, SHORT, Way::Positive) => six!(positive shift, panel, tiles),
+            (6, SHORT, _) => six!(short, panel, tiles),
+            (6, _, _) => six!(plain, panel, tiles),
+            (_, REAL, _) => five!(real, panel, tiles),
+            (_, SHORT, Way::Positive) => five!(positive shift, panel, tiles),
+            (_, SHORT, _) => five!(short, panel, tiles),
+            (_, _, _) => five!(plain, panel, tiles),
         }
     }
 }

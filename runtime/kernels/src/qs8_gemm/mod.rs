@@ -7,6 +7,8 @@
 
 #[cfg(target_arch = "aarch64")]
 mod dotprod_6x16_loop;
+#[cfg(target_arch = "aarch64")]
+mod endings;
 #[cfg(any(target_arch = "aarch64", test))]
 mod groups;
 #[cfg(target_arch = "aarch64")]
@@ -32,11 +34,13 @@ mod qs8_gemm_3x8_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;
 mod qs8_gemm_scalar;
+mod real;
 #[cfg(any(target_arch = "aarch64", test))]
 mod rows;
 #[cfg(any(target_arch = "aarch64", test))]
 mod runs;
 
+pub use self::real::{Numbers, PackedRealGemm};
 use crate::requantize::{Epilogue, PackError, Requantize};
 use crate::{Isa, weight_sums};
 use alloc::vec::Vec;

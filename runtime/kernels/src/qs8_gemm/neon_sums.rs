@@ -122,6 +122,32 @@ macro_rules! finish_plain {
     };
 }
 
+/// Adds the panel's numbers and stores four reals of each row.
+macro_rules! finish_real {
+    (3 rows) => {
+        concat!(
+            "// without {finish}\n",
+            scaled_sums!(3 rows, convert),
+            "ldr q18, [{params}], #16\n",
+            "fadd v12.4s, v12.4s, v18.4s\n",
+            "fadd v14.4s, v14.4s, v18.4s\n",
+            "fadd v16.4s, v16.4s, v18.4s\n",
+            "str q12, [{o0}], #16\n",
+            "str q14, [{o1}], #16\n",
+            "str q16, [{o2}], #16\n",
+        )
+    };
+    (1 row) => {
+        concat!(
+            "// without {finish}\n",
+            scaled_sums!(1 row, convert),
+            "ldr q18, [{params}], #16\n",
+            "fadd v12.4s, v12.4s, v18.4s\n",
+            "str q12, [{o0}], #16\n",
+        )
+    };
+}
+
 /// Stores four bytes of each row and advances.
 macro_rules! store {
     (3 rows) => {
@@ -136,4 +162,6 @@ macro_rules! store {
     };
 }
 
-pub(super) use {add_up, convert, finish_plain, finish_short, scaled_sums, store, subtract_base};
+pub(super) use {
+    add_up, convert, finish_plain, finish_real, finish_short, scaled_sums, store, subtract_base,
+};
