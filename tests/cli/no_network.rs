@@ -1,10 +1,10 @@
-//! Ocellus never opens a socket: the main job runs under `strace` without one network system call.
+//! Ocellus never opens a socket: its main jobs run under `strace` without one network system call.
 #![allow(missing_docs)]
 
 use ocellus_tests::{photo, program, run};
 
 #[test]
-fn labelling_makes_no_network_system_call() {
+fn labelling_and_searching_make_no_network_system_call() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("strace.log");
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o"].map(String::from);
@@ -37,20 +37,17 @@ fn labelling_makes_no_network_system_call() {
         "strace sees nothing here"
     );
 
-    let label = run(
-        &command,
-        [
-            "label",
-            &photo("chelsea.jpg"),
-            "--labels",
-            "a cat,a dog",
-            "--json",
-        ],
-        &[],
-        &[],
-    );
-    assert_eq!(label.code, 0, "{label:?}");
-    let calls = std::fs::read_to_string(&log).expect("a log");
-    let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
-    assert!(network.is_empty(), "{network:?}");
+    let photo = photo("chelsea.jpg");
+    let db = folder.path().join("photos.db").display().to_string();
+    for arguments in [
+        &["label", &photo, "--labels", "a cat,a dog", "--json"][..],
+        &["index", "data/photos", "--db", &db],
+        &["search", "a cat", "--db", &db],
+    ] {
+        let done = run(&command, arguments, &[], &[]);
+        assert_eq!(done.code, 0, "{done:?}");
+        let calls = std::fs::read_to_string(&log).expect("a log");
+        let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
+        assert!(network.is_empty(), "{arguments:?}: {network:?}");
+    }
 }
