@@ -12,6 +12,7 @@
  *     FAKE_V4L2_MULTI    1: the multi-planar API, each plane at an offset of 64 bytes
  *     FAKE_V4L2_PAD      bytes between the rows of the first plane, even
  *     FAKE_V4L2_BURST    frames that are filled at each wait; 0: none ever
+ *     FAKE_V4L2_SILENT   as many openings give no frame
  *     FAKE_V4L2_SPOILT   the frame of this sequence number has its error flag
  *     FAKE_V4L2_FAIL     NAME:ERRNO:N, such as VIDIOC_QBUF:5:2: the Nth call of that name fails
  */
@@ -364,7 +365,7 @@ static int control(unsigned long request, void *argument)
         CALL(VIDIOC_QBUF, queue_buffer(argument));
         CALL(VIDIOC_DQBUF, dequeue_buffer(argument));
         CALL(VIDIOC_EXPBUF, export_buffer(argument));
-        CALL(VIDIOC_STREAMON, (device.streaming = 1, 0));
+        CALL(VIDIOC_STREAMON, (device.streaming = 1, device.sequence = 0, 0));
         CALL(VIDIOC_STREAMOFF, (device.streaming = 0, 0));
     default:
         errno = ENOTTY;
@@ -391,8 +392,9 @@ int ioctl(int fd, unsigned long request, ...)
 
 int open(const char *path, int flags, ...)
 {
+    static long openings;
     va_list rest;
-    int mode;
+    int mode, frames;
 
     va_start(rest, flags);
     mode = flags & O_CREAT ? va_arg(rest, int) : 0;
@@ -405,7 +407,8 @@ int open(const char *path, int flags, ...)
     device.multi = *setting("FAKE_V4L2_MULTI") == '1';
     sscanf(setting("FAKE_V4L2_SIZE"), "%ux%u", &device.width, &device.height);
     /* It is always ready to be read; or, where no frame ever comes, never. */
-    device.fd = eventfd(strcmp(setting("FAKE_V4L2_BURST"), "0") != 0, EFD_CLOEXEC);
+    frames = strcmp(setting("FAKE_V4L2_BURST"), "0") != 0 && ++openings > atol(setting("FAKE_V4L2_SILENT"));
+    device.fd = eventfd(frames, EFD_CLOEXEC);
     return device.fd;
 }
 
@@ -437,6 +440,23 @@ int munmap(void *at, size_t length)
     return (int)syscall(SYS_munmap, at, length);
 }
 
+/* What the device had is gone with its last user, so that it can be opened again. */
+static void forget(void)
+{
+    uint32_t index, plane;
+
+    for (index = 0; index < device.buffers; index++) {
+        for (plane = 0; plane < device.planes; plane++) {
+            if (device.plane[index][plane].at != NULL)
+                fault("the device is closed while a buffer is mapped");
+            munmap(device.plane[index][plane].bytes, device.length[plane] + data_offset());
+            syscall(SYS_close, device.plane[index][plane].memory);
+        }
+    }
+    device.fd = 0;
+    device.buffers = device.queued = device.streaming = device.burst = 0;
+}
+
 int close(int fd)
 {
     int at;
@@ -449,7 +469,7 @@ int close(int fd)
         }
     }
     if (fd > 0 && fd == device.fd)
-        device.fd = 0;
+        forget();
     return (int)syscall(SYS_close, fd);
 }
 

@@ -1,10 +1,11 @@
-//! Ocellus never opens a socket: the main job runs under `strace` without one network system call.
+//! Ocellus never opens a socket: labelling and watching run under `strace` without one network system call. (Where a
+//! service manager asks to be told, `watch` sends it datagrams; here none does.)
 #![allow(missing_docs)]
 
 use ocellus_tests::{photo, program, run};
 
 #[test]
-fn labelling_makes_no_network_system_call() {
+fn labelling_and_watching_make_no_network_system_call() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("strace.log");
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o"].map(String::from);
@@ -37,20 +38,16 @@ fn labelling_makes_no_network_system_call() {
         "strace sees nothing here"
     );
 
-    let label = run(
-        &command,
-        [
-            "label",
-            &photo("chelsea.jpg"),
-            "--labels",
-            "a cat,a dog",
-            "--json",
-        ],
-        &[],
-        &[],
-    );
-    assert_eq!(label.code, 0, "{label:?}");
-    let calls = std::fs::read_to_string(&log).expect("a log");
-    let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
-    assert!(network.is_empty(), "{network:?}");
+    let photo = photo("chelsea.jpg");
+    let labels = ["--labels", "a cat,a dog", "--json"];
+    for call in [
+        vec!["label", &photo],
+        vec!["watch", "--source", "data/photos", "--frames", "1"],
+    ] {
+        let done = run(&command, [&call[..], &labels].concat(), &[], &[]);
+        assert_eq!(done.code, 0, "{done:?}");
+        let calls = std::fs::read_to_string(&log).expect("a log");
+        let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
+        assert!(network.is_empty(), "{call:?}: {network:?}");
+    }
 }

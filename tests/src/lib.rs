@@ -17,6 +17,7 @@
 
 mod bundle_copy;
 mod c_program;
+mod clip;
 mod pixels;
 
 pub use bundle_copy::BundleCopy;
@@ -24,6 +25,7 @@ pub use c_program::{
     Linked, compile, compile_as_cpp, compile_header, compile_preload, compile_sources, prefix,
     run_preloaded, run_program, run_with_input, source, tool,
 };
+pub use clip::{CLIP_LABELS, Clip};
 pub use pixels::{nv12, yu12, yuyv};
 use serde_json::Value;
 use std::{

@@ -1,5 +1,5 @@
 //! Pins that follow what the camera sees: an output that tells of it ([`Alert`]), an input that asks for a look
-//! ([`Trigger`]), a fan that keeps the cores cool ([`Fan`]).
+//! ([`Trigger`]), a fan that keeps the cores cool ([`Fan`]); and what all of it draws ([`Ina219`], [`Ina3221`], [`Energy`]).
 //!
 //! Everything is over `embedded-hal` 1.0, so that the same code drives a GPIO line of Linux, a microcontroller's port or a
 //! mock. Time comes from the caller, as a [`Duration`] since any moment that does not move: nothing here waits, and
@@ -28,8 +28,10 @@
 
 mod alert;
 mod fan;
+mod power;
 mod trigger;
 
 pub use alert::{Alert, Level, Rule, RuleError};
 pub use fan::{Curve, CurveError, Fan};
+pub use power::{Channel, Draw, Energy, Ina219, Ina3221, PowerError};
 pub use trigger::Trigger;

@@ -4,8 +4,8 @@ use crate::{
     Usage, heat,
     inputs::{self, Input},
     loading::{BundleOption, PolicyOptions, Threads},
+    words::LabelOptions,
 };
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ocellus::{
     Blocks, Relevance, Report, Session, SessionOptions,
@@ -29,15 +29,8 @@ pub struct Arguments {
     /// Pictures, folders of pictures, or - for standard input
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Labels, separated by commas
-    #[arg(long, value_name = "A,B")]
-    labels: Option<String>,
-    /// One label as it is, commas included; may be repeated
-    #[arg(long, value_name = "LABEL")]
-    label: Vec<String>,
-    /// A UTF-8 file with one label a line; blank lines and lines that start with # are left out
-    #[arg(long, value_name = "FILE")]
-    labels_file: Option<PathBuf>,
+    #[command(flatten)]
+    labels: LabelOptions,
     #[command(flatten)]
     policy: PolicyOptions,
     /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
@@ -73,7 +66,7 @@ pub struct Arguments {
 
 /// Runs the command: 0 when every picture was labelled, 1 when one could not be.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let labels = labels(&arguments)?;
+    let labels = arguments.labels.labels()?;
     let inputs = inputs::expand(&arguments.images)?;
     let limits = DecodeLimits {
         side: arguments.max_side,
@@ -160,29 +153,6 @@ fn label(
         })?;
     }
     Ok(report)
-}
-
-fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
-    let mut labels = arguments.label.clone();
-    if let Some(list) = &arguments.labels {
-        labels.extend(list.split(',').map(str::to_owned));
-    }
-    if let Some(file) = &arguments.labels_file {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("--labels-file {}", file.display()))?;
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        labels.extend(lines.map(str::to_owned));
-    }
-    if labels.is_empty() {
-        return Err(Usage(
-            "no labels; give --labels \"a cat,a dog\", --label or --labels-file".into(),
-        )
-        .into());
-    }
-    Ok(labels)
 }
 
 /// A bar for many pictures, on a terminal only.

@@ -1,7 +1,8 @@
-//! The `ocellus` program: label pictures, measure, check a machine, look into a bundle.
+//! The `ocellus` program: label pictures, watch a camera, measure, check a machine, look into a bundle.
 //!
 //! Text for people by default, one JSON object a line with `--json`. Exit codes: 0 ok, 1 failed, 2 usage. This is the only
-//! place that reads environment variables: `OCELLUS_ISA` lowers the instruction set, `RUST_LOG` sets the log level.
+//! place that reads environment variables: `OCELLUS_ISA` lowers the instruction set, `RUST_LOG` sets the log level, and
+//! `watch` reads where a service manager wants to be told (`NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`).
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -11,6 +12,8 @@ mod heat;
 mod inputs;
 mod label;
 mod loading;
+mod watch;
+mod words;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -26,6 +29,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Label(label::Arguments),
+    Watch(watch::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
     Bundle(bundle::Arguments),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Label(arguments) => label::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),

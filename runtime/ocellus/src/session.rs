@@ -122,6 +122,12 @@ impl Session {
         Reader::new(self.options.crop, image.crop_fraction)
     }
 
+    /// Sets how long answers may take from now on, as [`SessionOptions::budget`]. Of nothing, no answer escalates.
+    pub fn set_budget(&mut self, budget: Option<Duration>) {
+        self.options.budget = budget;
+        self.kept.pace.set_budget(budget);
+    }
+
     /// Sets the labels and computes their embeddings. On an error the labels before stay in force.
     ///
     /// # Errors

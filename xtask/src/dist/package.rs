@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Files of the repository that whoever gets the programs gets too.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CHANGELOG.md",
     "LICENSE-MIT",
     "LICENSE-APACHE",
     "NOTICE",
+    "docs/watch.md",
 ];
+
+/// The service that watches a camera, and an example of its settings.
+const SERVICE: &str = "ocellus-watch.service";
+const SETTINGS: &str = "watch.conf";
 
 /// Puts the program, a board's profile and the documents beside an installed library.
 pub fn complete(prefix: &Path, program: &Path, profile: &Path, bill: &str) -> Result<()> {
@@ -31,7 +36,11 @@ pub fn complete(prefix: &Path, program: &Path, profile: &Path, bill: &str) -> Re
     copy(program, &bin.join("ocellus"))?;
     copy(profile, &share.join("board.toml"))?;
     for name in DOCUMENTS {
-        copy(&root.join(name), &doc.join(name))?;
+        let file = Path::new(name).file_name().context("a file")?;
+        copy(&root.join(name), &doc.join(file))?;
+    }
+    for name in [SERVICE, SETTINGS] {
+        copy(&root.join("boards/service").join(name), &share.join(name))?;
     }
     fs::write(doc.join("sbom.cdx.json"), bill)?;
     Ok(())
@@ -98,8 +107,14 @@ pub fn debian(
             .arg(prefix)
             .arg(scratch.join("usr")),
     )?;
+    let share = scratch.join("usr/share/ocellus");
+    let doc = scratch.join("usr/share/doc/ocellus");
+    let units = scratch.join("usr/lib/systemd/system");
+    fs::create_dir_all(&doc)?;
+    fs::rename(share.join(SETTINGS), doc.join(SETTINGS))?;
+    let service = fs::read(share.join(SERVICE))?;
     // A board's own profile goes with its archive: the package is for every board.
-    fs::remove_dir_all(scratch.join("usr/share/ocellus"))?;
+    fs::remove_dir_all(share)?;
     fs::write(control.join("control"), control_file(version, glibc))?;
     let links = scratch.join("usr/lib/aarch64-linux-gnu");
     // Debian's linker looks there; pkg-config and CMake do too.
@@ -110,6 +125,9 @@ pub fn debian(
     fs::create_dir_all(scratch.join("usr/lib"))?;
     fs::rename(scratch.join("usr/aarch64-linux-gnu"), &links)?;
     relocate(&links)?;
+    // Started by whoever enables it: nobody can know what is to be watched.
+    fs::create_dir_all(&units)?;
+    fs::write(units.join(SERVICE), service)?;
     fs::write(control.join("triggers"), "activate-noawait ldconfig\n")?;
     process::run(
         Command::new("dpkg-deb")
@@ -229,6 +247,8 @@ mod tests {
         };
         write("bin/ocellus", "program");
         write("share/ocellus/board.toml", "of one board");
+        write("share/ocellus/ocellus-watch.service", "[Service]");
+        write("share/ocellus/watch.conf", "OCELLUS_WATCH=");
         write(
             "lib/pkgconfig/ocellus.pc",
             "prefix=${pcfiledir}/../..\nlibdir=${prefix}/lib\n",
@@ -259,6 +279,12 @@ mod tests {
         assert!(unpack.unwrap().success());
         assert!(root.join("usr/bin/ocellus").exists());
         assert!(!root.join("usr/share/ocellus").exists());
+        for file in [
+            "lib/systemd/system/ocellus-watch.service",
+            "share/doc/ocellus/watch.conf",
+        ] {
+            assert!(root.join("usr").join(file).exists(), "{file}");
+        }
         let lib = root.join("usr/lib/aarch64-linux-gnu");
         let described = fs::read_to_string(lib.join("pkgconfig/ocellus.pc")).unwrap();
         assert!(described.contains("prefix=${pcfiledir}/../../..\n"));

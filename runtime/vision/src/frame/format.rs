@@ -110,6 +110,17 @@ impl PixelFormat {
         }
     }
 
+    /// Bytes of a single buffer that holds a frame of `width` x `height` pixels plane after plane, as
+    /// [`Frame::contiguous`](super::Frame::contiguous) takes it, the last row's padding included;
+    /// `stride` is the first plane's. `None` where no memory holds as many.
+    #[must_use]
+    pub fn contiguous_bytes(self, width: usize, height: usize, stride: usize) -> Option<usize> {
+        (0..self.planes()).try_fold(0_usize, |bytes, plane| {
+            let (_, rows) = self.plane_extent(plane, width, height);
+            bytes.checked_add(self.plane_stride(plane, stride).checked_mul(rows)?)
+        })
+    }
+
     /// What the samples of `plane` are.
     pub(crate) fn plane_name(self, plane: usize) -> &'static str {
         match (self, plane) {
@@ -180,6 +191,16 @@ mod tests {
         assert_eq!(PixelFormat::Nv12.plane_extent(1, 5, 3), (6, 2));
         assert_eq!(PixelFormat::I420.plane_extent(2, 5, 3), (3, 2));
         assert_eq!(PixelFormat::I420.plane_extent(0, 5, 3), (5, 3));
+    }
+
+    #[test]
+    fn a_buffer_holds_every_plane_with_its_padding() {
+        let bytes = |format: PixelFormat, stride| format.contiguous_bytes(6, 4, stride);
+        assert_eq!(bytes(PixelFormat::I420, 6), Some(24 + 2 * 6));
+        assert_eq!(bytes(PixelFormat::I420, 8), Some(32 + 2 * 8));
+        assert_eq!(bytes(PixelFormat::Nv12, 7), Some(28 + 16));
+        assert_eq!(bytes(PixelFormat::Yuyv, 12), Some(48));
+        assert_eq!(bytes(PixelFormat::Nv12, usize::MAX / 2), None);
     }
 
     #[test]

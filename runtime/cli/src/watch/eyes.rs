@@ -1,0 +1,93 @@
+//! The first half of the pipeline: captures frames and reads what the session sees of them, on a thread of its own.
+//!
+//! A frame is read where it lies, in the driver's buffer or the stream's, which is free again when it was read.
+
+use super::{
+    queue::{Item, Queue, Seen},
+    source::{Next, Sight, Source, Wait},
+};
+use ocellus::Reader;
+use std::time::SystemTime;
+
+/// Who captures and reads.
+pub struct Eyes<'a> {
+    pub source: Source,
+    pub reader: Reader,
+    pub queue: &'a Queue,
+    pub wait: Wait<'a>,
+    /// Every frame counts, and not the newest.
+    pub every: bool,
+}
+
+/// Whatever happens to the eyes, the worker must not wait for them.
+struct Finish<'a>(&'a Queue);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+impl Eyes<'_> {
+    /// Captures until the source ends or the end is asked for.
+    pub fn run(mut self) {
+        let queue = self.queue;
+        let _finish = Finish(queue);
+        while !self.wait.stop.is_asked() {
+            self.wait.beat();
+            let (reader, every) = (&mut self.reader, self.every);
+            let mut show = |sight: Sight<'_>| {
+                if every || queue.is_wanted() {
+                    put(queue, every, read(reader, queue, sight));
+                }
+            };
+            match self.source.next(&self.wait, &mut show) {
+                Ok(Next::Shown | Next::Nothing) => {}
+                Ok(Next::Failed(missing)) => {
+                    let item = Item::Failed {
+                        number: Some(missing.number),
+                        image: missing.image,
+                        error: missing.error,
+                    };
+                    put(queue, every, item);
+                }
+                Ok(Next::Lost(error)) => {
+                    let image = self.source.name();
+                    put(queue, every, Item::Lost { image, error });
+                }
+                Ok(Next::End) => return,
+                Err(error) => {
+                    let image = self.source.name();
+                    let number = None;
+                    let failed = Item::Failed {
+                        number,
+                        image,
+                        error,
+                    };
+                    return put(queue, every, failed);
+                }
+            }
+        }
+        queue.close();
+    }
+}
+
+fn put(queue: &Queue, every: bool, item: Item) {
+    match every {
+        true => queue.put_each(item),
+        false => queue.put_newest(item),
+    }
+}
+
+fn read(reader: &mut Reader, queue: &Queue, sight: Sight<'_>) -> Item {
+    let at = SystemTime::now();
+    let mut reading = queue.spare();
+    reader.read(&sight.frame, &mut reading);
+    Item::Frame(Seen {
+        reading,
+        number: sight.number,
+        image: sight.image.to_owned(),
+        at,
+        warnings: sight.warnings,
+    })
+}
