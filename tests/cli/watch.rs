@@ -385,3 +385,37 @@ fn a_pin_that_does_not_exist_is_found_before_the_first_frame() {
         assert!(run.stdout.is_empty(), "{run:?}");
     }
 }
+
+#[test]
+fn the_manual_names_options_and_fields_that_there_are() {
+    let manual = fs::read_to_string("../docs/watch.md").expect("the manual");
+    let help = ocellus(["watch", "--help"]).stdout;
+    let mut options = 0;
+    for line in manual.lines().filter(|line| !line.contains("cargo xtask")) {
+        // Other programs have options too.
+        let ours = line.split("ocellus watch").skip(1).collect::<String>() + "`";
+        let quoted = line.split('`').skip(1).step_by(2);
+        let quoted = quoted.filter(|words| words.starts_with("--"));
+        for words in quoted.chain([ours.as_str()]) {
+            for word in words
+                .split([' ', '=', '`'])
+                .filter(|word| word.starts_with("--"))
+            {
+                assert!(help.contains(word), "{word}: {line}");
+                options += 1;
+            }
+        }
+    }
+    assert!(options > 20, "the manual is read");
+
+    let (_, json) = manual.split_once("## JSON").expect("a part");
+    let rows = json.lines().skip_while(|line| !line.starts_with("|---"));
+    let fields = rows.skip(1).map_while(|line| line.strip_prefix("| `"));
+    let fields: Vec<&str> = fields.filter_map(|row| row.split('`').next()).collect();
+    let call = ["--on", "a cat>0.5", "--frames", "1"];
+    let line = &watch("data/photos", &call).json()[0];
+    assert!(fields.contains(&"alerts"), "{fields:?}");
+    for field in fields {
+        assert!(line.get(field).is_some(), "{field}: {line}");
+    }
+}

@@ -41,6 +41,8 @@ main() {
     read_command_line
     say "cameras:$(names /dev/video*); pins:$(names /dev/gpiochip*); $(cat /proc/device-tree/model 2>/dev/null)"
     open_watchdog
+    # A test looks at the pins meanwhile.
+    [ ! -x /etc/beside ] || /etc/beside &
     mkfifo /run/answers
     exec 4<>/run/answers
     while :; do
@@ -98,8 +100,6 @@ answered() {
     [ "${now%.*}" = "$shown" ] || line "$1"
     shown=${now%.*}
     light change
-    # A test may want to look, too.
-    [ ! -x /etc/answered ] || /etc/answered
     if [ "$count" = "$answers" ]; then
         say "$count answers: powering off"
         poweroff -f

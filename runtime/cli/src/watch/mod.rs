@@ -176,7 +176,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     });
     tell("STOPPING=1");
     let summary = summary?;
-    eprintln!("ocellus: {}", sum_up(&summary, start.elapsed()));
+    view::remark(&sum_up(&summary, start.elapsed()));
     Ok(ExitCode::from(u8::from(summary.failed > 0)))
 }
 

@@ -203,9 +203,14 @@ impl View {
         if let View::Screen(screen) = self {
             screen.clear()?;
         }
-        eprintln!("ocellus: {message}");
+        remark(message);
         Ok(())
     }
+}
+
+/// Says something on standard error. A service may have none.
+pub fn remark(message: &str) {
+    let _ = writeln!(io::stderr(), "ocellus: {message}");
 }
 
 fn say(line: &str) -> io::Result<()> {

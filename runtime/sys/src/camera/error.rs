@@ -60,7 +60,8 @@ fn remedy(call: &str, cause: &io::Error) -> &'static str {
         ("open" | "VIDIOC_S_FMT" | "VIDIOC_REQBUFS", Some(libc::EBUSY)) => {
             "; another program has the camera"
         }
-        ("VIDIOC_QUERYCAP", Some(libc::ENOTTY)) => "; this is no camera",
+        // The second is an emulator's word for a request that it does not know.
+        ("VIDIOC_QUERYCAP", Some(libc::ENOTTY | libc::ENOSYS)) => "; this is no camera",
         (_, Some(libc::ENODEV)) => "; it was unplugged",
         _ => "",
     }
