@@ -80,6 +80,14 @@ impl Console {
         lines.any(|(_, line)| line.starts_with("ocellus: ") && line.contains(text))
     }
 
+    /// The lines that begin with this, without it.
+    pub fn after(&self, start: &str) -> Vec<&str> {
+        let lines = self.lines.iter();
+        lines
+            .filter_map(|(_, line)| line.strip_prefix(start))
+            .collect()
+    }
+
     fn first_answer(&self) -> Option<(Duration, Value)> {
         self.lines.iter().find_map(|(at, line)| {
             let answer: Value = serde_json::from_str(line).ok()?;

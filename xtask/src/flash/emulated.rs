@@ -48,17 +48,10 @@ const VIRTUAL: [(&str, &str); 4] = [
     ("i6300esb", "heartbeat=15"),
 ];
 
-/// Its camera comes late; then it ends, then it hangs after an answer, then it answers with what it was told.
+/// It ends, then it hangs after an answer, then it answers with what it was told.
 const PLAYED: &str = r#"#!/bin/busybox sh
-count() {
-    echo >>"/run/$1"
-    wc -l <"/run/$1"
-}
-if [ "$2" = --help ]; then
-    [ "$(count asked)" -lt 4 ] || : >/dev/video9
-    exit 0
-fi
-case $(count started) in
+echo >>/run/started
+case $(wc -l </run/started) in
 1) exit 3 ;;
 2) echo '{"labels":[{"label":"first"}]}' ;;
 *) echo "{\"labels\":[{\"label\":\"told $*\"}]}" ;;
@@ -66,9 +59,26 @@ esac
 sleep 1000
 "#;
 
+/// Its camera comes late.
+const LATE: &str = "#!/bin/busybox sh\nsleep 3\n: >/dev/video9\n";
+
 /// Its owner's settings, as Windows writes them.
 const PLAYED_SETTINGS: &str = "# mine\r\nsource=/dev/video9\r\n\r\non=a cat>0.6\r\npin=17\r\npatience=5\r\n\
     colour=red\r\nanswers=2";
+
+/// The owner's settings where the program watches: any picture will do for its pin.
+const WATCHED_SETTINGS: &str = "on=a cat>0.000001\npin=3\n";
+
+/// Says what the program's pin gives, whenever it changes.
+const PINS: &str = r#"#!/bin/busybox sh
+mount -t debugfs debugfs /sys/kernel/debug
+while :; do
+    now=$(grep ocellus /sys/kernel/debug/gpio)
+    [ "$now" = "$was" ] || echo "pin: $now"
+    was=$now
+    usleep 50000
+done
+"#;
 
 /// Makes images with a program for ARM and boots them, all at once: each waits a lot.
 pub fn boot(program: &Path) -> Result<()> {
@@ -123,7 +133,11 @@ impl Trial {
                 let settings = ("ocellus.conf".to_owned(), PLAYED_SETTINGS.into());
                 (PLAYED.into(), Files::from([settings]))
             }
-            Trial::Virt | Trial::Raspi3b => (stripped(program, work)?, Files::new()),
+            Trial::Virt => {
+                let settings = ("ocellus.conf".to_owned(), WATCHED_SETTINGS.into());
+                (stripped(program, work)?, Files::from([settings]))
+            }
+            Trial::Raspi3b => (stripped(program, work)?, Files::new()),
         };
         let profile = root.join(format!("boards/profiles/{}.toml", board.id));
         let software = Software {
@@ -176,7 +190,7 @@ impl Trial {
             qemu.arg("-drive").arg(format!("if=none,id=card,{card}"));
         }
         let words = match self {
-            Trial::Virt => "console=ttyAMA0 ocellus.answers=1",
+            Trial::Virt => "console=ttyAMA0 ocellus.answers=3",
             // This watchdog bites at once where a board's counts.
             Trial::Raspi3b => {
                 "console=ttyS1 ocellus.answers=1 ocellus.source=. ocellus.watchdog=no"
@@ -202,6 +216,11 @@ impl Trial {
                 .find(|(name, _)| file == format!("{name}.ko"));
             found.map_or("", |(_, parameters)| parameters)
         });
+        let beside = match self {
+            Trial::Played => LATE,
+            _ => PINS,
+        };
+        archive.program("etc/beside", beside.as_bytes());
         Ok(archive.finish())
     }
 
@@ -210,7 +229,8 @@ impl Trial {
         let expected: &[&str] = match self {
             Trial::Virt => &[
                 "cameras: /dev/video0; pins: /dev/gpiochip0; linux,dummy-virt",
-                "1 answers: powering off",
+                "\"image\":\"/dev/video0\"",
+                "3 answers: powering off",
             ],
             Trial::Raspi3b => &[
                 "cameras:; pins: /dev/gpiochip0 /dev/gpiochip1; Raspberry Pi 3 Model B",
@@ -242,10 +262,20 @@ impl Trial {
         for trouble in trouble {
             ensure!(!console.says(trouble), "not expected: {trouble}");
         }
+        if self == Trial::Virt {
+            let levels = console.after("pin: ");
+            let levels: Vec<&str> = levels
+                .iter()
+                .filter_map(|line| line.split_once(") out ").map(|(_, level)| level))
+                .collect();
+            ensure!(levels == ["lo", "hi"], "the pin was {levels:?}");
+        }
         let label = console.best_label();
         let label = label.context("expected an answer in JSON")?;
         let is_expected = match self {
-            Trial::Virt | Trial::Raspi3b => label == "a cat",
+            // Colour bars are none of the labels.
+            Trial::Virt => !label.is_empty(),
+            Trial::Raspi3b => label == "a cat",
             Trial::Played => label == "first",
         };
         ensure!(is_expected, "another label is best: {label}");
