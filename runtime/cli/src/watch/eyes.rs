@@ -15,8 +15,6 @@ pub struct Eyes<'a> {
     pub reader: Reader,
     pub queue: &'a Queue,
     pub wait: Wait<'a>,
-    /// Every frame counts, and not the newest.
-    pub every: bool,
 }
 
 /// Whatever happens to the eyes, the worker must not wait for them.
@@ -35,10 +33,10 @@ impl Eyes<'_> {
         let _finish = Finish(queue);
         while !self.wait.stop.is_asked() {
             self.wait.beat();
-            let (reader, every) = (&mut self.reader, self.every);
+            let reader = &mut self.reader;
             let mut show = |sight: Sight<'_>| {
-                if every || queue.is_wanted() {
-                    put(queue, every, read(reader, queue, sight));
+                if queue.is_wanted() {
+                    queue.put(read(reader, queue, sight));
                 }
             };
             match self.source.next(&self.wait, &mut show) {
@@ -49,11 +47,11 @@ impl Eyes<'_> {
                         image: missing.image,
                         error: missing.error,
                     };
-                    put(queue, every, item);
+                    queue.put(item);
                 }
                 Ok(Next::Lost(error)) => {
                     let image = self.source.name();
-                    put(queue, every, Item::Lost { image, error });
+                    queue.put(Item::Lost { image, error });
                 }
                 Ok(Next::End) => return,
                 Err(error) => {
@@ -64,18 +62,11 @@ impl Eyes<'_> {
                         image,
                         error,
                     };
-                    return put(queue, every, failed);
+                    return queue.put(failed);
                 }
             }
         }
         queue.close();
-    }
-}
-
-fn put(queue: &Queue, every: bool, item: Item) {
-    match every {
-        true => queue.put_each(item),
-        false => queue.put_newest(item),
     }
 }
 

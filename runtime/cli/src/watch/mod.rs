@@ -38,7 +38,14 @@ use ocellus_drivers::Level;
 use pins::{Pin, PinName};
 use queue::Queue;
 use source::{Size, Source, Spec, Wait, Wishes};
-use std::{path::PathBuf, process::ExitCode, str::FromStr, sync::Arc, thread, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    str::FromStr,
+    sync::{Arc, atomic::AtomicU64},
+    thread,
+    time::{Duration, Instant},
+};
 use view::View;
 use watchdog::Watchdog;
 use worker::{Pace, Summary, Worker};
@@ -62,7 +69,7 @@ pub struct Arguments {
     /// Answer every frame, also of a camera or a pipe, which then has to wait
     #[arg(long)]
     every: bool,
-    /// Seconds from one answer to the next, at least
+    /// Seconds from one answer to the next, at least; what comes meanwhile from a camera or a pipe is dropped
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     interval: Seconds,
     /// End after as many answers
@@ -124,10 +131,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Before any thread is started, so that all of them leave the signals alone.
     let stop = Stop::on_signals().context("signals")?;
     let alerts = alerts(&arguments, &labels)?;
-    let queue = Queue::new();
+    let beats = AtomicU64::new(0);
     let wait = || Wait {
         stop: &stop,
-        beats: &queue.beats,
+        beats: &beats,
     };
     let wishes = Wishes {
         size: arguments.size,
@@ -140,6 +147,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Err(_) if stop.is_asked() => return Ok(ExitCode::SUCCESS),
         source => source?,
     };
+    let queue = Queue::new(arguments.every || !source.is_live());
     let session = session(&arguments, labels)?;
     let manager = Manager::of_environment();
     let tell = |what: &str| manager.iter().for_each(|manager| manager.tell(what));
@@ -147,6 +155,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let worker = Worker {
         queue: &queue,
+        beats: &beats,
         stop: &stop,
         view: View::of(arguments.json, &source.describe()),
         alerts,
@@ -159,14 +168,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         brain: session.session,
     };
     let eyes = Eyes {
-        every: arguments.every || !source.is_live(),
         source,
         reader: session.reader,
         queue: &queue,
         wait: wait(),
     };
     tell("READY=1");
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let summary = thread::scope(|scope| {
         scope.spawn(|| eyes.run());
         let summary = worker.run();

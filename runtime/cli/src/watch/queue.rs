@@ -7,10 +7,7 @@ use super::source::SourceError;
 use ocellus::Reading;
 use std::{
     collections::VecDeque,
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -68,10 +65,9 @@ pub enum Taken {
 
 /// The queue.
 pub struct Queue {
+    every: bool,
     inside: Mutex<Inside>,
     changed: Condvar,
-    /// Signs of life of the eyes.
-    pub beats: AtomicU64,
 }
 
 #[derive(Default)]
@@ -87,11 +83,12 @@ struct Inside {
 }
 
 impl Queue {
-    pub fn new() -> Queue {
+    /// A queue for which every frame counts, or only the newest.
+    pub fn new(every: bool) -> Queue {
         Queue {
+            every,
             inside: Mutex::default(),
             changed: Condvar::new(),
-            beats: AtomicU64::new(0),
         }
     }
 
@@ -100,28 +97,30 @@ impl Queue {
         self.inside().spare.pop().unwrap_or_default()
     }
 
-    /// Whether a frame that is not waited for would be of any use.
+    /// Whether a frame would be of any use just now.
     pub fn is_wanted(&self) -> bool {
         let inside = self.inside();
-        !inside.rests && !inside.closed
+        (self.every || !inside.rests) && !inside.closed
+    }
+
+    /// Puts an item: at once where the newest frame wins, when there is room where every frame counts.
+    pub fn put(&self, item: Item) {
+        match self.every {
+            true => self.put_each(item),
+            false => self.put_newest(item),
+        }
     }
 
     /// Puts a frame in the place of one that waits, or other news.
-    pub fn put_newest(&self, item: Item) {
+    fn put_newest(&self, item: Item) {
         let mut inside = self.inside();
         if inside.closed {
             return;
         }
-        let is_frame = matches!(item, Item::Frame(_));
-        if is_frame {
-            let waits = |item: &Item| matches!(item, Item::Frame(_));
-            if let Some(Item::Frame(old)) =
-                (inside.items.iter().position(waits)).and_then(|at| inside.items.remove(at))
-            {
-                inside.spare.push(old.reading);
-            }
-        } else if inside.items.len() > NEWS {
-            // The first news of a trouble says most.
+        if matches!(item, Item::Frame(_)) {
+            inside.drop_waiting();
+        } else if matches!(item, Item::Lost { .. }) && inside.items.len() > NEWS {
+            // The first news of a trouble say most.
             return;
         }
         inside.items.push_back(item);
@@ -130,7 +129,7 @@ impl Queue {
     }
 
     /// Puts an item when there is room. Whoever waits for room is alive, by the worker's progress.
-    pub fn put_each(&self, item: Item) {
+    fn put_each(&self, item: Item) {
         let full = |inside: &mut Inside| inside.items.len() >= FRAMES && !inside.closed;
         let mut inside = self
             .changed
@@ -170,9 +169,14 @@ impl Queue {
         self.inside().spare.push(reading);
     }
 
-    /// Whether the worker wants no frame for now. What waits is then forgotten, if only the newest counts.
+    /// Whether the worker wants no frame for now. Where the newest wins, one that waits would be old after the rest, and
+    /// is dropped, unless it is the last.
     pub fn rest(&self, rests: bool) {
-        self.inside().rests = rests;
+        let mut inside = self.inside();
+        inside.rests = rests;
+        if !self.every && !inside.finished {
+            inside.drop_waiting();
+        }
     }
 
     /// Nothing will be put any more; what waits can still be taken.
@@ -187,19 +191,28 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// How many signs of life the eyes have given.
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
-    }
-
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// Drops the frame that waits.
+    fn drop_waiting(&mut self) {
+        let waits = |item: &Item| matches!(item, Item::Frame(_));
+        let at = self.items.iter().position(waits);
+        if let Some(Item::Frame(old)) = at.and_then(|at| self.items.remove(at)) {
+            self.spare.push(old.reading);
+        }
     }
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+
+    pub const EVERY: bool = true;
+    pub const NEWEST: bool = false;
 
     /// A frame of nothing.
     pub fn frame(queue: &Queue, number: u64) -> Item {
@@ -235,26 +248,26 @@ pub mod tests {
 
     #[test]
     fn the_newest_frame_waits_and_news_stay_in_their_order() {
-        let queue = Queue::new();
+        let queue = Queue::new(NEWEST);
         for number in 0..20 {
-            queue.put_newest(frame(&queue, number));
+            queue.put(frame(&queue, number));
         }
-        queue.put_newest(trouble());
-        queue.put_newest(frame(&queue, 20));
+        queue.put(trouble());
+        queue.put(frame(&queue, 20));
         assert_eq!(take(&queue), None);
         assert_eq!(take(&queue), Some(20));
         assert!(matches!(queue.take(Duration::ZERO), Taken::Nothing));
         assert!(queue.inside().spare.len() <= 3, "memory is used again");
-        (0..100).for_each(|_| queue.put_newest(trouble()));
+        (0..100).for_each(|_| queue.put(trouble()));
         assert!(queue.inside().items.len() <= NEWS + 1);
     }
 
     #[test]
     fn where_every_frame_counts_the_eyes_wait_for_room() {
-        let queue = Queue::new();
+        let queue = Queue::new(EVERY);
         std::thread::scope(|scope| {
             let eyes = scope.spawn(|| {
-                (0..50).for_each(|number| queue.put_each(frame(&queue, number)));
+                (0..50).for_each(|number| queue.put(frame(&queue, number)));
                 queue.finish();
             });
             for number in 0..50 {
@@ -274,19 +287,44 @@ pub mod tests {
 
     #[test]
     fn a_finished_queue_is_emptied_and_a_closed_one_is_not() {
-        let queue = Queue::new();
-        queue.put_newest(frame(&queue, 1));
+        let queue = Queue::new(NEWEST);
+        queue.put(frame(&queue, 1));
         queue.finish();
         assert_eq!(take(&queue), Some(1));
         assert!(matches!(queue.take(Duration::ZERO), Taken::Done));
-        let queue = Queue::new();
-        queue.put_each(frame(&queue, 1));
-        queue.put_each(frame(&queue, 2));
+        let queue = Queue::new(EVERY);
+        queue.put(frame(&queue, 1));
+        queue.put(frame(&queue, 2));
         std::thread::scope(|scope| {
-            scope.spawn(|| queue.put_each(frame(&queue, 3)));
+            scope.spawn(|| queue.put(frame(&queue, 3)));
             queue.close();
         });
         assert!(matches!(queue.take(Duration::ZERO), Taken::Done));
         assert!(!queue.is_wanted());
+    }
+
+    #[test]
+    fn what_came_before_a_rest_or_in_it_is_too_old_after_it_unless_it_is_the_last() {
+        let queue = Queue::new(NEWEST);
+        queue.put(frame(&queue, 1));
+        queue.rest(true);
+        assert!(!queue.is_wanted());
+        // It was being read when the rest began.
+        queue.put(frame(&queue, 2));
+        queue.rest(false);
+        assert!(queue.is_wanted());
+        assert!(matches!(queue.take(Duration::ZERO), Taken::Nothing));
+        queue.put(frame(&queue, 3));
+        queue.finish();
+        queue.rest(true);
+        queue.rest(false);
+        assert_eq!(take(&queue), Some(3));
+
+        let queue = Queue::new(EVERY);
+        queue.put(frame(&queue, 1));
+        queue.rest(true);
+        assert!(queue.is_wanted());
+        queue.rest(false);
+        assert_eq!(take(&queue), Some(1));
     }
 }

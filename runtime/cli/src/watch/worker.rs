@@ -15,6 +15,7 @@ use ocellus::{
 use std::{
     collections::VecDeque,
     io,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -68,6 +69,8 @@ pub struct Pace {
 /// The worker.
 pub struct Worker<'a, B, P> {
     pub queue: &'a Queue,
+    /// Signs of life of the eyes.
+    pub beats: &'a AtomicU64,
     pub stop: &'a Stop,
     pub brain: B,
     pub view: View,
@@ -103,7 +106,8 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
                 Taken::Nothing => {
                     let trouble = self.alerts.idle();
                     self.say(trouble)?;
-                    self.watchdog.idle(self.queue.beats());
+                    let beats = self.beats.load(Ordering::Relaxed);
+                    self.watchdog.idle(beats);
                 }
                 Taken::Item(Item::Lost { image, error }) => {
                     summary.lost += 1;
@@ -217,17 +221,13 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{pins::Pin, queue::tests::frame},
+        super::{
+            pins::Pin,
+            queue::tests::{EVERY, NEWEST, frame},
+        },
         *,
     };
-    use std::{
-        cell::Cell,
-        sync::{
-            atomic::{AtomicU64, Ordering},
-            mpsc,
-        },
-        thread,
-    };
+    use std::{cell::Cell, sync::mpsc, thread};
 
     /// Answers as a function says.
     struct Fake<F>(F);
@@ -244,12 +244,14 @@ mod tests {
 
     fn worker<'a, F: FnMut()>(
         queue: &'a Queue,
+        beats: &'a AtomicU64,
         stop: &'a Stop,
         brain: F,
         feed: impl FnMut() + 'a,
     ) -> Worker<'a, Fake<F>, Pin> {
         Worker {
             queue,
+            beats,
             stop,
             brain: Fake(brain),
             view: View::Lines,
@@ -265,26 +267,28 @@ mod tests {
 
     #[test]
     fn a_stuck_answer_starves_the_watchdog_and_a_slow_one_does_not() {
-        let (queue, stop) = (Queue::new(), Stop::new().expect("a pipe"));
-        let fed = AtomicU64::new(0);
+        let (queue, stop) = (Queue::new(EVERY), Stop::new().expect("a pipe"));
+        let (fed, beats) = (AtomicU64::new(0), AtomicU64::new(0));
         let (let_go, held) = mpsc::channel::<()>();
         let (say, begun) = mpsc::channel::<()>();
         thread::scope(|scope| {
-            let (queue, stop, fed) = (&queue, &stop, &fed);
+            let (queue, stop, fed, beats) = (&queue, &stop, &fed, &beats);
             let work = scope.spawn(move || {
                 let brain = move || {
                     say.send(()).expect("a test");
                     held.recv().expect("a test");
                 };
                 let feed = || _ = fed.fetch_add(1, Ordering::SeqCst);
-                worker(queue, stop, brain, feed).run().expect("an output")
+                worker(queue, beats, stop, brain, feed)
+                    .run()
+                    .expect("an output")
             });
             for number in 0..5 {
-                queue.put_each(frame(queue, number));
+                queue.put(frame(queue, number));
                 begun.recv().expect("an answer is begun");
                 // However alive the eyes are, and however long it takes: not one feed for a frame that is not answered.
                 for _ in 0..20 {
-                    queue.beats.fetch_add(1, Ordering::Relaxed);
+                    beats.fetch_add(1, Ordering::Relaxed);
                     thread::sleep(Duration::from_millis(1));
                     assert_eq!(fed.load(Ordering::SeqCst), number);
                 }
@@ -300,23 +304,24 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_counted_and_the_end_may_be_asked_for() {
-        let (queue, stop) = (Queue::new(), Stop::new().expect("a pipe"));
+        let (queue, stop) = (Queue::new(NEWEST), Stop::new().expect("a pipe"));
         for number in [0, 1, 2, 7, 8] {
-            queue.put_newest(frame(&queue, number));
+            queue.put(frame(&queue, number));
         }
         queue.finish();
-        let summary = worker(&queue, &stop, || (), || ())
+        let beats = AtomicU64::new(0);
+        let summary = worker(&queue, &beats, &stop, || (), || ())
             .run()
             .expect("an output");
         assert_eq!((summary.dropped, summary.failed), (8, 1));
-        let queue = Queue::new();
-        queue.put_each(frame(&queue, 0));
+        let queue = Queue::new(NEWEST);
+        queue.put(frame(&queue, 0));
         let answers = Cell::new(0);
         let brain = || {
             answers.set(answers.get() + 1);
             stop.ask();
         };
-        worker(&queue, &stop, brain, || ())
+        worker(&queue, &beats, &stop, brain, || ())
             .run()
             .expect("an output");
         assert_eq!(answers.get(), 1);
