@@ -75,8 +75,9 @@ pub struct Arguments {
     /// End after as many answers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
-    /// An alert: on from a score of a label, 0 to 1, and off below another, three quarters of it if left out; may be repeated
-    #[arg(long, value_name = "LABEL>SCORE[:OFF]")]
+    /// An alert, LABEL>SCORE or LABEL>SCORE:OFF: on from a score of a label, 0 to 1, and off below another, three quarters of it
+    /// if left out; may be repeated
+    #[arg(long, value_name = "CONDITION")]
     on: Vec<Condition>,
     /// The output pin of an alert, by number or name; with :low where low means on. One for each --on, in their order
     #[arg(long, value_name = "PIN[:low]")]

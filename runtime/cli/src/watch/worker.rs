@@ -22,8 +22,11 @@ use std::{
 /// How long the worker waits for a frame before it looks after other things.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Over how many answers their rate is taken.
+/// Over how many answers their rate is taken,
 const RATE: usize = 16;
+
+/// and over how long: before that, a camera may have been gone.
+const RATE_TIME: Duration = Duration::from_secs(10);
 
 /// Who answers.
 pub trait Brain {
@@ -205,7 +208,8 @@ struct Rate(VecDeque<Instant>);
 
 impl Rate {
     fn count(&mut self, now: Instant) {
-        if self.0.len() > RATE {
+        let old = |first: &Instant| now.duration_since(*first) > RATE_TIME;
+        while self.0.len() > RATE || self.0.len() > 1 && self.0.front().is_some_and(old) {
             self.0.pop_front();
         }
         self.0.push_back(now);
@@ -339,5 +343,12 @@ mod tests {
         }
         let fps = rate.a_second().expect("a rate");
         assert!((fps - 1000.0 / 101.0).abs() < 0.01, "{fps}");
+        // Once a minute is a rate too, and after a camera was gone it is that of the answers since.
+        let mut rate = Rate::default();
+        rate.count(start);
+        rate.count(start + Duration::from_secs(60));
+        assert_eq!(rate.a_second(), Some(1.0 / 60.0));
+        rate.count(start + Duration::from_secs(62));
+        assert_eq!(rate.a_second(), Some(0.5));
     }
 }

@@ -211,11 +211,11 @@ impl CameraSource {
                 *pause = (*pause * 2).min(LONGEST_PAUSE);
                 *next = Instant::now() + *pause;
                 let message = error.to_string();
-                if *said == message {
-                    return Ok(Next::Nothing);
+                if *said != message {
+                    log::warn!("{message}; it is looked for");
+                    *said = message;
                 }
-                *said = message;
-                Ok(Next::Lost(error.into()))
+                Ok(Next::Nothing)
             }
         }
     }
