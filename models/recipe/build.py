@@ -78,5 +78,7 @@ def build(out: Path, tests: Path) -> None:
     for name, blob in files.items():
         (out / name).write_bytes(blob)
     (tests / "golden/tokens.json").write_bytes(goldentokens.render(table))
+    for name, blob in samples.lossless(tests / "data/photos").items():
+        (tests / "golden" / name).write_bytes(blob)
     (tests / "golden/embeddings.json").write_bytes(samples.render(tests / "data/photos", fp32, int8, head, table))
     print(f"{out}: {size} bytes")

@@ -1,17 +1,12 @@
 //! Which pictures a command line names: files, folders, standard input.
 
 use anyhow::Context;
+use ocellus::vision::{PICTURE_ENDINGS, is_picture_name};
 use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
 };
-
-/// File name endings that count as pictures inside a folder. A file named on the command line is read whatever its ending.
-const ENDINGS: [&str; 14] = [
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "pnm", "pbm", "pgm", "ppm", "pam",
-    "jfif",
-];
 
 /// One picture to read.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +57,7 @@ pub fn expand(arguments: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
                 inputs.len() > before,
                 "{}: no pictures below this folder ({})",
                 argument.display(),
-                ENDINGS.join(", ")
+                PICTURE_ENDINGS.join(", ")
             );
         } else {
             inputs.push(Input::File(argument.clone()));
@@ -79,17 +74,9 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> std::io::Result<()> {
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             walk(&path, inputs)?;
-        } else if path.is_file() && is_picture(&path) {
+        } else if path.is_file() && is_picture_name(&path) {
             inputs.push(Input::File(path));
         }
     }
     Ok(())
-}
-
-fn is_picture(path: &Path) -> bool {
-    let ending = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .map(str::to_ascii_lowercase);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }

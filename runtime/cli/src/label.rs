@@ -4,9 +4,9 @@ use crate::{
     Usage, heat,
     inputs::{self, Input},
     loading::{BundleOption, PolicyOptions, Threads},
+    progress,
     words::LabelOptions,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ocellus::{
     Blocks, Relevance, Report, Session, SessionOptions,
     bundle::Manifest,
@@ -14,7 +14,7 @@ use ocellus::{
 };
 use serde_json::json;
 use std::{
-    io::{IsTerminal, Write},
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -88,7 +88,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
     session.set_labels(labels)?;
 
-    let progress = progress_bar(inputs.len());
+    let progress = progress::bar(inputs.len());
     let mut failed = false;
     for input in &inputs {
         progress.set_message(input.name());
@@ -153,16 +153,6 @@ fn label(
         })?;
     }
     Ok(report)
-}
-
-/// A bar for many pictures, on a terminal only.
-fn progress_bar(pictures: usize) -> ProgressBar {
-    if pictures < 2 || !std::io::stderr().is_terminal() {
-        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {wide_msg}")
-        .expect("a valid template");
-    ProgressBar::new(pictures as u64).with_style(style)
 }
 
 fn print(image: &str, result: &Result<Report, Failure>, json: bool) -> anyhow::Result<()> {

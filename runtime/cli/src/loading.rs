@@ -117,22 +117,36 @@ pub struct PolicyOptions {
 
 /// The policies that need no further number; a fixed resolution is `--resolution N`.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum PolicyName {
+pub enum PolicyName {
+    /// The rule of 4.0 and 7.0 bits.
     Entropy,
+    /// From the middle resolution to the highest, by the bundle's margin.
     Cascade,
+    /// By the bundle's thresholds and margin.
     EntropyCascade,
+}
+
+impl PolicyName {
+    /// The policy with the bundle's calibration.
+    pub fn of(self, manifest: &Manifest) -> Policy {
+        let resolutions = &manifest.image.resolutions;
+        match self {
+            PolicyName::Entropy => Policy::Entropy {
+                thresholds_bits: Policy::ENTROPY_BITS.to_vec(),
+            },
+            PolicyName::Cascade => Policy::Cascade {
+                start: resolutions[resolutions.len() / 2],
+                margin: manifest.policy.margin,
+            },
+            PolicyName::EntropyCascade => Policy::of(manifest),
+        }
+    }
 }
 
 impl PolicyOptions {
     /// The policy for a bundle.
     pub fn policy(&self, manifest: &Manifest) -> anyhow::Result<Policy> {
         let resolutions = &manifest.image.resolutions;
-        let thresholds = |default: &[f32]| {
-            self.thresholds_bits
-                .clone()
-                .unwrap_or_else(|| default.to_vec())
-        };
-        let margin = self.margin.unwrap_or(manifest.policy.margin);
         if self.resolution != "auto" {
             let side = self
                 .resolution
@@ -147,18 +161,24 @@ impl PolicyOptions {
             })?;
             return Ok(Policy::Fixed(side));
         }
-        Ok(match self.policy {
-            PolicyName::Entropy => Policy::Entropy {
-                thresholds_bits: thresholds(&Policy::ENTROPY_BITS),
+        let mut policy = self.policy.of(manifest);
+        if let (
+            Policy::Entropy { thresholds_bits }
+            | Policy::EntropyCascade {
+                thresholds_bits, ..
             },
-            PolicyName::Cascade => Policy::Cascade {
-                start: resolutions[resolutions.len() / 2],
-                margin,
-            },
-            PolicyName::EntropyCascade => Policy::EntropyCascade {
-                thresholds_bits: thresholds(&manifest.policy.entropy_bits),
-                margin,
-            },
-        })
+            Some(bits),
+        ) = (&mut policy, &self.thresholds_bits)
+        {
+            thresholds_bits.clone_from(bits);
+        }
+        if let (
+            Policy::Cascade { margin, .. } | Policy::EntropyCascade { margin, .. },
+            Some(least),
+        ) = (&mut policy, self.margin)
+        {
+            *margin = least;
+        }
+        Ok(policy)
     }
 }

@@ -1,4 +1,4 @@
-//! The `ocellus` program: label pictures, watch a camera, measure, check a machine, look into a bundle.
+//! The `ocellus` program: label pictures, watch a camera, index and search photos, measure, check a machine, look into a bundle.
 //!
 //! Text for people by default, one JSON object a line with `--json`. Exit codes: 0 ok, 1 failed, 2 usage. This is the only
 //! place that reads environment variables: `OCELLUS_ISA` lowers the instruction set, `RUST_LOG` sets the log level, and
@@ -9,9 +9,13 @@ mod bench;
 mod bundle;
 mod doctor;
 mod heat;
+mod html;
+mod index;
 mod inputs;
 mod label;
 mod loading;
+mod progress;
+mod search;
 mod watch;
 mod words;
 
@@ -30,6 +34,8 @@ struct Arguments {
 enum Command {
     Label(label::Arguments),
     Watch(watch::Arguments),
+    Index(index::Arguments),
+    Search(search::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
     Bundle(bundle::Arguments),
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Label(arguments) => label::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
+        Command::Index(arguments) => index::run(arguments),
+        Command::Search(arguments) => search::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),

@@ -39,6 +39,8 @@ pub struct Encoder {
     pool: Arc<Pool>,
     /// Nothing where quantized operators are to run in f32.
     regions: Option<region::Store>,
+    /// The weights of products that run in integers outside of regions.
+    packs: region::dynamic::Packs,
     graph: InferenceModel,
     shared: Shared,
 }
@@ -58,6 +60,7 @@ impl Encoder {
             isa,
             pool: Arc::default(),
             regions: Some(region::Store::default()),
+            packs: region::dynamic::Packs::default(),
             graph,
             shared: Shared::default(),
         })
@@ -126,10 +129,13 @@ impl Encoder {
             self.check_sizes(&typed)?;
             let outcome = match &self.regions {
                 Some(store) => {
-                    let limits = self.model.limits();
-                    Some(region::replace(
-                        &mut typed, self.isa, &self.pool, store, limits,
-                    )?)
+                    let (isa, pool, limits) = (self.isa, &self.pool, self.model.limits());
+                    let mut outcome = region::replace(&mut typed, isa, pool, store, limits)?;
+                    let products = region::dynamic::replace(&mut typed, isa, pool, &self.packs)?;
+                    let pairs = region::activations::replace(&mut typed, isa, pool)?;
+                    outcome.covered.extend(products.into_iter().chain(pairs));
+                    quant::round(&mut typed, isa)?;
+                    Some(outcome)
                 }
                 None => None,
             };

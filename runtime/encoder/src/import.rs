@@ -14,7 +14,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use crate::error::Stage;
 use crate::guard;
-use crate::{CheckedModel, Fault, quant};
+use crate::{CheckedModel, Fault, qoperator, quant};
 
 /// Operators of the domain `com.microsoft` that the engine knows.
 const CONTRIBUTED: [&str; 8] = [
@@ -36,6 +36,9 @@ pub(crate) fn import(model: &CheckedModel) -> Result<InferenceModel, Fault> {
     guard::engine(Stage::Import, || {
         let mut proto = onnx.proto_model_for_read(&mut model.bytes())?;
         strip(&mut proto);
+        if let Some(graph) = &mut proto.graph {
+            qoperator::rewrite(graph);
+        }
         let parsed = onnx.parse(&proto, None)?;
         let mut graph = parsed.model;
         guard::bound(&mut graph, model.limits());
@@ -45,6 +48,9 @@ pub(crate) fn import(model: &CheckedModel) -> Result<InferenceModel, Fault> {
 
 fn check_operators(model: &CheckedModel, onnx: &Onnx) -> Result<(), Fault> {
     for node in model.nodes() {
+        if qoperator::form(&node.domain, &node.op).is_some() {
+            continue;
+        }
         let domain_known = match node.domain.as_str() {
             "" | "ai.onnx" => true,
             "com.microsoft" => CONTRIBUTED.contains(&node.op.as_str()),

@@ -13,7 +13,7 @@ use tract_onnx::tract_hir::internal::{InferenceModel, OutletId};
 
 use crate::region::Outcome;
 use crate::scan::CheckedNode;
-use crate::{CheckedModel, Dim};
+use crate::{CheckedModel, Dim, qoperator};
 
 /// One node of the graph as a plan runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,9 +230,8 @@ impl<'m> View<'m> {
 
     fn precision(&self, node: &CheckedNode) -> (Precision, Option<Reason>) {
         let reason = match node.op.as_str() {
-            "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => {
-                return (Precision::I8, None);
-            }
+            "ConvInteger" | "MatMulInteger" => return (Precision::I8, None),
+            op if qoperator::form(&node.domain, op).is_some() => Reason::NoKernel,
             "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" => Reason::Conversion,
             "Reshape" | "Flatten" | "Transpose" | "Squeeze" | "Unsqueeze" | "Concat" | "Split"
             | "Slice" | "Gather" | "GatherElements" | "GatherND" | "Shape" | "Size"
@@ -276,8 +275,9 @@ impl<'m> View<'m> {
                 out()?.checked_mul(*shape(0)?.last()? as u64)
             }
             // M K, K N and M N, whichever of A and B is transposed.
-            "Gemm" => {
-                let sizes = [volume(&shape(0)?)?, volume(&shape(1)?)?, out()?];
+            "Gemm" | "QGemm" => {
+                let right = if node.op == "Gemm" { 1 } else { 3 };
+                let sizes = [volume(&shape(0)?)?, volume(&shape(right)?)?, out()?];
                 let square = sizes.iter().try_fold(1u128, |product, size| {
                     product.checked_mul(u128::from(*size))
                 })?;

@@ -26,7 +26,7 @@
 //! # Ok::<(), ocellus_encoder::EncoderError>(())
 //! ```
 //!
-//! Limits: ONNX files, operator sets 9 to 18; one input per plan.
+//! Limits: ONNX files, operator sets 9 to 21; one input per plan.
 
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ mod inspect;
 mod limits;
 mod observe;
 mod plan;
+mod qoperator;
 mod quant;
 mod region;
 mod scan;

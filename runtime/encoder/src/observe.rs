@@ -11,6 +11,8 @@ use tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::Step;
+use crate::region::activations::Paired;
+use crate::region::dynamic::Scaled;
 use crate::region::{Label, Region};
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
@@ -68,6 +70,15 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
             continue;
         }
         let op = node.op().name().into_owned();
+        if let Some((kernel, macs)) = product(graph, node) {
+            operations.push(Operation {
+                name: node.name.trim_end_matches(".int8").to_owned(),
+                macs,
+                kernel,
+                op,
+            });
+            continue;
+        }
         operations.push(Operation {
             name: node.name.clone(),
             macs: if multiplies(&op) { macs(graph, id) } else { 0 },
@@ -76,6 +87,20 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
         });
     }
     operations
+}
+
+/// The kernel of a product of ours outside of regions, and its multiply-accumulates.
+fn product(graph: &TypedModel, node: &TypedNode) -> Option<(&'static str, u64)> {
+    if let Some(scaled) = node.op_as::<Scaled>() {
+        return Some((scaled.kernel(), scaled.macs()));
+    }
+    let paired = node.op_as::<Paired>()?;
+    let rows = graph
+        .outlet_fact(node.inputs[0])
+        .ok()?
+        .shape
+        .as_concrete()?;
+    Some((paired.kernel(), paired.macs(*rows.last()?)))
 }
 
 /// Whether an operator of the engine is a convolution or a matrix product. Others have costs in the engine's eyes too,

@@ -396,7 +396,7 @@ fn operators_that_are_not_known() {
         ("Teleport", ""),
         ("Relu", "com.example"),
         ("Relu", "com.microsoft"),
-        ("QLinearAdd", "com.microsoft"),
+        ("QLinearSoftmax", "com.microsoft"),
     ] {
         let unknown = foreign(op, domain);
         assert!(

@@ -2,9 +2,10 @@
 
 mod support;
 
-use ocellus_encoder::{Dim, Input, Plan, Precision, Reason, Tensor};
+use ocellus_encoder::{Dim, Encoder, Input, Plan, Precision, Reason, Tensor};
 use support::plans::encoder;
 use support::quantized::*;
+use support::*;
 
 fn plans(net: &Net, dims: &[usize]) -> (Plan, Plan) {
     let bytes = net.clone().model();
@@ -455,4 +456,29 @@ fn threads_share_a_plan() {
             });
         }
     });
+}
+
+/// Rows and columns change places, in a square: no table, though every size stays.
+#[test]
+fn a_transposed_square_is_no_table() {
+    let meaning = ["q", "scale", "zero"];
+    let graph = Graph::new()
+        .input(value("x", F32, &[6, 6]))
+        .constant(f32s("scale", &[], &[0.02]))
+        .constant(u8s("zero", &[], &[121]))
+        .node(node("QuantizeLinear", &["x", "scale", "zero"], &["q"]))
+        .node(node("DequantizeLinear", &meaning, &["r"]))
+        .node(node("Transpose", &["r"], &["t"]))
+        .node(node("QuantizeLinear", &["t", "scale", "zero"], &["p"]))
+        .node(node("DequantizeLinear", &["p", "scale", "zero"], &["y"]))
+        .output(value("y", F32, &[6, 6]));
+    let encoder = encoder(&graph.model());
+    let plan = |encoder: &Encoder| encoder.plan("x", &[Dim::Fixed(6); 2], &["y"]);
+    let x = reals(36, 1);
+    let run = |encoder: &Encoder| {
+        let plan = plan(encoder).expect("a plan");
+        plan.run(Input::F32(&x)).expect("a result")
+    };
+    let got = run(&encoder);
+    assert_eq!(got, run(&encoder.without_regions()));
 }

@@ -2,7 +2,8 @@
 
 mod support;
 
-use ocellus_encoder::{Input, Observer, Precision, Reason};
+use ocellus_encoder::{CheckedModel, Encoder, Fault, Input, Limits, Observer, Precision, Reason};
+use ocellus_kernels::Isa;
 use support::plans::*;
 use support::*;
 
@@ -142,4 +143,31 @@ fn conversions_of_constants_are_folded() {
             .data,
         [210.0, 25_521.0]
     );
+}
+
+/// From operator set 21 on the integers may be named by an attribute.
+#[test]
+fn integers_are_those_of_the_output_type() {
+    let graph = |output_dtype: i64| {
+        let quantize = node("QuantizeLinear", &["x", "s"], &["q"]);
+        let graph = Graph::new()
+            .input(value("x", F32, &[4]))
+            .constant(f32s("s", &[], &[0.5]))
+            .node(quantize.message(5, int_attribute("output_dtype", output_dtype)))
+            .node(node("DequantizeLinear", &["q", "s"], &["y"]))
+            .output(value("y", F32, &[4]));
+        model(graph.message(), 21)
+    };
+    let x = [-1.2, 0.3, 70.0, 200.0];
+    let run = |output_dtype| {
+        let plan = encoder(&graph(output_dtype)).plan("x", &fixed(&[4]), &["y"]);
+        let result = plan.expect("a plan").run(Input::F32(&x));
+        result.expect("a result")[0].data.clone()
+    };
+    assert_eq!(run(0), [0.0, 0.5, 70.0, 127.5]);
+    assert_eq!(run(2), run(0));
+    assert_eq!(run(3), [-1.0, 0.5, 63.5, 63.5]);
+    let scanned = CheckedModel::scan("test.onnx", &graph(4), &Limits::default());
+    let refused = fault(Encoder::new(scanned.expect("a good file"), Isa::Scalar));
+    assert!(matches!(refused, Fault::Unsupported { .. }), "{refused}");
 }

@@ -3,7 +3,7 @@
 //! `cargo xtask bench --report` counts, and joins one count with each line of this program's output, in order: a JSON object
 //! with the configuration, its multiply-accumulates of the choice, of scores and of values, its exponentials, and the ideal
 //! number of instructions without them: 16 byte products in an instruction with dot product and 8 without, 8 products
-//! of halves or 4 of f32. `attention_counts ROW` runs the line of that number alone, so that a count by functions is of
+//! of halves or 4 of f32; and the elements of its queries. `attention_counts ROW` runs the line of that number alone, so that a count by functions is of
 //! that configuration.
 
 use ocellus_kernels::{BlockAttention, Isa, MapShape, Outputs, PackedTokens, Precision, Tokens};
@@ -41,12 +41,17 @@ struct Row {
     /// None is global attention.
     local: Option<(usize, usize)>,
     is_heat: bool,
+    precision: Precision,
 }
 
 impl Row {
     /// The specification takes long: a few rows say how far it is behind.
     fn is_held_to_the_twin(&self) -> bool {
-        !self.is_heat && self.tokens <= 300 && matches!(self.local, None | Some((2, 8)))
+        let most = match self.precision {
+            Precision::Int8 => 300,
+            Precision::F32 => 77,
+        };
+        !self.is_heat && self.tokens <= most && matches!(self.local, None | Some((2, 8)))
     }
 }
 
@@ -60,6 +65,7 @@ fn rows() -> Vec<Row> {
                     tokens,
                     local,
                     is_heat,
+                    precision: Precision::Int8,
                 };
                 rows.push(row(None));
                 for block in BLOCKS {
@@ -67,6 +73,17 @@ fn rows() -> Vec<Row> {
                     rows.extend(top_ks.map(|top_k| row(Some((block, top_k)))));
                 }
             }
+        }
+        for tokens in UNIONS {
+            let locals = BLOCKS.map(|block| Some((block, 8)));
+            let locals = locals.into_iter().filter(|_| tokens > 8).chain([None]);
+            rows.extend(locals.map(|local| Row {
+                map,
+                tokens,
+                local,
+                is_heat: false,
+                precision: Precision::F32,
+            }));
         }
     }
     rows
@@ -89,7 +106,7 @@ fn measure(isa: Isa, row: &Row) {
         always: &vec![false; row.tokens],
         scale: 1.0 / (d as f32).sqrt(),
     };
-    let tokens = PackedTokens::new(isa, Precision::Int8, tokens).expect("finite tokens");
+    let tokens = PackedTokens::new(isa, row.precision, tokens).expect("finite tokens");
     let (block, top_k) = row.local.unwrap_or((1, row.tokens));
     let map = MapShape {
         height,
@@ -118,19 +135,21 @@ fn measure(isa: Isa, row: &Row) {
     };
     let scores = cells * top_k * elements;
     let values = if row.is_heat { 0 } else { scores };
-    let (per_bytes, per_reals) = match isa.name() {
-        "dotprod" => (16, 8),
-        _ => (8, 4),
+    let (precision, per_key, per_value) = match (row.precision, isa.name()) {
+        (Precision::F32, _) => ("f32", 4, 4),
+        (Precision::Int8, "dotprod") => ("int8", 16, 8),
+        (Precision::Int8, _) => ("int8", 8, 4),
     };
     println!(
-        r#"{{"isa":"{}","map":"{height}x{width}x{heads}x{d}","tokens":{},"block":{},"top_k":{top_k},"attended":{},"macs_choice":{choice},"macs_scores":{scores},"macs_values":{values},"exponentials":{},"instructions_ideal":{}}}"#,
+        r#"{{"isa":"{}","precision":"{precision}","map":"{height}x{width}x{heads}x{d}","tokens":{},"block":{},"top_k":{top_k},"attended":{},"macs_choice":{choice},"macs_scores":{scores},"macs_values":{values},"exponentials":{},"elements":{},"instructions_ideal":{}}}"#,
         isa.name(),
         row.tokens,
         row.local
             .map_or("null".into(), |(block, _)| block.to_string()),
         !row.is_heat,
         cells * heads * top_k,
-        (choice + scores) / per_bytes + values / per_reals,
+        cells * elements,
+        (choice + scores) / per_key + values / per_value,
     );
 }
 

@@ -5,8 +5,8 @@
 //! heavy tails like a trained model's, because the schedules of armv8.0 kernels depend on them.
 
 use ocellus_kernels::{
-    AddScales, Affine, Epilogue, Isa, PackedConv, PackedDepthwise, PackedGemm, Window,
-    dequantize_planes, qs8_add, qs8_channel_sums, quantize_planes,
+    AddScales, Affine, Divisor, Epilogue, Isa, PackedConv, PackedDepthwise, PackedGemm, Quantizer,
+    Window, dequantize_planes, qs8_add, qs8_channel_sums, quantize_planes,
 };
 
 /// Pointwise layers: input reduction of the side, k, n, how often.
@@ -122,7 +122,7 @@ fn main() {
             b_zero_point: -7,
             b_scale: 0.03,
             out_zero_point: 1,
-            out_scale: 0.06,
+            out_scale: Divisor::new(0.06),
             min: -128,
             max: 127,
         };
@@ -168,7 +168,8 @@ fn casts(isa: Isa, side: usize, random: &mut Random) {
         .map(|b| f32::from(b) / 60.0)
         .collect();
     let mut bytes = vec![0; image.len()];
-    measure(|| quantize_planes(isa, affine, &image, 3, &mut bytes));
+    let quantizer = Quantizer::new(affine);
+    measure(|| quantize_planes(isa, quantizer, &image, 3, &mut bytes));
     println!("quantize planes {side}x{side}x3 1 0");
     let pixels = (side / 32).pow(2);
     let map = random.bytes(pixels * 1280);

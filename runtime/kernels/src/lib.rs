@@ -14,6 +14,11 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+mod divisor;
+mod f32_range;
+mod f32_round;
+#[cfg(target_arch = "aarch64")]
+mod finish_text;
 #[cfg(test)]
 mod harness;
 mod isa;
@@ -25,6 +30,7 @@ mod qs8_gavgpool;
 mod qs8_gemm;
 mod qs8_gemv;
 mod qs8_maxpool;
+mod qs8_scan;
 mod qs8_table;
 mod quantize;
 #[cfg(target_arch = "aarch64")]
@@ -42,19 +48,25 @@ pub use attention::{
     BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
     TokensError,
 };
+pub use divisor::Divisor;
+pub use f32_range::f32_range;
+pub use f32_round::{Grid, f32_round, f32_round_sums};
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
 pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
-    Affine, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
+    Affine, Quantizer, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
 };
-pub use qs8_conv::PackedConv;
+pub use qs8_conv::{PackedConv, PackedRealConv};
 pub use qs8_dwconv::PackedDepthwise;
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
-pub use qs8_gemm::PackedGemm;
+pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use qs8_maxpool::MaxPool;
+pub use qs8_scan::{
+    PANEL_ROWS, SCAN_STEP, ScanQuery, panel_bytes, panel_row, put_panel_row, qs8_scan, row_scale,
+};
 pub use qs8_table::qs8_table;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};

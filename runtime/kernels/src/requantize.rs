@@ -8,7 +8,7 @@
 //! cost a sum of every row of the input, so the caller keeps such an operator elsewhere.
 
 use crate::quantize::ROUNDER;
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
 
 /// How the sums of each output channel become output bytes. Static clamps (Relu, Relu6, Clip) are `min` and `max` as
@@ -73,11 +73,21 @@ pub(crate) struct Requantize {
     pub zero_point: i8,
     pub min: i8,
     pub max: i8,
-    /// The greatest `|acc + bias| * multiplier` of any channel, for any input, rounded up.
+    /// The greatest `|acc + bias|` of any channel, for any input.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     // only vector epilogues choose by it
+    pub sum_bound: i64,
+    /// The greatest `|acc + bias| * multiplier` of any channel, for any input, rounded up.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    // as above
     pub scaled_bound: f64,
+    /// Channels of huge sums that no input changes: bias and multiplier give their byte, and their weights count as 0.
+    constant: Vec<usize>,
 }
+
+/// From here on a sum is huge: a float does not hold it beside a rounder, see the vector epilogues. Exporters give a
+/// channel whose weights are all about zero a scale so small that its bias is.
+pub(crate) const HUGE_SUM: i64 = (1 << 22) - 128;
 
 impl Requantize {
     /// `magnitude(c)` is the sum of `|weight|` of channel `c`.
@@ -104,26 +114,60 @@ impl Requantize {
             multiplier.len()
         );
         assert!(min <= max, "epilogue: nothing is in [{min}, {max}]");
-        let mut scaled_bound = 0.0_f64;
-        for channel in 0..channels {
-            let got = multiplier[channel];
-            if !(got.is_finite() && got >= 0.0) {
-                return Err(PackError::Multiplier { channel, got });
-            }
-            let bound = i64::from(bias[channel]).abs() + 128 * magnitude(channel);
-            if bound > i64::from(i32::MAX) {
-                return Err(PackError::SumOverflow { channel, bound });
-            }
-            scaled_bound = scaled_bound.max((bound + 1) as f64 * f64::from(got));
-        }
-        Ok(Requantize {
+        let mut requantize = Requantize {
             bias: bias.into(),
             multiplier: multiplier.into(),
             zero_point,
             min,
             max,
-            scaled_bound,
-        })
+            sum_bound: 0,
+            scaled_bound: 0.0,
+            constant: Vec::new(),
+        };
+        for channel in 0..channels {
+            let got = multiplier[channel];
+            if !(got.is_finite() && got >= 0.0) {
+                return Err(PackError::Multiplier { channel, got });
+            }
+            let products = 128 * magnitude(channel);
+            let bound = i64::from(bias[channel]).abs() + products;
+            if bound > i64::from(i32::MAX) {
+                return Err(PackError::SumOverflow { channel, bound });
+            }
+            if bound >= HUGE_SUM && requantize.make_constant(channel, products as i32) {
+                continue;
+            }
+            requantize.sum_bound = requantize.sum_bound.max(bound);
+            let scaled = (bound + 1) as f64 * f64::from(got);
+            requantize.scaled_bound = requantize.scaled_bound.max(scaled);
+        }
+        Ok(requantize)
+    }
+
+    /// Makes a channel constant whose sum of products is at most `products` in magnitude, if its byte is.
+    fn make_constant(&mut self, channel: usize, products: i32) -> bool {
+        let byte = self.byte(channel, -products);
+        // What lies between two sums has the same byte as they: a byte never falls where the sum rises.
+        let is_constant = byte == self.byte(channel, products);
+        if is_constant {
+            self.bias[channel] = i32::from(byte) - i32::from(self.zero_point);
+            self.multiplier[channel] = 1.0;
+            self.constant.push(channel);
+        }
+        is_constant
+    }
+
+    /// The weights that a kernel packs: `weights`, those of constant channels cleared by `clear`.
+    pub fn effective<'a>(
+        &self,
+        weights: &'a [i8],
+        clear: impl Fn(&mut [i8], usize),
+    ) -> Cow<'a, [i8]> {
+        let mut weights = Cow::Borrowed(weights);
+        for &channel in &self.constant {
+            clear(weights.to_mut(), channel);
+        }
+        weights
     }
 
     /// The byte of channel `c` whose products sum to `acc`: the specification.
@@ -204,6 +248,31 @@ mod tests {
         assert!(error.to_string().contains("run this operator in f32"));
         let bias = &[i32::MIN];
         assert!(Requantize::new(Epilogue { bias, ..PLAIN }, 1, |_| 0).is_err());
+    }
+
+    #[test]
+    fn a_channel_of_huge_sums_is_constant_where_no_input_changes_its_byte() {
+        let channel = |bias: i32, multiplier: f32, magnitude| {
+            let epilogue = Epilogue {
+                bias: &[bias],
+                multiplier: &[multiplier],
+                zero_point: -3,
+                ..PLAIN
+            };
+            Requantize::new(epilogue, 1, |_| magnitude).unwrap()
+        };
+        for (bias, expected) in [(1_000_000_000, 97), (-1_000_000_000, -103)] {
+            let constant = channel(bias, 1e-7, 1000);
+            assert_eq!(constant.byte(0, 0), expected);
+            let cleared = constant.effective(&[5, 6], |weights, c| weights[c] = 0);
+            assert_eq!(*cleared, [0, 6]);
+            assert_eq!(constant.sum_bound, 0);
+        }
+        // A tie is in reach; a sum is small.
+        for varying in [channel(1_005_000_000, 1e-7, 1000), channel(1000, 1e-7, 1)] {
+            assert!(varying.sum_bound > 0);
+            assert_eq!(*varying.effective(&[5], |_, _| unreachable!()), [5]);
+        }
     }
 
     #[test]

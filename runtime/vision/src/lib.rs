@@ -36,7 +36,9 @@ mod decode;
 mod frame;
 mod view;
 
-pub use decode::{DecodeError, DecodeLimits, DecodeWarning, Picture, decode};
+pub use decode::{
+    DecodeError, DecodeLimits, DecodeWarning, PICTURE_ENDINGS, Picture, decode, is_picture_name,
+};
 pub use frame::{
     ColorMatrix, ColorRange, Frame, FrameError, MAX_SIDE, Orientation, PixelFormat, Plane, Rect,
     UnknownPixelFormat,

@@ -64,7 +64,13 @@ proptest! {
         };
         let seen = Intermediate::read(&frame, &wanted);
         let size = [seen.width(), seen.height()];
-        let expected = theirs(seen.data(), size, &seen.view(), [resolution; 2]);
+        // The crate sums over rows first: it is asked for one axis after the other.
+        let view = seen.view();
+        let whole = View { left: 0.0, width: size[0] as f64, ..view };
+        let columns = View { top: 0.0, height: size[1] as f64, ..view };
+        let narrow = theirs(seen.data(), size, &columns, [resolution, size[1]]);
+        let rows = View { width: resolution as f64, ..whole };
+        let expected = theirs(&narrow, [resolution, size[1]], &rows, [resolution; 2]);
         prop_assert!(seen.resize(resolution) == expected, "{size:?} {:?}", seen.view());
     }
 

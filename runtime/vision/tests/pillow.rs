@@ -63,10 +63,9 @@ fn resize_is_pillow_s_bicubic() {
         let ours = Intermediate::read(&frame, &view).resize(resolution);
         let (mean, largest) = difference(&ours, &bytes(case["pixels"].as_str().unwrap()));
         println!("{width}x{height} {view:?} -> {resolution}: mean {mean:.4}, largest {largest}");
-        // Rows are filtered before columns, Pillow filters columns first: what is rounded in
-        // between differs by one at times. Pictures over 512 pixels are reduced in two steps, which
-        // rounds twice.
-        let (most_mean, most) = if height > 512 { (0.1, 1) } else { (0.2, 1) };
+        // Weights have 16 bits here and 22 there. Pictures over 512 pixels are reduced in two steps, rows first, which
+        // rounds twice more.
+        let (most_mean, most) = if height > 512 { (0.1, 1) } else { (0.01, 1) };
         assert!(
             mean <= most_mean && largest <= most,
             "{width}x{height} to {resolution}: {mean} {largest}"

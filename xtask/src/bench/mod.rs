@@ -19,6 +19,7 @@
 //! true of the core, and are not time: cores differ in how many instructions of a kind they retire in a cycle.
 
 mod attention;
+mod attention_tables;
 mod device;
 mod emulated;
 mod peers;
@@ -26,6 +27,7 @@ mod report;
 mod table;
 mod threads;
 
+use crate::counter::Counter;
 use crate::deploy::Place;
 use crate::{build, cross, process, repo};
 use anyhow::{Result, bail, ensure};
@@ -42,6 +44,9 @@ pub struct Args {
     /// Count on every core and write tests/reports/instructions.json, attention.json, threads.json and their .md
     #[arg(long, conflicts_with_all = ["emulated", "args"])]
     report: bool,
+    /// The part of the report that is of the attention kernels, alone: tests/reports/attention.json and .md
+    #[arg(long, conflicts_with_all = ["emulated", "report", "board", "args"])]
+    report_attention: bool,
     /// One resolution instead of all
     #[arg(long, value_name = "N", requires = "emulated")]
     resolution: Option<u32>,
@@ -72,7 +77,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    if args.report || args.emulated.is_some() {
+    if args.report || args.report_attention || args.emulated.is_some() {
         let here = args.place.host.is_none();
         ensure!(
             here,
@@ -81,6 +86,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.report {
         return report::write(&args.profile);
+    }
+    if args.report_attention {
+        return attention::write(&args.profile, &Counter::build()?);
     }
     let Some(cpu) = &args.emulated else {
         if args.board.is_none() && args.place.host.is_none() {

@@ -88,6 +88,7 @@ pub fn run(
         load_us,
         threads: vec![threads],
         rows,
+        policies: Vec::new(),
         policy: Value::Null,
     })
 }

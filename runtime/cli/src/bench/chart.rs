@@ -1,6 +1,7 @@
 //! Charts of a report, as SVG. What cannot be drawn is `None`.
 
-use super::page::escaped;
+use super::subject;
+use crate::html::escaped;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -9,8 +10,10 @@ const COLOURS: [&str; 5] = ["#e9c46a", "#8ab17d", "#2a9d8f", "#3d6fb6", "#b5507a
 
 const WIDTH: f64 = 800.0;
 /// Where drawings begin, right of the names.
-const LEFT: f64 = 60.0;
+const LEFT: f64 = 120.0;
 const INNER: f64 = WIDTH - LEFT - 20.0;
+/// The longest name of a row.
+const WIDEST: f64 = 100.0;
 
 /// A drawing of this height.
 fn svg(height: f64, label: &str, inside: &str) -> Option<String> {
@@ -36,16 +39,16 @@ fn rule(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
     format!("<line class=\"axis\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>")
 }
 
-/// The resolution, and by how many threads where there are several.
-fn resolution(row: &Value) -> String {
+/// What a row is of, and by how many threads where there are several.
+fn name(row: &Value) -> String {
     match row["threads"].as_u64() {
-        Some(threads) if threads > 1 => format!("{} x{threads}", row["resolution"]),
-        _ => row["resolution"].to_string(),
+        Some(threads) if threads > 1 => format!("{} x{threads}", subject(row)),
+        _ => subject(row),
     }
 }
 
-/// A bar for each resolution, made of its stages.
-pub fn stages(rows: &[Value]) -> Option<String> {
+/// A bar for each resolution and policy, made of its stages.
+pub fn stages(rows: &[&Value]) -> Option<String> {
     let names = ["decode", "look", "resize", "encode", "heads"];
     let median = |row: &Value, stage: &str| row["stages"][stage]["p50_us"].as_f64();
     let sum = |row: &Value| {
@@ -54,7 +57,7 @@ pub fn stages(rows: &[Value]) -> Option<String> {
             .filter_map(|stage| median(row, stage))
             .sum::<f64>()
     };
-    let longest = rows.iter().map(sum).fold(0.0, f64::max);
+    let longest = rows.iter().copied().map(sum).fold(0.0, f64::max);
     if longest <= 0.0 {
         return None;
     }
@@ -66,7 +69,7 @@ pub fn stages(rows: &[Value]) -> Option<String> {
     }
     for (at, row) in rows.iter().enumerate() {
         let y = 30.0 + 34.0 * at as f64;
-        inside += &text(LEFT - 8.0, y + 18.0, "end", &resolution(row));
+        inside += &text(LEFT - 8.0, y + 18.0, "end", &name(row));
         let mut x = LEFT;
         for (stage, colour) in names.iter().zip(COLOURS) {
             let Some(us) = median(row, stage) else {
@@ -88,15 +91,15 @@ pub fn stages(rows: &[Value]) -> Option<String> {
 
 const BINS: usize = 40;
 
-/// A histogram for each resolution, over one axis of time.
-pub fn histograms(rows: &[Value]) -> Option<String> {
+/// A histogram for each resolution and policy, over one axis of time.
+pub fn histograms(rows: &[&Value]) -> Option<String> {
     let totals = |row: &Value| -> Vec<f64> {
         let list = row["totals_us"].as_array();
         list.map_or_else(Vec::new, |list| {
             list.iter().filter_map(Value::as_f64).collect()
         })
     };
-    let longest = rows.iter().flat_map(totals).fold(0.0, f64::max);
+    let longest = rows.iter().copied().flat_map(totals).fold(0.0, f64::max);
     if longest <= 0.0 {
         return None;
     }
@@ -109,7 +112,7 @@ pub fn histograms(rows: &[Value]) -> Option<String> {
             bins[((us / longest * BINS as f64) as usize).min(BINS - 1)] += 1;
         }
         let most = bins.iter().copied().max().unwrap_or(1).max(1) as f64;
-        inside += &text(LEFT - 8.0, bottom - 4.0, "end", &resolution(row));
+        inside += &text(LEFT - 8.0, bottom - 4.0, "end", &name(row));
         inside += &rule(LEFT, bottom, LEFT + INNER, bottom);
         for (bin, &count) in bins.iter().enumerate().filter(|(_, count)| **count > 0) {
             let tall = count as f64 / most * (height - 12.0);
@@ -128,7 +131,7 @@ pub fn histograms(rows: &[Value]) -> Option<String> {
 }
 
 /// Temperature and clock over the run.
-pub fn heat(before: &Value, rows: &[Value]) -> Option<String> {
+pub fn heat(before: &Value, rows: &[&Value]) -> Option<String> {
     let states: Vec<&Value> = std::iter::once(before)
         .chain(rows.iter().map(|row| &row["state"]))
         .collect();
@@ -169,11 +172,13 @@ pub fn heat(before: &Value, rows: &[Value]) -> Option<String> {
     }
     let bottom = 10.0 + 90.0 * f64::from(drawn);
     let last = states.len() - 1;
-    for at in 0..=last {
-        let x = LEFT + at as f64 / last as f64 * (INNER - 60.0);
+    let apart = (INNER - 60.0) / last as f64;
+    // Names that would lie over each other are left out.
+    for at in (0..=last).step_by((WIDEST / apart).ceil() as usize) {
+        let x = LEFT + at as f64 * apart;
         let words = match at {
             0 => "before".to_owned(),
-            at => format!("after {}", resolution(&rows[at - 1])),
+            at => name(rows[at - 1]),
         };
         inside += &text(x, bottom, "middle", &words);
     }

@@ -1,6 +1,6 @@
 //! Two measurements of the same thing: what became slower beyond noise.
 
-use super::job::STAGES;
+use super::{job::STAGES, rows as rows_of, subject};
 use crate::Usage;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -53,14 +53,14 @@ pub fn compare(report: &Value, base: &Value) -> anyhow::Result<Vec<Value>> {
         }
     }
     let mut rows = Vec::new();
-    for row in list(report) {
+    for row in rows_of(report) {
         // A report of before threads were counted has one.
         let key = |row: &Value| {
             let threads = row["threads"].as_u64().unwrap_or(1);
-            (row["resolution"].clone(), threads)
+            (subject(row), threads)
         };
-        let (resolution, threads) = key(row);
-        let Some(before) = list(base).iter().find(|before| key(before) == key(row)) else {
+        let (_, threads) = key(row);
+        let Some(before) = rows_of(base).find(|before| key(before) == key(row)) else {
             continue;
         };
         for (stage, _) in STAGES {
@@ -81,29 +81,29 @@ pub fn compare(report: &Value, base: &Value) -> anyhow::Result<Vec<Value>> {
                 grown if grown < -noise => "faster",
                 _ => "same",
             };
-            rows.push(json!({
-                "resolution": resolution,
+            let mut compared = json!({
+                "resolution": row["resolution"],
                 "threads": threads,
                 "stage": stage,
                 "before_p50_us": old,
                 "p50_us": new,
                 "noise_us": noise,
                 "verdict": verdict,
-            }));
+            });
+            if let Some(policy) = row["policy"].as_str() {
+                compared["policy"] = policy.into();
+            }
+            rows.push(compared);
         }
     }
     if rows.is_empty() {
         return Err(Usage(
-            "--compare: the two have no resolution and number of threads in common".into(),
+            "--compare: the two have no resolution or policy and number of threads in common"
+                .into(),
         )
         .into());
     }
     Ok(rows)
-}
-
-fn list(report: &Value) -> &[Value] {
-    let rows = report["resolutions"].as_array();
-    rows.map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,6 +137,28 @@ mod tests {
         assert_eq!(verdict([10_000, 10_100], [10_900, 12_000]), "same");
         assert_eq!(verdict([10_000, 10_100], [9_000, 9_100]), "faster");
         assert_eq!(verdict([100, 101], [149, 149]), "same");
+    }
+
+    #[test]
+    fn a_policy_is_compared_with_itself() {
+        let with = |us: u64| {
+            let mut report = report([us, us]);
+            let mut row = report["resolutions"][0].clone();
+            row["policy"] = "cascade".into();
+            report["policies"] = json!([row]);
+            report["resolutions"][0]["stages"]["encode"]["p50_us"] = 1.into();
+            report
+        };
+        let rows = compare(&with(20_000), &with(10_000)).expect("a comparison");
+        let slower: Vec<&Value> = rows
+            .iter()
+            .filter(|row| row["verdict"] == "slower")
+            .collect();
+        assert_eq!(slower.len(), 1, "{rows:?}");
+        assert_eq!(
+            (&slower[0]["policy"], &slower[0]["stage"]),
+            (&"cascade".into(), &"encode".into())
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{Usage, loading};
 use ocellus::{
-    Bundle, Engine, Error, Policy, Session, SessionOptions, StagesUs,
+    Bundle, Engine, Error, Policy, Report, Session, SessionOptions, StagesUs,
     encoder::{Input, Tensor},
 };
 use serde_json::{Value, json};
@@ -51,7 +51,11 @@ pub fn run(
             .into());
         }
     };
-    let mut rows = Vec::new();
+    let policies = match (arguments.resolution, arguments.markers) {
+        (None, false) => &arguments.policy[..],
+        _ => &[],
+    };
+    let (mut rows, mut by_policy) = (Vec::new(), Vec::new());
     for &threads in &counts {
         let engine = match threads == engine.threads() {
             true => Arc::clone(&engine),
@@ -60,10 +64,16 @@ pub fn run(
         for &side in &resolutions {
             let mut row = match arguments.markers {
                 true => mark(&engine, side, &picture)?,
-                false => measure(&engine, side, &picture, arguments, conditions)?,
+                false => at_resolution(&engine, side, &picture, arguments, conditions)?,
             };
             row["threads"] = threads.into();
             rows.push(row);
+        }
+        for name in policies {
+            let policy = name.of(engine.bundle().manifest());
+            let mut row = measure(&engine, policy, &picture, arguments, conditions)?;
+            row["threads"] = threads.into();
+            by_policy.push(row);
         }
     }
     let manifest = engine.bundle().manifest();
@@ -79,14 +89,15 @@ pub fn run(
         load_us,
         threads: counts,
         rows,
+        policies: by_policy,
         policy,
     })
 }
 
-/// A session at one resolution with the bundle's golden prompts as its labels.
-fn session(engine: &Arc<Engine>, side: u32) -> Result<Session, Error> {
+/// A session with the bundle's golden prompts as its labels.
+fn session(engine: &Arc<Engine>, policy: Policy) -> Result<Session, Error> {
     let options = SessionOptions {
-        policy: Some(Policy::Fixed(side)),
+        policy: Some(policy),
         ..SessionOptions::default()
     };
     let mut session = Session::new(Arc::clone(engine), options)?;
@@ -94,18 +105,37 @@ fn session(engine: &Arc<Engine>, side: u32) -> Result<Session, Error> {
     Ok(session)
 }
 
-/// One resolution: preparation, warm-up, then every stage's p50, p95 and p99 in microseconds.
-fn measure(
+/// One resolution, and where it is asked for each operation of the image encoder.
+fn at_resolution(
     engine: &Arc<Engine>,
     side: u32,
     picture: &[u8],
     arguments: &Arguments,
     conditions: &mut Conditions,
 ) -> anyhow::Result<Value> {
+    let mut row = measure(engine, Policy::Fixed(side), picture, arguments, conditions)?;
+    if arguments.ops {
+        let scene = Scene::new(picture, engine.bundle().manifest())?;
+        let pixels = scene.normalized(&scene.rgb(side)?, side);
+        let plan = engine.image_plan(side)?;
+        row["steps"] = ops::measure(plan, Input::F32(&pixels), arguments.iterations)?;
+    }
+    Ok(row)
+}
+
+/// One policy: preparation, warm-up, then every stage's p50, p95 and p99 in microseconds. The picture is one, so every run
+/// goes the same way.
+fn measure(
+    engine: &Arc<Engine>,
+    policy: Policy,
+    picture: &[u8],
+    arguments: &Arguments,
+    conditions: &mut Conditions,
+) -> anyhow::Result<Value> {
+    let mut session = session(engine, policy)?;
     let start = Instant::now();
-    engine.prepare(side)?;
+    session.warm_up()?;
     let prepare_us = start.elapsed().as_micros() as u64;
-    let mut session = session(engine, side)?;
     let scene = Scene::new(picture, engine.bundle().manifest())?;
     let camera = arguments.camera.then(|| Camera::new(&scene.picture));
     let frame = camera.as_ref().map(Camera::frame).transpose()?;
@@ -116,15 +146,18 @@ fn measure(
     let (warm_up_runs, steady) = warm_up(arguments.iterations, || {
         Ok::<_, Error>(infer()?.stages_us.total)
     })?;
-    let runs = (0..arguments.iterations)
-        .map(|_| Ok(infer()?.stages_us))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut last = Report::default();
+    let mut runs = Vec::new();
+    for _ in 0..arguments.iterations {
+        last = infer()?;
+        runs.push(last.stages_us);
+    }
     let stages: serde_json::Map<_, _> = STAGES
         .iter()
         .map(|(name, us)| (name.to_string(), stage(runs.iter().map(us).collect())))
         .collect();
     let mut row = json!({
-        "resolution": side,
+        "resolution": last.resolution,
         "prepare_us": prepare_us,
         "warm_up_runs": warm_up_runs,
         "steady": steady,
@@ -132,10 +165,9 @@ fn measure(
         "stages": stages,
         "totals_us": runs.iter().map(|us| us.total).collect::<Vec<_>>(),
     });
-    if arguments.ops {
-        let pixels = scene.normalized(&scene.rgb(side)?, side);
-        let plan = engine.image_plan(side)?;
-        row["steps"] = ops::measure(plan, Input::F32(&pixels), arguments.iterations)?;
+    if last.policy != "fixed" {
+        row["policy"] = last.policy.into();
+        row["escalated"] = last.escalated.into();
     }
     Ok(row)
 }
@@ -144,7 +176,11 @@ fn measure(
 /// head's classifier from bytes, and from f32. A counter that keeps one region has the last.
 fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
     let scene = Scene::new(picture, engine.bundle().manifest())?;
-    let (mut session, frame, rgb) = (session(engine, side)?, scene.frame()?, scene.rgb(side)?);
+    let (mut session, frame, rgb) = (
+        session(engine, Policy::Fixed(side))?,
+        scene.frame()?,
+        scene.rgb(side)?,
+    );
     let pixels = scene.normalized(&rgb, side);
     let with_logits = |(map, features): (Tensor, Vec<f32>)| {
         let logits = engine.logits(&features);

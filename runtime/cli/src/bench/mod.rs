@@ -20,7 +20,7 @@ mod table;
 
 use crate::{
     Usage,
-    loading::{BundleOption, Threads},
+    loading::{BundleOption, PolicyName, Threads},
 };
 use anyhow::Context;
 use conditions::Conditions;
@@ -41,9 +41,19 @@ pub struct Arguments {
     /// The picture to run on; the bundle's golden picture by default
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// One resolution instead of all
+    /// One resolution instead of all, and no policy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_RESOLUTION as i64))]
     resolution: Option<u32>,
+    /// Policies that choose the resolution, measured after the fixed resolutions
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with_all = ["resolution", "model", "without_regions", "markers"],
+        default_values = ["entropy", "cascade", "entropy-cascade"]
+    )]
+    policy: Vec<PolicyName>,
     /// A camera's frame instead of the picture's file: 1920x1080 in NV12, made from the picture
     #[arg(long, conflicts_with_all = ["model", "without_regions"])]
     camera: bool,
@@ -97,6 +107,8 @@ struct Measured {
     threads: Vec<usize>,
     /// One for each number of threads and resolution.
     rows: Vec<Value>,
+    /// One for each number of threads and policy; none of an encoder alone.
+    policies: Vec<Value>,
     /// What the bundle's policy makes of the picture; null of an encoder alone.
     policy: Value,
 }
@@ -156,6 +168,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         "invalid_because": conditions.spoilt(),
         "policy": measured.policy,
         "resolutions": measured.rows,
+        "policies": measured.policies,
     });
     if let Some(base) = base {
         report["comparison"] = compare::compare(&report, &base)?.into();
@@ -192,6 +205,20 @@ fn warm_up<E>(iterations: u32, mut run: impl FnMut() -> Result<u64, E>) -> Resul
         before = Some(median);
     }
     Ok((10 * batch, false))
+}
+
+/// Every row of a report: resolutions, then policies.
+fn rows(report: &Value) -> impl Iterator<Item = &Value> {
+    ["resolutions", "policies"]
+        .into_iter()
+        .filter_map(|list| report[list].as_array())
+        .flatten()
+}
+
+/// What a row is of: a policy's name or a resolution.
+fn subject(row: &Value) -> String {
+    let policy = row["policy"].as_str();
+    policy.map_or_else(|| row["resolution"].to_string(), str::to_owned)
 }
 
 /// The encoded picture to run on.

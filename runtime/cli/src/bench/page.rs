@@ -1,6 +1,7 @@
 //! The report as one page that needs nothing else: no script, no font, no network.
 
-use super::{chart, job::STAGES};
+use super::{chart, job::STAGES, rows, subject};
+use crate::html::escaped;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -33,24 +34,22 @@ pub fn page(report: &Value) -> String {
         ));
     }
     add(&facts(report));
-    let rows = report["resolutions"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let rows: Vec<&Value> = rows(report).collect();
     for (heading, words, drawing) in [
         (
             "Stages",
-            "Median time of each stage at each resolution, in milliseconds.",
-            chart::stages(rows),
+            "Median time of each stage at each resolution and with each policy, in milliseconds.",
+            chart::stages(&rows),
         ),
         (
             "Latency",
             "How often a frame took how long, from its bytes to the report.",
-            chart::histograms(rows),
+            chart::histograms(&rows),
         ),
         (
             "Heat",
-            "Temperature of the cores in degrees Celsius, and their clock, before the first resolution and after each.",
-            chart::heat(&report["machine"]["before"], rows),
+            "Temperature of the cores in degrees Celsius, and their clock, before the first measurement and after each.",
+            chart::heat(&report["machine"]["before"], &rows),
         ),
         (
             "Entropy and resolution",
@@ -66,7 +65,7 @@ pub fn page(report: &Value) -> String {
         };
         add(&format!("<h2>{heading}</h2>\n{figure}\n"));
     }
-    add(&table(rows));
+    add(&table(&rows));
     add("</html>\n");
     page
 }
@@ -105,7 +104,7 @@ fn facts(report: &Value) -> String {
     format!("<p>{}</p>\n", escaped(&facts.join(", ")))
 }
 
-fn table(rows: &[Value]) -> String {
+fn table(rows: &[&Value]) -> String {
     let mut text = String::from(
         "<h2>Figures</h2>\n<table><tr><th>stage<th>resolution<th>threads<th>p50 us<th>p95 us<th>p99 us</tr>\n",
     );
@@ -116,27 +115,16 @@ fn table(rows: &[Value]) -> String {
                 let _ = writeln!(
                     text,
                     "<tr><td>{stage}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-                    row["resolution"], row["threads"], us["p50_us"], us["p95_us"], us["p99_us"]
+                    subject(row),
+                    row["threads"],
+                    us["p50_us"],
+                    us["p95_us"],
+                    us["p99_us"]
                 );
             }
         }
     }
     text + "</table>\n"
-}
-
-/// Text that is text on a page, whatever it holds.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -154,6 +142,8 @@ mod tests {
                 "state": {"temperature_celsius": 61.5, "clock_mhz": 1800},
             })
         };
+        let mut policy = row(160, 52_000);
+        policy["policy"] = "entropy-cascade".into();
         json!({
             "cpu": "Cortex-A72",
             "isa": "neon",
@@ -161,6 +151,7 @@ mod tests {
             "machine": {"model": "A <board> & more", "before": {"temperature_celsius": 48.0, "clock_mhz": 600}},
             "policy": {"entropy_bits": [4.0, 7.0], "resolutions": [112, 160, 224], "picture_bits": 6.5},
             "resolutions": [row(112, 27_000), row(160, 51_000), row(224, 98_000)],
+            "policies": [policy],
         })
     }
 
@@ -177,6 +168,10 @@ mod tests {
             "{page}"
         );
         assert!(!page.contains("not valid"));
+        assert!(
+            page.contains("<tr><td>encode<td>entropy-cascade<td>"),
+            "{page}"
+        );
     }
 
     #[test]
@@ -185,8 +180,10 @@ mod tests {
         report["machine"]["before"] = json!({});
         report["policy"] = Value::Null;
         report["invalid_because"] = "the cores were slowed down".into();
-        for row in report["resolutions"].as_array_mut().expect("rows") {
-            row["state"] = json!({});
+        for list in ["resolutions", "policies"] {
+            for row in report[list].as_array_mut().expect("rows") {
+                row["state"] = json!({});
+            }
         }
         let page = page(&report);
         assert_eq!(page.matches("does not say").count(), 2, "{page}");

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::job::STAGES;
+use super::{job::STAGES, rows, subject};
 use serde_json::Value;
 
 /// Prints it.
@@ -11,7 +11,7 @@ pub fn print(report: &Value) {
         _ => "",
     };
     println!(
-        "{} {}, {}, one thread; {} of bundle {}{regions}",
+        "{} {}, {}; {} of bundle {}{regions}",
         text("architecture"),
         text("cpu"),
         text("isa"),
@@ -24,19 +24,18 @@ pub fn print(report: &Value) {
     );
     machine(&report["machine"]);
     println!(
-        "{:>10} {:>7} {:>8} {:>12} {:>12} {:>12}",
+        "{:>15} {:>7} {:>8} {:>12} {:>12} {:>12}",
         "resolution", "threads", "stage", "p50 us", "p95 us", "p99 us"
     );
-    let rows = list(&report["resolutions"]);
-    for row in rows {
+    for row in rows(report) {
         let measured = STAGES
             .iter()
             .map(|(stage, _)| (stage, &row["stages"][stage]));
         for (stage, us) in measured.filter(|(_, us)| us.is_object()) {
             let us = |p: &str| us[p].as_u64().unwrap_or_default();
             println!(
-                "{:>10} {:>7} {stage:>8} {:>12} {:>12} {:>12}",
-                row["resolution"].as_u64().unwrap_or_default(),
+                "{:>15} {:>7} {stage:>8} {:>12} {:>12} {:>12}",
+                subject(row),
                 row["threads"].as_u64().unwrap_or_default(),
                 us("p50_us"),
                 us("p95_us"),
@@ -44,13 +43,22 @@ pub fn print(report: &Value) {
             );
         }
     }
-    for row in rows.iter().filter(|row| row["steady"] == false) {
+    for row in rows(report).filter(|row| row["policy"].is_string()) {
+        let escalated = match row["escalated"].as_bool() {
+            Some(true) => ", escalated",
+            _ => "",
+        };
+        println!("{}: {}{escalated}", subject(row), row["resolution"]);
+    }
+    for row in rows(report).filter(|row| row["steady"] == false) {
         println!(
             "not steady after {} runs at {} with {} threads",
-            row["warm_up_runs"], row["resolution"], row["threads"]
+            row["warm_up_runs"],
+            subject(row),
+            row["threads"]
         );
     }
-    for row in rows.iter().filter(|row| row["steps"].is_array()) {
+    for row in rows(report).filter(|row| row["steps"].is_array()) {
         steps(row);
     }
     comparison(list(&report["comparison"]));
@@ -84,8 +92,8 @@ fn machine(machine: &Value) {
 fn comparison(rows: &[Value]) {
     for row in rows {
         println!(
-            "{:>10} {:>7} {:>8} {:>12} {:>12}  {}",
-            row["resolution"],
+            "{:>15} {:>7} {:>8} {:>12} {:>12}  {}",
+            subject(row),
             row["threads"],
             row["stage"].as_str().unwrap_or_default(),
             row["before_p50_us"],

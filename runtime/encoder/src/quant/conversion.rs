@@ -7,7 +7,7 @@ use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::{Dequantize, Quantize, Scale};
+use super::{Dequantize, DynamicQuantize, Quantize, Scale};
 use crate::Fault;
 
 /// Puts our operators in the place of the engine's.
@@ -19,6 +19,7 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
         "DequantizeLinear",
         |_: &ParsingContext, node: &NodeProto| Conversion::parse(node, Direction::Dequantize),
     );
+    operators.insert("DynamicQuantizeLinear", DynamicQuantize::parse);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ struct Conversion {
     node: String,
     axis: i64,
     has_zero_point: bool,
+    /// The integers that are made where no zero point says it.
+    target: DatumType,
 }
 
 impl Conversion {
@@ -41,8 +44,22 @@ impl Conversion {
         node: &NodeProto,
         direction: Direction,
     ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
+        let target = match node.get_attr_opt::<i64>("output_dtype")?.unwrap_or(0) {
+            // Those are u8 and i8 of TensorProto, and what is not said.
+            0 | 2 => u8::datum_type(),
+            3 => i8::datum_type(),
+            other => {
+                let fault = Fault::Unsupported {
+                    place: format!("node {}", node.name),
+                    what: format!("quantization to element type {other} of TensorProto is"),
+                    remedy: "quantize to u8 or i8",
+                };
+                return Err(fault.into());
+            }
+        };
         let conversion = Conversion {
             direction,
+            target,
             node: node.name.clone(),
             axis: node.get_attr_opt("axis")?.unwrap_or(1),
             has_zero_point: node.input.get(2).is_some_and(|name| !name.is_empty()),
@@ -56,7 +73,7 @@ impl Conversion {
         scale: &Tensor,
         zero_point: Option<&Tensor>,
     ) -> TractResult<Quantize> {
-        let target = zero_point.map_or(u8::datum_type(), Tensor::datum_type);
+        let target = zero_point.map_or(self.target, Tensor::datum_type);
         let scale = Scale::new(&self.node, scale, zero_point, self.axis, x)?;
         Quantize::new(&self.node, scale, target)
     }
@@ -141,7 +158,7 @@ impl InferenceOp for Conversion {
                 zero_point.datum_type.unify_with_mut(&mut y.datum_type)?;
             }
             (Direction::Quantize, _) => {
-                y.datum_type.unify_with(&u8::datum_type().into())?;
+                y.datum_type.unify_with(&self.target.into())?;
             }
             (Direction::Dequantize, [x, _, zero_points @ ..]) => {
                 for zero_point in zero_points {
@@ -188,6 +205,7 @@ mod tests {
             node: "test".to_owned(),
             axis: 1,
             has_zero_point: true,
+            target: DatumType::U8,
         }
     }
 

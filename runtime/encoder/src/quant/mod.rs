@@ -15,12 +15,16 @@
 
 mod conversion;
 mod dequantize;
+mod dynamic;
 mod fold;
 mod quantize;
+mod rounded;
 mod scale;
 
 pub(crate) use self::conversion::register;
 pub(crate) use self::dequantize::Dequantize;
+pub(crate) use self::dynamic::DynamicQuantize;
 pub(crate) use self::fold::fold;
 pub(crate) use self::quantize::Quantize;
+pub(crate) use self::rounded::round;
 pub(crate) use self::scale::Scale;

@@ -1,15 +1,20 @@
 //! `y = saturate(round_half_even(x / scale) + zero_point)`, from f32 to u8 or i8.
 
+use ocellus_kernels::{Affine, Isa, quantize};
 use tract_onnx::tract_hir::internal::*;
 
 use super::Scale;
 use crate::Fault;
+use crate::region::affine;
 
-/// Turns reals into integers of type `target`, u8 or i8. NaN becomes the lowest integer.
+/// Turns reals into integers of type `target`, u8 or i8. NaN becomes the lowest integer, or the zero point by a vector
+/// kernel, as at the entry of a region.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Quantize {
     scale: Scale,
     target: DatumType,
+    /// What its kernel may use in a plan.
+    pub(crate) isa: Isa,
 }
 
 // The scales are finite.
@@ -27,7 +32,11 @@ impl Quantize {
             }
             .into());
         }
-        Ok(Quantize { scale, target })
+        Ok(Quantize {
+            scale,
+            target,
+            isa: Isa::Scalar,
+        })
     }
 
     pub(crate) fn scale(&self) -> &Scale {
@@ -40,6 +49,19 @@ impl Quantize {
             DatumType::U8 => self.apply_to::<u8>(x, (0, 255), |integer| integer as u8),
             _ => self.apply_to::<i8>(x, (-128, 127), |integer| integer as i8),
         }
+    }
+
+    /// The same by a kernel.
+    fn by_kernel(&self, affine: Affine, x: &Tensor) -> TractResult<Tensor> {
+        let plain = x.try_as_plain_ram()?;
+        let reals = plain.as_slice::<f32>()?;
+        let mut bytes = vec![0; reals.len()];
+        quantize(self.isa, affine, reals, &mut bytes);
+        if self.target == DatumType::I8 {
+            return Tensor::from_shape(x.shape(), &bytes);
+        }
+        let unsigned: Vec<u8> = bytes.into_iter().map(|byte| byte as u8 ^ 0x80).collect();
+        Tensor::from_shape(x.shape(), &unsigned)
     }
 
     fn apply_to<T: Datum + Copy + tract_num_traits::Zero>(
@@ -87,7 +109,11 @@ impl EvalOp for Quantize {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = args_1!(inputs);
-        Ok(tvec![self.apply(&x)?.into_tvalue()])
+        let integers = match affine(&self.scale, self.target) {
+            Some(affine) if self.isa != Isa::Scalar => self.by_kernel(affine, &x)?,
+            _ => self.apply(&x)?,
+        };
+        Ok(tvec![integers.into_tvalue()])
     }
 }
 
@@ -114,7 +140,7 @@ impl TypedOp for Quantize {
         Ok(self.scale.moved(change).map(|scale| {
             let op: Box<dyn TypedOp> = Box::new(Quantize {
                 scale,
-                target: self.target,
+                ..self.clone()
             });
             AxisChangeConsequence::new(model, node, Some(op), change)
         }))

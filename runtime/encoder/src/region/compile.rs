@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ocellus_kernels::Isa;
+use ocellus_kernels::{Isa, Quantizer};
 use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
@@ -104,12 +104,9 @@ pub(super) fn compile(
         let step = match draft {
             Draft::Enter(input) => {
                 let source = &region.inputs[input];
-                let shape: Nchw = source.border.shape[..]
-                    .try_into()
-                    .context("bytes of four axes")?;
                 Step::Enter {
                     input,
-                    dims: images(shape),
+                    dims: border(shape_of(model, source.outlet)?),
                     to: place(&source.outlet),
                 }
             }
@@ -127,8 +124,8 @@ pub(super) fn compile(
                 match &member.work {
                     Work::Quantize(affine) => Step::Quantize {
                         input: input(from[0]).context("an entry reads an input")?,
-                        affine: *affine,
-                        dims: images(member.shape),
+                        quantizer: Quantizer::new(*affine),
+                        dims: border(member.shape),
                         to,
                     },
                     Work::Conv(packed) => {
@@ -186,6 +183,11 @@ pub(super) fn compile(
                         from: place(&from[0]),
                         to,
                     },
+                    Work::Move => Step::Table {
+                        table: Box::new(std::array::from_fn(|at| (at as i16 - 128) as i8)),
+                        from: place(&from[0]),
+                        to,
+                    },
                     Work::PoolToReal { .. } => bail!("a pool to f32 is an exit"),
                 }
             }
@@ -213,12 +215,12 @@ pub(super) fn compile(
                     }
                     (_, Some(affine)) => Step::Dequantize {
                         affine,
-                        dims: images(member.shape),
+                        dims: border(member.shape),
                         from: place(&member.output),
                         output,
                     },
                     (_, None) => Step::Leave {
-                        dims: images(member.shape),
+                        dims: border(member.shape),
                         from: place(&member.output),
                         output,
                     },
@@ -273,6 +275,7 @@ fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) 
         (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
         (Some(Work::MaxPool(_)), _) => ("MaxPool", "qs8_maxpool"),
         (Some(Work::Table(_)), _) => ("Requantize", "qs8_table"),
+        (Some(Work::Move), _) => ("Reshape", "qs8_table"),
         (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
             ("GlobalAveragePool", "qs8_gavgpool")
         }
@@ -320,6 +323,14 @@ impl Buffers {
 
 fn images([n, c, h, w]: Nchw) -> Images {
     [n, h * w, c]
+}
+
+/// The same where tensors come and go: images of one pixel lie like one image, in one piece.
+fn border(shape: Nchw) -> Images {
+    match images(shape) {
+        [n, 1, c] => [1, 1, n * c],
+        images => images,
+    }
 }
 
 fn shape_of(model: &TypedModel, outlet: OutletId) -> TractResult<Nchw> {

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ocellus_kernels::{AddScales, Affine, Isa, MAX_POOL_PIXELS, MaxPool};
+use ocellus_kernels::{AddScales, Affine, Divisor, Isa, MAX_POOL_PIXELS, MaxPool};
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cnn::{self, Conv};
 use tract_core::ops::einsum::EinSum;
@@ -18,12 +18,13 @@ use tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_hir::internal::*;
 
 use super::chain::{Chain, chain, read_once};
-use super::constant::{shifted, uniform};
-use super::function::function;
+use super::constant::{constant, shifted, uniform};
+use super::function::{function, is_one_pixel, keeps_order};
 use super::layer::{Candidate, PRODUCT, layer};
 use super::pack;
 use super::store::{Packed, Store};
 use crate::Reason;
+use crate::qoperator::REAL;
 use crate::quant::{Dequantize, Quantize, Scale};
 
 /// `[n, c, h, w]`, each at least 1.
@@ -72,12 +73,19 @@ pub(super) enum Work {
     MaxPool(MaxPool),
     /// A function of each byte, by its entry.
     Table(Box<[i8; 256]>),
+    /// The same bytes with other axes.
+    Move,
 }
 
 impl Work {
-    /// Whether there is something to gain.
+    /// Whether it takes bytes.
     pub(super) fn computes(&self) -> bool {
         !matches!(self, Work::Quantize(_))
+    }
+
+    /// Whether there is something to gain.
+    pub(super) fn gains(&self) -> bool {
+        !matches!(self, Work::Quantize(_) | Work::Move)
     }
 }
 
@@ -93,7 +101,7 @@ pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<F
     let order = model.eval_order()?;
     let mut members = Vec::new();
     for &id in &order {
-        if let Some(member) = finder.ending_in(id) {
+        if let Some(member) = finder.ending_in(id).or_else(|| finder.on_bytes(id)) {
             finder.covered.extend(&member.covered);
             members.push(member);
         }
@@ -104,11 +112,11 @@ pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<F
         }
         if let Some(member) = finder.pool_to_real(id) {
             members.push(member);
-        } else if finder.is_fed_integers(id) {
+        } else if finder.is_fed_integers(id) && !is_of_activations(model, id) {
             let node = model.node(id);
             let reason = match node.outputs[0].fact.shape.as_concrete() {
                 None => Reason::OpenShape,
-                Some(shape) if !matches!(shape.len(), 2 | 4) => Reason::Attribute,
+                Some(shape) if !matches!(shape.len(), 2..=4) => Reason::Attribute,
                 Some(_) => Reason::OutputNotQuantized,
             };
             let name = onnx_name(&node.name, &[PRODUCT]);
@@ -118,9 +126,17 @@ pub(super) fn find(model: &TypedModel, isa: Isa, store: &Store) -> TractResult<F
     let position: HashMap<usize, usize> =
         order.iter().enumerate().map(|(at, &id)| (id, at)).collect();
     members.sort_by_key(|member| position.get(&member.output.node).copied());
+    // An operator on integers was written as one on reals.
+    let in_file = |name: &str| onnx_name(name, &[REAL]);
+    for name in members.iter_mut().flat_map(|member| &mut member.names) {
+        *name = in_file(name);
+    }
+    let left = finder.left.into_iter();
     Ok(Found {
         members,
-        left: finder.left,
+        left: left
+            .map(|(name, reason)| (in_file(&name), reason))
+            .collect(),
     })
 }
 
@@ -169,6 +185,61 @@ impl Finder<'_> {
             shape,
             covered: vec![id],
             names: vec![node.name.clone()],
+        })
+    }
+
+    /// The member that ends in the node `id` and takes integers as they are: a pool, or axes that come and go.
+    fn on_bytes(&self, id: usize) -> Option<Member> {
+        let model = self.model;
+        let output = OutletId::new(id, 0);
+        let shape = nchw(model, output)?;
+        if let Some(pool) = model.node(id).op_as::<cnn::MaxPool>() {
+            let x = model.node(id).inputs[0];
+            let work = Work::MaxPool(max_pool(pool, [nchw(model, x)?, shape])?);
+            return self.is_bytes(x).then(|| self.alone(work, id, shape));
+        }
+        let mut moved: Option<Member> = None;
+        let mut at = output;
+        // On the way there may be shapes that no region has.
+        while let Some(op) = model.node(at.node).op_as::<AxisOp>() {
+            let x = model.node(at.node).inputs[0];
+            let sizes = model.outlet_fact(x).ok()?.shape.as_concrete()?;
+            if !self.is_bytes(x) || !keeps_order(op, sizes) || self.covered.contains(&at.node) {
+                break;
+            }
+            let member = moved.get_or_insert_with(|| self.alone(Work::Move, id, shape));
+            if at != output {
+                member.covered.push(at.node);
+                member.names.push(without_number(&model.node(at.node).name));
+            }
+            member.inputs = tvec![InletId::new(at.node, 0)];
+            if !read_once(model, x) {
+                break;
+            }
+            at = x;
+        }
+        let first = moved.as_ref()?.inputs[0];
+        let source = nchw(model, model.node(first.node).inputs[0])?;
+        moved.filter(|_| source == shape && is_one_pixel(shape))
+    }
+
+    /// The member that is the node `id`.
+    fn alone(&self, work: Work, id: usize, shape: Nchw) -> Member {
+        Member {
+            work,
+            inputs: tvec![InletId::new(id, 0)],
+            output: OutletId::new(id, 0),
+            shape,
+            covered: vec![id],
+            names: vec![without_number(&self.model.node(id).name)],
+        }
+    }
+
+    /// Whether the values at `outlet` are bytes that are computed.
+    fn is_bytes(&self, outlet: OutletId) -> bool {
+        let fact = self.model.outlet_fact(outlet);
+        fact.is_ok_and(|fact| {
+            matches!(fact.datum_type, DatumType::U8 | DatumType::I8) && fact.konst.is_none()
         })
     }
 
@@ -253,18 +324,14 @@ impl Finder<'_> {
         }
         let (input, from) = self.integers(x).ok_or(Reason::ActivationScale)?;
         let source = nchw(self.model, x).ok_or(Reason::OpenShape)?;
-        let window = pack::window(&pool.pool_spec, [source, shape]).ok_or(Reason::Attribute)?;
-        if pool.with_index_outputs.is_some() || source[1] != shape[1] {
-            return Err(Reason::Attribute);
-        }
+        let pool = max_pool(pool, [source, shape]).ok_or(Reason::Attribute)?;
         if from != out {
             return Err(Reason::OutputScale);
         }
         let work = Work::MaxPool(MaxPool {
-            window,
-            channels: shape[1],
             min: chain.bounds.0,
             max: chain.bounds.1,
+            ..pool
         });
         let stands_for = (vec![node.id], vec![node.name.clone()]);
         Ok(Some((work, tvec![input], stands_for)))
@@ -286,7 +353,7 @@ impl Finder<'_> {
             b_zero_point: from_b.zero_point,
             b_scale: from_b.scale,
             out_zero_point: out.zero_point,
-            out_scale: out.scale,
+            out_scale: Divisor::new(out.scale),
             min: chain.bounds.0,
             max: chain.bounds.1,
         };
@@ -383,6 +450,13 @@ impl Finder<'_> {
     }
 }
 
+/// Whether the node `id` multiplies activations with one another, for which there is no kernel.
+fn is_of_activations(model: &TypedModel, id: usize) -> bool {
+    let node = model.node(id);
+    let others = node.inputs.get(1).map(|&other| constant(model, other));
+    node.op_is::<EinSum>() && matches!(others, Some(None))
+}
+
 /// The nodes that work stands for, and their names in the file.
 pub(super) type StandsFor = (Vec<usize>, Vec<String>);
 
@@ -397,9 +471,20 @@ struct Pool {
     name: String,
 }
 
+/// `pool` without clamps, from maps of shape `source` to those of `target`.
+fn max_pool(pool: &cnn::MaxPool, [source, target]: [Nchw; 2]) -> Option<MaxPool> {
+    let plain = pool.with_index_outputs.is_none() && source[1] == target[1];
+    Some(MaxPool {
+        window: pack::window(&pool.pool_spec, [source, target]).filter(|_| plain)?,
+        channels: target[1],
+        min: i8::MIN,
+        max: i8::MAX,
+    })
+}
+
 /// What `scale` means for integers of type `datum_type`, shifted to signed bytes; nothing where there is a scale per
 /// channel.
-pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
+pub(crate) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
     let &[(scale, zero_point)] = scale.pairs() else {
         return None;
     };
@@ -411,10 +496,12 @@ pub(super) fn affine(scale: &Scale, datum_type: DatumType) -> Option<Affine> {
     Some(Affine { scale, zero_point })
 }
 
-/// The shape of `outlet`, if it is a batch of maps of known size, or of rows, which are maps of one pixel.
+/// The shape of `outlet`, if it is a batch of maps of known size, or of rows, which are maps of one pixel. Sequences are
+/// batches of rows.
 pub(super) fn nchw(model: &TypedModel, outlet: OutletId) -> Option<Nchw> {
     let shape = match *model.outlet_fact(outlet).ok()?.shape.as_concrete()? {
         [n, c] => [n, c, 1, 1],
+        [n, length, c] => [n.checked_mul(length)?, c, 1, 1],
         [n, c, h, w] => [n, c, h, w],
         _ => return None,
     };

@@ -43,8 +43,11 @@ pub(super) fn function(model: &TypedModel, head: OutletId, shape: Nchw) -> Optio
         }
         if let Some(operator) = node.op_as::<ElementWiseOp>() {
             function.operators.push(operator);
-        } else if node.op_is::<AxisOp>() {
+        } else if let Some(op) = node.op_as::<AxisOp>() {
             moved = true;
+            if !keeps_order(op, model.outlet_fact(input).ok()?.shape.as_concrete()?) {
+                return None;
+            }
         } else {
             return None;
         }
@@ -52,9 +55,28 @@ pub(super) fn function(model: &TypedModel, head: OutletId, shape: Nchw) -> Optio
         function.stands_for.1.push(without_number(&node.name));
         function.of = input;
     }
-    // Bytes lie pixel by pixel; only where there is one pixel is that the order of the graph.
-    let same = nchw(model, function.of)? == shape && (!moved || shape[2..] == [1, 1]);
+    let source = nchw(model, function.of)?;
+    let same = source == shape && (!moved || is_one_pixel(shape));
     same.then_some(function)
+}
+
+/// Bytes lie pixel by pixel; only where there is one pixel is that the order of the graph.
+pub(super) fn is_one_pixel(shape: Nchw) -> bool {
+    shape[2..] == [1, 1]
+}
+
+/// Whether the elements of a tensor of shape `shape` are in the same order behind `op`.
+pub(super) fn keeps_order(op: &AxisOp, shape: &[usize]) -> bool {
+    let &AxisOp::Move(from, to) = op else {
+        return true;
+    };
+    let (low, high) = (from.min(to), from.max(to));
+    let passed = if from < to {
+        low + 1..=high
+    } else {
+        low..=high - 1
+    };
+    shape[from] == 1 || shape[passed].iter().all(|&size| size == 1)
 }
 
 impl Function<'_> {

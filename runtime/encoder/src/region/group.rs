@@ -68,7 +68,7 @@ pub(super) fn group(model: &TypedModel, found: &Found) -> TractResult<Vec<Group>
     for at in 0..members.len() {
         connected[find_root(&mut root, at)].push(at);
     }
-    connected.retain(|group| group.iter().any(|&member| members[member].work.computes()));
+    connected.retain(|group| group.iter().any(|&member| members[member].work.gains()));
 
     let absorbed: HashSet<usize> = connected
         .iter()
@@ -258,6 +258,8 @@ impl Borders<'_> {
                     names.push(node.name.clone());
                     exits.push(self.real(at, Some(affine), outlet, names)?);
                 }
+                // A member that takes the bytes as they are.
+                None if self.absorbed.contains(&reader.node) => {}
                 Some(None) | None => as_bytes = true,
             }
         }

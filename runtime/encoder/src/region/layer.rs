@@ -2,7 +2,7 @@
 //!
 //! A Gemm is an EinSum and, where it has a bias, a sum; so is a MatMul with an Add behind it.
 //!
-//! Limits: products of two axes, the left side as it is: no batched ones, no transposed activations.
+//! Limits: products of rows with weights of two axes, the left side as it is: no transposed activations.
 
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cnn::Conv;
@@ -77,13 +77,13 @@ fn product(
         return None;
     };
     constant(model, weights)?;
-    let transposed = is_transposed(einsum.op_as::<EinSum>()?);
+    let rank = model.outlet_fact(x).ok()?.rank();
+    let transposed = is_transposed(einsum.op_as::<EinSum>()?, rank);
     let layer = nchw(model, x)
         .zip(transposed)
         .and_then(|([m, k, ..], transposed)| {
-            let rows = model.outlet_fact(x).is_ok_and(|fact| fact.rank() == 2);
             let product = || Layer::product([target[1], k], weights, transposed, bias);
-            (rows && target == [m, target[1], 1, 1]).then(product)
+            (rank < 4 && target == [m, target[1], 1, 1]).then(product)
         });
     Some(Candidate {
         x,
@@ -92,36 +92,35 @@ fn product(
     })
 }
 
-/// Whether the right side of a plain product is `[k, n]` and not `[n, k]`; nothing for other products.
-fn is_transposed(einsum: &EinSum) -> Option<bool> {
-    if einsum.q_params.is_some() {
+/// Whether the right side of a plain product of rows is `[k, n]` and not `[n, k]`; nothing for other products. What is
+/// fed has `rank` axes, and the weights two, or as many of which the first are of a batch of one.
+pub(super) fn is_transposed(einsum: &EinSum, rank: usize) -> Option<bool> {
+    let before = rank.checked_sub(2)?;
+    let left_out = rank - einsum.axes.rank(InOut::In(1)).clamp(2, rank);
+    if einsum.q_params.is_some() || ![0, before].contains(&left_out) {
         return None;
     }
-    let axes: Vec<[TVec<usize>; 3]> = einsum
+    let axes: Vec<[&[usize]; 3]> = einsum
         .axes
         .iter_all_axes()
         .filter(|axis| axis.inputs.len() == 2 && axis.outputs.len() == 1)
-        .map(|axis| {
-            [
-                axis.inputs[0].clone(),
-                axis.inputs[1].clone(),
-                axis.outputs[0].clone(),
-            ]
-        })
+        .map(|axis| [&axis.inputs[0][..], &axis.inputs[1], &axis.outputs[0]])
         .collect();
-    let is = |wanted: [[&[usize]; 3]; 3]| {
-        axes.len() == 3
-            && wanted.iter().all(|wanted| {
-                axes.iter()
-                    .any(|axis| (0..3).all(|i| axis[i][..] == *wanted[i]))
-            })
-    };
-    let m: [&[usize]; 3] = [&[0], &[], &[0]];
-    if is([m, [&[1], &[0], &[]], [&[], &[1], &[1]]]) {
-        Some(true)
-    } else if is([m, [&[1], &[1], &[]], [&[], &[0], &[1]]]) {
-        Some(false)
-    } else {
-        None
+    let has = |wanted: [&[usize]; 3]| axes.contains(&wanted);
+    let rows = has([&[before], &[], &[before]]);
+    let batch = (0..before).all(|axis| match left_out {
+        0 => has([&[axis], &[axis], &[axis]]),
+        _ => has([&[axis], &[], &[axis]]),
+    });
+    if axes.len() != rank + 1 || !rows || !batch {
+        return None;
+    }
+    let last = before + 1;
+    let of_weights = [before - left_out, last - left_out];
+    let is = |k: usize, n: usize| has([&[last], &[k], &[]]) && has([&[], &[n], &[last]]);
+    match of_weights {
+        [first, second] if is(first, second) => Some(true),
+        [first, second] if is(second, first) => Some(false),
+        _ => None,
     }
 }

@@ -7,16 +7,20 @@
 //!             -- Region -- the program as an operator of the engine; or, where it is all there is, run without it
 //! ```
 //!
-//! Recognised, with u8 or s8 activations of one scale per tensor and NCHW shapes that are known:
+//! Recognised, with u8 or s8 activations of one scale per tensor and shapes that are known, NCHW or rows:
 //!
 //! - `Dequantize -> Conv -> [Clip | Relu]* -> Quantize`: dense and depthwise, weights of 8 bits with zero point 0, one
 //!   scale or one per output channel, bias absent, in f32, or of 32 bits with the scale of the sums;
 //! - `Dequantize, Dequantize -> Add -> [Clip | Relu]* -> Quantize`, shapes equal;
-//! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, rows of two axes;
+//! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, of rows of two or three axes;
 //! - `Dequantize -> MaxPool -> [Clip | Relu]* -> Quantize` of one scale and zero point;
 //! - `Dequantize -> f* -> Quantize` for operators `f` of one element, and for a change of scale or of axes: a table;
 //! - `Dequantize -> GlobalAveragePool`, to integers where a Quantize follows, else to f32;
+//! - `MaxPool` of integers, and axes of integers that come and go where a map is one pixel;
 //! - Quantize at the entry, Dequantize and what only reshapes it at the exit.
+//!
+//! The QOperator form is read as this one (`qoperator`). Beside regions there are products of [`activations`] with one
+//! another and, with scales that are known only when they run, [`dynamic`] ones.
 //!
 //! Inside, images are `[h, w, c]` and bytes signed: u8 is shifted by 128 at the door, data and zero points alike.
 //! Everything else stays in f32, in the engine's hands, and says why: see [`Reason`](crate::Reason).
@@ -24,11 +28,13 @@
 //! Limits: no grouped convolution but depthwise of multiplier 1, no dilation, no broadcast. At the entry NaN becomes the
 //! real 0, where the f32 path makes the lowest integer of it.
 
+pub(crate) mod activations;
 mod arena;
 mod chain;
 mod channel;
 mod compile;
 mod constant;
+pub(crate) mod dynamic;
 mod find;
 mod function;
 mod group;
@@ -47,6 +53,7 @@ use ocellus_kernels::Isa;
 use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
+pub(crate) use self::find::affine;
 pub(crate) use self::op::Region;
 pub(crate) use self::program::{Computed, Fed, Label, Program};
 pub(crate) use self::store::Store;

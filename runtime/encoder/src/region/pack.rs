@@ -215,7 +215,7 @@ pub(super) fn window(spec: &PoolSpec, [source, target]: [Nchw; 2]) -> Option<Win
 }
 
 /// `[rows, columns]` to `[columns, rows]`.
-fn transpose(weights: &[i8], columns: usize) -> Vec<i8> {
+pub(super) fn transpose(weights: &[i8], columns: usize) -> Vec<i8> {
     let column = |at: usize| weights[at..].iter().step_by(columns).copied();
     (0..columns).flat_map(column).collect()
 }

@@ -17,21 +17,21 @@ use ocellus_sys::Pool;
 const MANY_ROWS: usize = 16;
 
 /// What one thread does of a step.
-struct Part<'a> {
+struct Part<'a, T> {
     rows: Range<usize>,
-    to: &'a mut [i8],
+    to: &'a mut [T],
     scratch: &'a mut [i8],
 }
 
 /// Does `work` on `rows` rows, which fill `to`: on a range of rows, the bytes that these fill, and as much of `scratch` as
 /// there is for each thread. A range begins at a multiple of `unit`.
-pub(super) fn by_rows(
+pub(super) fn by_rows<T: Send>(
     pool: &Pool,
     rows: usize,
     unit: usize,
-    to: &mut [i8],
+    to: &mut [T],
     scratch: &mut [i8],
-    work: impl Fn(Range<usize>, &mut [i8], &mut [i8]) + Sync,
+    work: impl Fn(Range<usize>, &mut [T], &mut [i8]) + Sync,
 ) {
     let units = rows.div_ceil(unit);
     let count = pool.threads().min(units);

@@ -1,11 +1,11 @@
-//! Bytes from planes to pixels and back, where a region takes or gives integers.
+//! Elements from planes to pixels and back, where a region takes or gives integers, or a convolution gives reals.
 //!
 //! Limits: plain loops; the doors that matter take and give f32, and those are kernels.
 
 /// `[images, pixels, channels]`
 pub(super) type Images = [usize; 3];
 
-/// Turns images of planes into images of pixels, byte by byte.
+/// Turns images of planes into images of pixels, element by element.
 pub(super) fn to_pixels<T: Copy>(
     from: &[T],
     [_, pixels, channels]: Images,
@@ -22,12 +22,12 @@ pub(super) fn to_pixels<T: Copy>(
     }
 }
 
-/// Turns images of pixels into images of planes, byte by byte.
-pub(super) fn to_planes<T>(
-    from: &[i8],
+/// Turns images of pixels into images of planes, element by element.
+pub(super) fn to_planes<F: Copy, T>(
+    from: &[F],
     [_, pixels, channels]: Images,
     to: &mut [T],
-    convert: impl Fn(i8) -> T,
+    convert: impl Fn(F) -> T,
 ) {
     let image = pixels * channels;
     for (from, to) in from.chunks_exact(image).zip(to.chunks_exact_mut(image)) {

@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
-    AddScales, Affine, Isa, MaxPool, dequantize_planes, pool_to_f32, pool_to_s8, qs8_add,
-    qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
+    AddScales, Affine, Isa, MaxPool, Quantizer, dequantize_planes, pool_to_f32, pool_to_s8,
+    qs8_add, qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
 };
 
 use ocellus_sys::Pool;
@@ -63,7 +63,7 @@ pub(super) enum Step {
     /// f32 to bytes, planes to pixels.
     Quantize {
         input: usize,
-        affine: Affine,
+        quantizer: Quantizer,
         dims: Images,
         to: Range<usize>,
     },
@@ -266,7 +266,7 @@ impl Program {
         match step {
             Step::Quantize {
                 input,
-                affine,
+                quantizer,
                 dims: [_, pixels, channels],
                 to,
             } => {
@@ -276,10 +276,11 @@ impl Program {
                     Fed::F32(reals) => {
                         let images = reals.chunks_exact(image).zip(to.chunks_exact_mut(image));
                         for (reals, to) in images {
-                            quantize_planes(isa, *affine, reals, *channels, to);
+                            quantize_planes(isa, *quantizer, reals, *channels, to);
                         }
                     }
                     Fed::Pixels(pixels) => {
+                        let affine = quantizer.affine();
                         let table = |channel| pixels.values(channel).map(|x| affine.quantize(x));
                         let tables = [0, 1, 2].map(table);
                         by_rows(pool, to.len() / 3, 1, to, &mut [], |rows, to, _| {

@@ -192,7 +192,7 @@ impl Store {
 }
 
 /// `[filters, channels, taps]` to `[filters, taps, channels]`; a depthwise `[channels, taps]` to `[taps, channels]`.
-fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
+pub(super) fn channels_last(weights: &[i8], channels: usize, taps: usize) -> Vec<i8> {
     let mut moved = Vec::with_capacity(weights.len());
     for filter in weights.chunks_exact(channels * taps) {
         for tap in 0..taps {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::graph::{Graph, Node};
 use super::tensor::{Element, TensorInfo};
-use crate::Fault;
+use crate::{Fault, qoperator};
 
 /// The constants that a graph sees: its own and those of the graphs around it.
 struct Constants<'s, 'a> {
@@ -53,16 +53,56 @@ fn check_within(graph: &Graph<'_>, outer: Option<&Constants<'_, '_>>) -> Result<
 }
 
 /// Where an operator takes what it quantizes, the scale and the zero point.
-fn roles(op: &str) -> &'static [(usize, usize, usize)] {
-    match op {
-        "QuantizeLinear" | "DequantizeLinear" => &[(0, 1, 2)],
-        "QLinearConv" | "QLinearMatMul" => &[(0, 1, 2), (3, 4, 5), (usize::MAX, 6, 7)],
-        _ => &[],
+fn roles(node: &Node<'_>) -> Vec<(usize, usize, usize)> {
+    if matches!(node.op, "QuantizeLinear" | "DequantizeLinear") {
+        return vec![(0, 1, 2)];
     }
+    let Some(form) = qoperator::form(node.domain, node.op) else {
+        return Vec::new();
+    };
+    let values = form.values(node.inputs.len()).into_iter();
+    let mut roles: Vec<_> = values.map(|at| (at, at + 1, at + 2)).collect();
+    let output = form.output_scale;
+    let is_real = form.may_be_real && node.inputs.get(output).is_none_or(|name| name.is_empty());
+    if !is_real {
+        roles.push((usize::MAX, output, output + 1));
+    }
+    roles
+}
+
+/// What an operator on integers needs beyond the scales, and what of it is not read.
+fn check_form(node: &Node<'_>) -> Result<(), Fault> {
+    let Some(form) = qoperator::form(node.domain, node.op) else {
+        return Ok(());
+    };
+    let place = || format!("node {}", node.name());
+    let is_there = |at: usize| node.inputs.get(at).is_some_and(|name| !name.is_empty());
+    if !form.values(node.inputs.len()).into_iter().all(is_there) {
+        return Err(Fault::Missing {
+            place: place(),
+            part: "an input",
+        });
+    }
+    // It says which integers the output is made of.
+    if is_there(form.output_scale) && !is_there(form.output_scale + 1) {
+        return Err(Fault::Missing {
+            place: place(),
+            part: "the zero point of its output",
+        });
+    }
+    if node.integer("channels_last").is_some_and(|last| last != 0) {
+        return Err(Fault::Unsupported {
+            place: place(),
+            what: "an operator whose channels come last is".to_owned(),
+            remedy: "export with channels first, without the optimizer's layout changes",
+        });
+    }
+    Ok(())
 }
 
 fn check_node(node: &Node<'_>, constants: &Constants<'_, '_>) -> Result<(), Fault> {
-    let roles = roles(node.op);
+    let roles = roles(node);
+    check_form(node)?;
     if !roles.is_empty() && node.integer("block_size").is_some_and(|size| size != 0) {
         return Err(Fault::Unsupported {
             place: format!("node {}", node.name()),
@@ -70,7 +110,7 @@ fn check_node(node: &Node<'_>, constants: &Constants<'_, '_>) -> Result<(), Faul
             remedy: "quantize per tensor or per channel",
         });
     }
-    for &(value, scale, zero_point) in roles {
+    for (value, scale, zero_point) in roles {
         let Some(&name) = node.inputs.get(scale).filter(|name| !name.is_empty()) else {
             return Err(Fault::Missing {
                 place: format!("node {}", node.name()),

@@ -7,9 +7,9 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    exp_neon::softmax,
     quads_dotprod::score_quads,
     scores_neon::add_up,
+    softmax_neon::{keep, softmax},
     values_dotprod::sum_shared,
     values_lone_dotprod::sum_lone,
     vector::{Cells, Strips},
@@ -25,7 +25,7 @@ use core::arch::aarch64::*;
 /// As [`Kernel::attend`](super::vector::Kernel::attend); `values` lie as the keys do.
 #[target_feature(enable = "neon,dotprod,fp16")]
 pub unsafe fn attend<const SHARED: bool>(
-    cells: &Cells,
+    cells: &Cells<i8>,
     keys: *const i8,
     values: *const u16,
     unscale: f32,
@@ -36,18 +36,21 @@ pub unsafe fn attend<const SHARED: bool>(
         // SAFETY: the caller's promise; `at` is inside of a row, and four cells as quads have four bytes an element.
         unsafe {
             let greatest = if SHARED {
-                score_quads(cells, cells.bytes.add(4 * at), keys.add(at), strips)
+                score_quads(cells, cells.cells[0].add(4 * at), keys.add(at), strips)
             } else {
-                score_rows(cells, cells.bytes.add(at), keys.add(at), strips)
+                let queries = cells.cells.map(|cell| cell.add(at));
+                score_rows(cells, queries, keys.add(at), strips)
             };
-            softmax::<true>(cells.count, greatest, strips);
-            if let Some(attended) = cells.attended {
-                let to = attended.map(|cell| cell.add(head * cells.d));
-                if SHARED {
-                    sum_shared(cells, values.add(at), unscale, strips, to);
-                } else {
-                    sum_lone(cells, values.add(at), unscale, strips, to);
-                }
+            let Some(attended) = cells.attended else {
+                softmax::<{ keep::NOTHING }>(cells.count, greatest, strips);
+                continue;
+            };
+            softmax::<{ keep::HALVES }>(cells.count, greatest, strips);
+            let to = attended.map(|cell| cell.add(head * cells.d));
+            if SHARED {
+                sum_shared(cells, values.add(at), unscale, strips, to);
+            } else {
+                sum_lone(cells, values.add(at), unscale, strips, to);
             }
         }
     }
@@ -61,8 +64,8 @@ pub unsafe fn attend<const SHARED: bool>(
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn score_rows(
-    cells: &Cells,
-    bytes: *const i8,
+    cells: &Cells<i8>,
+    queries: [*const i8; 4],
     keys: *const i8,
     strips: &mut Strips,
 ) -> float32x4_t {
@@ -76,7 +79,7 @@ unsafe fn score_rows(
             unsafe {
                 let list = cells.lists[cell].add(first);
                 let keys = [0, 1, 2, 3].map(|t| keys.add(*list.add(t)));
-                let bytes = bytes.add(cell * cells.row);
+                let bytes = queries[cell];
                 for i in (0..cells.stride).step_by(16) {
                     let q = vld1q_s8(bytes.add(i));
                     for t in 0..4 {

@@ -5,15 +5,13 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    exp_neon::softmax,
-    scores_neon::{add_products, add_up},
-    values_neon::sum_shared,
+    softmax_neon::{keep, softmax},
+    sums_neon::{sums_1, sums_2, sums_4},
+    values_narrow_neon::{Run, sum_one, sum_two},
+    values_neon::{STEP, sum_shared},
     vector::{Cells, Strips},
 };
 use core::arch::aarch64::*;
-
-/// Dimensions whose sums of four cells are in registers at a time.
-const STEP: usize = 16;
 
 /// Writes what the cells attend to, `[4][heads, d]` at `attended` where they are live, and adds up the weights.
 ///
@@ -22,7 +20,7 @@ const STEP: usize = 16;
 /// As [`Kernel::attend`](super::vector::Kernel::attend).
 #[target_feature(enable = "neon")]
 pub unsafe fn attend<const SHARED: bool>(
-    cells: &Cells,
+    cells: &Cells<i8>,
     keys: *const i8,
     values: *const f32,
     strips: &mut Strips,
@@ -31,22 +29,61 @@ pub unsafe fn attend<const SHARED: bool>(
         let at = head * cells.stride;
         // SAFETY: the caller's promise; `at` is inside of a row.
         unsafe {
-            let greatest = score::<SHARED>(cells, cells.bytes.add(at), keys.add(at), strips);
-            softmax::<false>(cells.count, greatest, strips);
-            if let Some(attended) = cells.attended {
-                let to = attended.map(|cell| cell.add(head * cells.d));
-                if SHARED && cells.d.is_multiple_of(STEP) {
-                    let list = cells.lists[0];
-                    sum_shared(
-                        list,
-                        cells.padded_count,
-                        values.add(at),
-                        strips.weights,
-                        to,
-                        cells.d,
-                    );
-                } else {
-                    sum_values::<SHARED>(cells, values.add(at), strips.weights, to);
+            let queries = cells.cells.map(|cell| cell.add(at));
+            let greatest = score::<SHARED>(cells, queries, keys.add(at), strips);
+            if cells.attended.is_none() {
+                softmax::<{ keep::NOTHING }>(cells.count, greatest, strips);
+                continue;
+            }
+            softmax::<{ keep::REALS }>(cells.count, greatest, strips);
+            attend_values::<i8, SHARED>(cells, head, values.add(at), strips.weights);
+        }
+    }
+}
+
+/// Writes the weighted sums of the values of a head, where they are asked for.
+///
+/// # Safety
+///
+/// As [`attend`], with values at the head.
+#[inline]
+#[target_feature(enable = "neon")]
+pub unsafe fn attend_values<Element, const SHARED: bool>(
+    cells: &Cells<Element>,
+    head: usize,
+    values: *const f32,
+    weights: &[[f32; 4]],
+) {
+    let Some(attended) = cells.attended else {
+        return;
+    };
+    let to = attended.map(|cell| cell.wrapping_add(head * cells.d));
+    if !cells.d.is_multiple_of(STEP) {
+        // SAFETY: the caller's promise.
+        return unsafe { sum_values::<Element, SHARED>(cells, values, weights, to) };
+    }
+    let run = |lane: usize| Run {
+        list: cells.lists[lane],
+        values,
+        weights: weights.as_ptr(),
+        count: cells.padded_count,
+        to: [to[lane], to[1]],
+        d: cells.d,
+    };
+    // SAFETY: the caller's promise; dimensions were looked at.
+    unsafe {
+        match (SHARED, cells.live) {
+            (_, 1) => sum_one::<0>(run(0)),
+            (true, 2) if cells.d.is_multiple_of(32) => sum_two(run(0)),
+            (true, _) => sum_shared(cells.lists[0], values, weights, to, cells.d),
+            (false, live) => {
+                sum_one::<0>(run(0));
+                sum_one::<1>(run(1));
+                if live > 2 {
+                    sum_one::<2>(run(2));
+                }
+                if live > 3 {
+                    sum_one::<3>(run(3));
                 }
             }
         }
@@ -61,48 +98,79 @@ pub unsafe fn attend<const SHARED: bool>(
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn score<const SHARED: bool>(
-    cells: &Cells,
-    bytes: *const i8,
+    cells: &Cells<i8>,
+    queries: [*const i8; 4],
     keys: *const i8,
     strips: &mut Strips,
 ) -> float32x4_t {
-    let (row, stride) = (cells.row, cells.stride);
     let mut greatest = vdupq_n_f32(f32::NEG_INFINITY);
     for first in (0..cells.padded_count).step_by(4) {
         // SAFETY: lists have `padded_count` tokens, each a row of keys; cells have `stride` bytes at the head; strips have
         // a place for each token of a list.
         unsafe {
-            let list = |cell: usize, t: usize| keys.add(*cells.lists[cell].add(first + t));
-            let shared = [list(0, 0), list(0, 1), list(0, 2), list(0, 3)];
-            let mut sums = [[vdupq_n_s32(0); 4]; 4];
-            for i in (0..stride).step_by(16) {
-                let mut q = [vdupq_n_s8(0); 4];
-                for cell in 0..4 {
-                    q[cell] = vld1q_s8(bytes.add(cell * row + i));
+            let four = |cell: usize| {
+                let list = cells.lists[cell].add(first);
+                [0, 1, 2, 3].map(|t| keys.add(*list.add(t)))
+            };
+            let one = |cell: usize| {
+                let [sum] = sums_1(four(cell), [queries[cell]], cells.stride);
+                vcvtq_f32_s32(sum)
+            };
+            let sums = match (SHARED, cells.live) {
+                (_, 1) => transposed([one(0); 4]),
+                (true, 2) => {
+                    let [a, b] = sums_2(four(0), [queries[0], queries[1]], cells.stride);
+                    let [a, b] = [a, b].map(|sums| vcvtq_f32_s32(sums));
+                    transposed([a, b, b, b])
                 }
-                for t in 0..4 {
-                    if SHARED {
-                        let k = vld1q_s8(shared[t].add(i));
-                        for cell in 0..4 {
-                            sums[t][cell] = add_products(sums[t][cell], q[cell], k);
-                        }
-                    } else {
-                        for cell in 0..4 {
-                            let k = vld1q_s8(list(cell, t).add(i));
-                            sums[t][cell] = add_products(sums[t][cell], q[cell], k);
-                        }
-                    }
+                (true, _) => sums_4(queries, four(0), cells.stride).map(|sums| vcvtq_f32_s32(sums)),
+                (false, 2) => {
+                    let b = one(1);
+                    transposed([one(0), b, b, b])
                 }
-            }
-            for t in 0..4 {
-                let multiplier = vld1q_f32(strips.multipliers.as_ptr().add(first + t).cast());
-                let score = vmulq_f32(vcvtq_f32_s32(add_up(sums[t])), multiplier);
-                greatest = vmaxq_f32(greatest, score);
-                vst1q_f32(strips.weights.as_mut_ptr().add(first + t).cast(), score);
-            }
+                (false, _) => transposed([0, 1, 2, 3].map(one)),
+            };
+            greatest = write_scores(sums, greatest, first, strips);
         }
     }
     greatest
+}
+
+/// Writes the scores of the four tokens from `first` on, and gives the greatest of each cell.
+///
+/// # Safety
+///
+/// The strips have places for them.
+#[inline]
+#[target_feature(enable = "neon")]
+pub unsafe fn write_scores(
+    sums: [float32x4_t; 4],
+    greatest: float32x4_t,
+    first: usize,
+    strips: &mut Strips,
+) -> float32x4_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let multipliers = strips.multipliers.as_ptr().add(first).cast::<f32>();
+        // Loads in front of the stores, so that both go in pairs.
+        let m = [0, 1, 2, 3].map(|t| vld1q_f32(multipliers.add(4 * t)));
+        let scores: [_; 4] = core::array::from_fn(|t| vmulq_f32(sums[t], m[t]));
+        let to = strips.weights.as_mut_ptr().add(first).cast::<f32>();
+        for (t, score) in scores.into_iter().enumerate() {
+            vst1q_f32(to.add(4 * t), score);
+        }
+        let [a, b, c, d] = scores;
+        vmaxq_f32(greatest, vmaxq_f32(vmaxq_f32(a, b), vmaxq_f32(c, d)))
+    }
+}
+
+/// Lanes as registers.
+#[inline]
+#[target_feature(enable = "neon")]
+pub fn transposed([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let (ac, bd) = (vzipq_f32(a, c), vzipq_f32(b, d));
+    let (low, high) = (vzipq_f32(ac.0, bd.0), vzipq_f32(ac.1, bd.1));
+    [low.0, low.1, high.0, high.1]
 }
 
 /// Writes the weighted sums of the values.
@@ -112,8 +180,8 @@ unsafe fn score<const SHARED: bool>(
 /// As [`attend`], with pointers at a head.
 #[inline(never)]
 #[target_feature(enable = "neon")]
-unsafe fn sum_values<const SHARED: bool>(
-    cells: &Cells,
+unsafe fn sum_values<Element, const SHARED: bool>(
+    cells: &Cells<Element>,
     values: *const f32,
     weights: &[[f32; 4]],
     to: [*mut f32; 4],

@@ -15,26 +15,32 @@
 //! A cell, or a block's sum, is quantized with one scale, a power of two; a key with one of its own. Where `top_k` reaches the
 //! number of tokens that are not chosen anyway there is nothing to choose and all cells attend to all tokens: global attention.
 //!
-//! With [`Precision::Int8`], choice and relevance have the same bits on every instruction set; attended differs from the
-//! specification by at most `(n + 1) * 2^-23 * max |v|` with neon, where `n` is the number of chosen tokens, and by
-//! `18 * 2^-11 * max |v|` with dotprod, which has the values in half precision. With [`Precision::F32`] every instruction
-//! set runs the specification.
+//! With [`Precision::F32`] nothing is quantized: a product of a sum or a query with a key is `(s0 + s1) + (s2 + s3)`, where
+//! `s` adds up the elements whose index is the same modulo 4, each product and sum rounded once; scores are those products,
+//! and `x[t]` is the product times `scale * log2 e`.
+//!
+//! Choice and relevance have the same bits on every instruction set. Attended differs from the specification by at most
+//! `(n + 1) * 2^-23 * max |v|`, where `n` is the number of chosen tokens; but with [`Precision::Int8`] and dotprod, which has
+//! the values in half precision, by `18 * 2^-11 * max |v|`.
 //!
 //! No matrix of scores exists: the room holds the scores of four cells and one head. A run allocates nothing.
 //!
-//! Limits: queries, keys and values are below [`MAX_MAGNITUDE`]; [`Precision::F32`] has no kernel with vectors.
+//! Limits: queries, keys and values are below [`MAX_MAGNITUDE`].
 
 #[cfg(target_arch = "aarch64")]
 mod attend_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod attend_neon;
 mod attention_scalar;
+#[cfg(target_arch = "aarch64")]
+mod bytes;
 mod choose;
 #[cfg(target_arch = "aarch64")]
 mod choose_neon;
 mod exp;
 #[cfg(target_arch = "aarch64")]
-mod exp_neon;
+mod f32_attention_4c_neon;
+mod fused;
 mod plan;
 #[cfg(target_arch = "aarch64")]
 mod qs8_attention_4c_dotprod;
@@ -46,14 +52,30 @@ mod query;
 #[cfg(target_arch = "aarch64")]
 mod query_neon;
 #[cfg(target_arch = "aarch64")]
+mod query_passes_neon;
+#[cfg(target_arch = "aarch64")]
+mod relevance_neon;
+#[cfg(target_arch = "aarch64")]
 mod scores_dotprod;
 #[cfg(target_arch = "aarch64")]
+mod scores_f32_neon;
+#[cfg(target_arch = "aarch64")]
 mod scores_neon;
+#[cfg(target_arch = "aarch64")]
+mod softmax_neon;
+#[cfg(target_arch = "aarch64")]
+mod sums_f32_neon;
+#[cfg(target_arch = "aarch64")]
+mod sums_neon;
 mod tokens;
+#[cfg(target_arch = "aarch64")]
+mod values_batches_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod values_dotprod;
 #[cfg(target_arch = "aarch64")]
 mod values_lone_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod values_narrow_neon;
 #[cfg(target_arch = "aarch64")]
 mod values_neon;
 #[cfg(target_arch = "aarch64")]

@@ -3,11 +3,12 @@
 use super::{attention_scalar, query::QueryError, tokens::PackedTokens};
 #[cfg(target_arch = "aarch64")]
 use super::{
-    qs8_attention_4c_dotprod::Qs8AttentionDotProd, qs8_attention_4c_neon::Qs8AttentionNeon, vector,
-    vector_room::Room as VectorRoom,
+    f32_attention_4c_neon::F32AttentionNeon, qs8_attention_4c_dotprod::Qs8AttentionDotProd,
+    qs8_attention_4c_neon::Qs8AttentionNeon, vector, vector_room::Room as VectorRoom,
 };
+use crate::Isa;
 #[cfg(target_arch = "aarch64")]
-use crate::{Isa, Precision};
+use crate::Precision;
 use alloc::{vec, vec::Vec};
 
 /// A feature map: `[height, width, heads, d]`.
@@ -143,16 +144,28 @@ impl BlockAttention {
                 vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
             }
             #[cfg(target_arch = "aarch64")]
+            (Precision::F32, Isa::Neon(proof)) => {
+                let kernel = F32AttentionNeon(proof);
+                vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
+            }
+            #[cfg(target_arch = "aarch64")]
+            (Precision::F32, Isa::DotProd(proof)) => {
+                let kernel = F32AttentionNeon(proof.neon());
+                vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
+            }
+            #[cfg(target_arch = "aarch64")]
             (Precision::Int8, Isa::DotProd(_)) => {
                 let packed = tokens.dotprod.as_ref().expect("packed for this");
                 let kernel = Qs8AttentionDotProd(packed);
                 vector::run(kernel, &task, chosen, &mut self.vector_room, outputs)?
             }
-            _ => attention_scalar::run(&task, chosen, &mut self.room, outputs)?,
+            (_, Isa::Scalar) => attention_scalar::run(&task, chosen, &mut self.room, outputs)?,
         }
-        let [rows, columns] = plan.blocks();
-        for token in &mut self.chosen[..rows * columns * chosen_count] {
-            *token = tokens.places[*token as usize];
+        if !tokens.keep_their_places() {
+            let [rows, columns] = plan.blocks();
+            for token in &mut self.chosen[..rows * columns * chosen_count] {
+                *token = tokens.places[*token as usize];
+            }
         }
         self.chosen_count = chosen_count;
         Ok(())
@@ -215,6 +228,14 @@ pub(super) struct Task<'a> {
     pub queries: &'a [f32],
 }
 
+impl Task<'_> {
+    /// Whether cells share the tokens they attend to.
+    #[cfg(target_arch = "aarch64")]
+    pub fn is_shared(&self) -> bool {
+        self.top_k.is_none() || self.plan.block != [1, 1]
+    }
+}
+
 /// How a map is cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -241,17 +262,22 @@ impl Plan {
     }
 
     /// All blocks, row after row.
-    pub fn each_block(&self) -> impl Iterator<Item = Block> + use<> {
+    pub fn each_block(self) -> impl Iterator<Item = Block> {
+        let [rows, columns] = self.blocks();
+        (0..rows * columns).map(move |i| self.block(i))
+    }
+
+    /// Block `i`, counted row after row.
+    pub fn block(&self, i: usize) -> Block {
         let MapShape { height, width, .. } = self.map;
-        let [block_rows, block_columns] = self.block;
-        (0..height).step_by(block_rows).flat_map(move |y| {
-            (0..width).step_by(block_columns).map(move |x| Block {
-                first: y * width + x,
-                rows: block_rows.min(height - y),
-                columns: block_columns.min(width - x),
-                width,
-            })
-        })
+        let columns = width.div_ceil(self.block[1]);
+        let [y, x] = [i / columns * self.block[0], i % columns * self.block[1]];
+        Block {
+            first: y * width + x,
+            rows: self.block[0].min(height - y),
+            columns: self.block[1].min(width - x),
+            width,
+        }
     }
 
     /// The error that names `cell`.

@@ -1,11 +1,13 @@
 //! Attention of bytes with dot product: four cells at a time, values in half precision.
 
 use super::{
-    attend_dotprod,
+    QueryError, attend_dotprod, bytes,
+    plan::Task,
     query_neon::Layout,
     scores_dotprod,
     tokens::{Keys, PackedTokens},
     vector::{Cells, Kernel, Strips},
+    vector_room::{Four, Room},
 };
 use crate::isa::DotProd;
 use alloc::{vec, vec::Vec};
@@ -70,17 +72,18 @@ fn store_halves(halves: &mut [u16; 4], values: &[f32; 4], unscale: f32) {
 }
 
 impl Kernel for Qs8AttentionDotProd<'_> {
+    type Element = i8;
     const BLOCKS: usize = scores_dotprod::ROWS;
-    const SHARED_LAYOUT: Layout = Layout::Quads;
 
-    unsafe fn scores(
-        self,
-        tokens: &PackedTokens,
-        means: *const i8,
-        rows: usize,
-        out: *mut f32,
-        out_stride: usize,
-    ) {
+    fn prepare(self, task: &Task, room: &mut Room, is_shared: bool) -> Result<(), QueryError> {
+        bytes::quantize_map(task, room, Layout::Quads, is_shared)
+    }
+
+    fn means<'a>(self, task: &Task<'a>, room: &'a mut Room, first: usize, rows: usize) -> &'a [i8] {
+        bytes::means(task, room, first, rows)
+    }
+
+    unsafe fn scores(self, tokens: &PackedTokens, means: &[i8], out: *mut f32, out_stride: usize) {
         let Keys::Int8 { scales, .. } = &tokens.keys else {
             unreachable!("keys in f32 have no bytes to multiply")
         };
@@ -92,13 +95,27 @@ impl Kernel for Qs8AttentionDotProd<'_> {
         };
         // SAFETY: the proof says that the CPU has dotprod; tiles and scales are packed for whole tiles; the rest is the
         // caller's promise.
-        unsafe { scores_dotprod::scores(panels, means, rows, out, out_stride) }
+        unsafe { scores_dotprod::scores(panels, means, out, out_stride) }
+    }
+
+    fn multiply<const SHARED: bool>(
+        self,
+        tokens: &PackedTokens,
+        room: &mut Room,
+        group: usize,
+        lists: [&[u32]; 4],
+    ) {
+        bytes::multiply::<SHARED>(tokens, room, group, lists);
+    }
+
+    fn cells(self, task: &Task, room: &mut Room, group: usize, _four: &Four) -> [*const i8; 4] {
+        bytes::cells(task, room, group)
     }
 
     unsafe fn attend<const SHARED: bool>(
         self,
         tokens: &PackedTokens,
-        cells: &Cells,
+        cells: &Cells<i8>,
         strips: &mut Strips,
     ) {
         let Keys::Int8 { bytes, .. } = &tokens.keys else {

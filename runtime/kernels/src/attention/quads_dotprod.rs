@@ -15,7 +15,7 @@ use core::arch::{aarch64::*, asm};
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 pub unsafe fn score_quads(
-    cells: &Cells,
+    cells: &Cells<i8>,
     bytes: *const i8,
     keys: *const i8,
     strips: &mut Strips,

@@ -1,18 +1,20 @@
-//! Four cells at a time become bytes with a scale each, and are added to their block's sum on the way.
+//! Up to four cells at a time become bytes with a scale each, and are added to their block's sum on the way.
 //!
 //! The first pass reads the cells for the greatest magnitudes, of which only the high halves matter, and for the sum;
 //! the second adds the number that rounds, see [`query`](super::query), and stores the low bytes.
 
-use super::query::{LEAST_EXPONENT, MAX_MAGNITUDE};
+use super::{
+    query::{LEAST_EXPONENT, MAX_MAGNITUDE},
+    query_passes_neon as passes,
+};
 use core::arch::aarch64::*;
 
 /// How the bytes of four cells lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// `[4][row]`
+    /// `[4][row]`; rows of cells that are not there are left as they are.
     Rows,
-    /// `[row / 4][4][4]`: four elements of each cell in turn.
-    #[allow(dead_code)]
+    /// `[row / 4][4][4]`: four elements of each cell in turn, zeros of cells that are not there.
     Quads,
 }
 
@@ -26,80 +28,106 @@ pub enum Sum<'a> {
     Add(&'a mut [f32]),
 }
 
-/// Quantizes `cells`, each of `row` elements, a multiple of sixteen, to `bytes`, `[4 * row]` in the given layout. Gives the
-/// scales and the high half of the greatest magnitude of the sum, or the lane of an unsound cell.
+/// Quantizes the first `live` of `cells`, each of `row` elements, a multiple of sixteen, to `bytes`, `[4 * row]` in the given
+/// layout. Gives the scales and the high half of the greatest magnitude of the sum, or the lane of
+/// an unsound cell.
+///
+/// # Safety
+///
+/// Each of those cells has a quarter of the bytes' elements.
 #[inline]
 #[target_feature(enable = "neon")]
-pub fn quantize_cells(
-    cells: [&[f32]; 4],
+pub unsafe fn quantize_cells(
+    cells: [*const f32; 4],
+    live: usize,
     sum: Sum,
     layout: Layout,
     bytes: &mut [i8],
 ) -> Result<([f32; 4], u16), usize> {
-    let row = cells[0].len();
-    assert!(row.is_multiple_of(16) && bytes.len() == 4 * row);
-    assert!(cells.iter().all(|cell| cell.len() == row));
-    let pointers = cells.map(|cell| cell.as_ptr());
-    // SAFETY: each pointer has `row` elements, as has the sum.
-    let (tops, sum_top) = unsafe {
+    let row = bytes.len() / 4;
+    assert!(row > 0 && row.is_multiple_of(16));
+    // SAFETY: each cell has `row` elements, as has the sum.
+    let tops = unsafe {
         match sum {
-            Sum::None => tops::<false, false>(pointers, core::ptr::null_mut(), row),
+            Sum::None => {
+                let none = core::ptr::null_mut();
+                match live {
+                    1 => passes::tops_1(cells, none, row),
+                    2 => passes::tops_2(cells, none, row),
+                    3 => passes::tops_3(cells, none, row),
+                    _ => passes::tops_4(cells, none, row),
+                }
+            }
             Sum::Start(sum) => {
                 assert!(sum.len() == row);
-                tops::<true, false>(pointers, sum.as_mut_ptr(), row)
+                match live {
+                    1 => passes::tops_start_1(cells, sum.as_mut_ptr(), row),
+                    2 => passes::tops_start_2(cells, sum.as_mut_ptr(), row),
+                    3 => passes::tops_start_3(cells, sum.as_mut_ptr(), row),
+                    _ => passes::tops_start_4(cells, sum.as_mut_ptr(), row),
+                }
             }
             Sum::Add(sum) => {
                 assert!(sum.len() == row);
-                tops::<true, true>(pointers, sum.as_mut_ptr(), row)
+                match live {
+                    1 => passes::tops_add_1(cells, sum.as_mut_ptr(), row),
+                    2 => passes::tops_add_2(cells, sum.as_mut_ptr(), row),
+                    3 => passes::tops_add_3(cells, sum.as_mut_ptr(), row),
+                    _ => passes::tops_add_4(cells, sum.as_mut_ptr(), row),
+                }
             }
         }
     };
+    let [a, b, c, d, sum] = tops;
+    let sum_top = vmaxvq_u16(sum) >> 1;
+    // The greatest of each cell, in the order of the cells.
+    let pairs = vpmaxq_u16(vpmaxq_u16(a, b), vpmaxq_u16(c, d));
+    let tops = vshr_n_u16::<1>(vget_low_u16(vpmaxq_u16(pairs, pairs)));
     let limit = (MAX_MAGNITUDE.to_bits() >> 16) as u16;
-    if let Some(lane) = tops.iter().position(|&top| top >= limit) {
-        return Err(lane);
+    if vmaxv_u16(tops) >= limit {
+        let unsound = vget_lane_u64::<0>(vreinterpret_u64_u16(vcge_u16(tops, vdup_n_u16(limit))));
+        return Err(unsound.trailing_zeros() as usize / 16);
     }
-    let exponents = tops.map(exponent_of);
-    let rounders = exponents.map(|e| vdupq_n_f32(rounder_of(e)));
+    // As in `exponent_of` and `rounder_of`.
+    let carried = vaddq_u32(vmovl_u16(tops), vdupq_n_u32(1));
+    let exponents = vmaxq_u32(vshrq_n_u32::<7>(carried), vdupq_n_u32(LEAST_EXPONENT));
+    let rounders = vshlq_n_u32::<23>(vaddq_u32(exponents, vdupq_n_u32(17)));
+    let rounders = vreinterpretq_f32_u32(vorrq_u32(rounders, vdupq_n_u32(1 << 22)));
+    let scales = vshlq_n_u32::<23>(vsubq_u32(exponents, vdupq_n_u32(6)));
     let to = bytes.as_mut_ptr();
-    for i in (0..row).step_by(16) {
-        // SAFETY: i is at least sixteen below the row's length.
-        unsafe {
-            let a = bytes16(pointers[0].add(i), rounders[0]);
-            let b = bytes16(pointers[1].add(i), rounders[1]);
-            let c = bytes16(pointers[2].add(i), rounders[2]);
-            let d = bytes16(pointers[3].add(i), rounders[3]);
-            match layout {
-                Layout::Rows => {
-                    vst1q_s8(to.add(i), a);
-                    vst1q_s8(to.add(row + i), b);
-                    vst1q_s8(to.add(2 * row + i), c);
-                    vst1q_s8(to.add(3 * row + i), d);
-                }
-                Layout::Quads => {
-                    let quads = [a, b, c, d].map(|bytes| vreinterpretq_s32_s8(bytes));
-                    let quads = int32x4x4_t(quads[0], quads[1], quads[2], quads[3]);
-                    vst4q_s32(to.add(4 * i).cast(), quads);
-                }
-            }
+    // SAFETY: each cell has `row` elements, and the bytes four times as many.
+    unsafe {
+        match (layout, live) {
+            (Layout::Quads, 1) => passes::quads_1(cells, rounders, to, row),
+            (Layout::Quads, 2) => passes::quads_2(cells, rounders, to, row),
+            (Layout::Quads, 3) => passes::quads_3(cells, rounders, to, row),
+            (Layout::Quads, _) => passes::quads_4(cells, rounders, to, row),
+            (Layout::Rows, 1) => passes::rows_1(cells, rounders, to, row),
+            (Layout::Rows, 2) => passes::rows_2(cells, rounders, to, row),
+            (Layout::Rows, 3) => passes::rows_3(cells, rounders, to, row),
+            (Layout::Rows, _) => passes::rows_4(cells, rounders, to, row),
         }
     }
-    Ok((exponents.map(|e| f32::from_bits((e - 6) << 23)), sum_top))
+    let mut four = [0.0; 4];
+    // SAFETY: the array has four elements.
+    unsafe { vst1q_f32(four.as_mut_ptr(), vreinterpretq_f32_u32(scales)) }
+    Ok((four, sum_top))
 }
 
 /// Quantizes `x`, whose greatest magnitude has the high half `top`.
 #[inline]
 #[target_feature(enable = "neon")]
 pub fn quantize_sum(x: &[f32], top: u16, bytes: &mut [i8]) {
-    assert!(x.len() == bytes.len() && x.len().is_multiple_of(16));
-    let rounder = vdupq_n_f32(rounder_of(exponent_of(top)));
-    for i in (0..x.len()).step_by(16) {
-        // SAFETY: i is at least sixteen below the length of both.
-        unsafe {
-            vst1q_s8(
-                bytes.as_mut_ptr().add(i),
-                bytes16(x.as_ptr().add(i), rounder),
-            )
-        }
+    assert!(x.len() == bytes.len() && !x.is_empty() && x.len().is_multiple_of(16));
+    let rounder = rounder_of(exponent_of(top));
+    // SAFETY: both have as many elements, a multiple of sixteen.
+    unsafe {
+        passes::rows_1(
+            [x.as_ptr(); 4],
+            vdupq_n_f32(rounder),
+            bytes.as_mut_ptr(),
+            x.len(),
+        )
     }
 }
 
@@ -113,92 +141,4 @@ fn exponent_of(top: u16) -> u32 {
 #[inline]
 fn rounder_of(exponent: u32) -> f32 {
     f32::from_bits((exponent + 17) << 23 | 1 << 22)
-}
-
-/// The high halves of the greatest magnitudes of four cells, and of their sum.
-///
-/// # Safety
-///
-/// Each cell has `row` elements, and the sum where it is asked for.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn tops<const SUM: bool, const ADD: bool>(
-    cells: [*const f32; 4],
-    sum: *mut f32,
-    row: usize,
-) -> ([u16; 4], u16) {
-    let mut tops = [vdupq_n_u16(0); 4];
-    let mut sum_top = vdupq_n_u16(0);
-    for i in (0..row).step_by(16) {
-        // SAFETY: the row is a multiple of sixteen, and i below it.
-        unsafe {
-            let mut total = if ADD {
-                load16(sum.add(i))
-            } else {
-                load16(cells[0].add(i))
-            };
-            for lane in 0..4 {
-                let [a, b, c, d] = load16(cells[lane].add(i));
-                tops[lane] = vmaxq_u16(tops[lane], magnitudes(a, b));
-                tops[lane] = vmaxq_u16(tops[lane], magnitudes(c, d));
-                if SUM && (ADD || lane > 0) {
-                    total[0] = vaddq_f32(total[0], a);
-                    total[1] = vaddq_f32(total[1], b);
-                    total[2] = vaddq_f32(total[2], c);
-                    total[3] = vaddq_f32(total[3], d);
-                }
-            }
-            if SUM {
-                let [a, b, c, d] = total;
-                sum_top = vmaxq_u16(sum_top, magnitudes(a, b));
-                sum_top = vmaxq_u16(sum_top, magnitudes(c, d));
-                vst1q_f32(sum.add(i), a);
-                vst1q_f32(sum.add(i + 4), b);
-                vst1q_f32(sum.add(i + 8), c);
-                vst1q_f32(sum.add(i + 12), d);
-            }
-        }
-    }
-    let greatest = |tops| vmaxvq_u16(tops) >> 1;
-    (tops.map(greatest), greatest(sum_top))
-}
-
-/// Twice the high halves of eight magnitudes: the shift drops the sign.
-#[inline]
-#[target_feature(enable = "neon")]
-fn magnitudes(a: float32x4_t, b: float32x4_t) -> uint16x8_t {
-    let high = vuzp2q_u16(vreinterpretq_u16_f32(a), vreinterpretq_u16_f32(b));
-    vaddq_u16(high, high)
-}
-
-/// The bytes of sixteen elements.
-///
-/// # Safety
-///
-/// `x` has sixteen elements.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn bytes16(x: *const f32, rounder: float32x4_t) -> int8x16_t {
-    // SAFETY: the caller's promise.
-    let x = unsafe { load16(x) };
-    let [a, b, c, d] = x.map(|x| vreinterpretq_s16_f32(vaddq_f32(x, rounder)));
-    let (low, high) = (vuzp1q_s16(a, b), vuzp1q_s16(c, d));
-    vuzp1q_s8(vreinterpretq_s8_s16(low), vreinterpretq_s8_s16(high))
-}
-
-/// # Safety
-///
-/// `x` has sixteen elements.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn load16(x: *const f32) -> [float32x4_t; 4] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        [
-            vld1q_f32(x),
-            vld1q_f32(x.add(4)),
-            vld1q_f32(x.add(8)),
-            vld1q_f32(x.add(12)),
-        ]
-    }
 }

@@ -33,20 +33,16 @@ pub struct Panels {
     pub count: usize,
 }
 
-/// Writes the scores of `rows` means, `[rows, row]`, to the rows of `out`, which lie `out_stride` apart.
+/// Writes the scores of `means`, `[rows, row]`, to the rows of `out`, which lie `out_stride` apart.
 ///
 /// # Safety
 ///
-/// There are panels for all tokens; `means` has `rows` rows, at most [`ROWS`]; `out` has as many, each with places for
-/// whole tiles.
+/// There are panels for all tokens; `means` has one row at least and [`ROWS`] at most; `out` has as many, each with places
+/// for whole tiles.
 #[target_feature(enable = "neon,dotprod")]
-pub unsafe fn scores(
-    panels: Panels,
-    means: *const i8,
-    rows: usize,
-    out: *mut f32,
-    out_stride: usize,
-) {
+pub unsafe fn scores(panels: Panels, means: &[i8], out: *mut f32, out_stride: usize) {
+    let rows = means.len() / panels.row;
+    let means = means.as_ptr();
     // SAFETY: the caller's promise.
     unsafe {
         match rows {

@@ -125,7 +125,7 @@ pub(super) enum Keys {
         multipliers: Vec<f32>,
     },
     F32 {
-        /// `[tokens, heads, stride]`
+        /// `[tokens, heads, stride]`; zeros follow, up to a multiple of [`STEP`] tokens.
         reals: Vec<f32>,
         /// `scale * log2 e`
         multiplier: f32,
@@ -180,16 +180,19 @@ impl PackedTokens {
             }
         }
         let places: Vec<u32> = valid().map(|token| token as u32).collect();
-        let keys = padded_rows(tokens.keys, &places, [heads, d, stride]);
+        let mut keys = padded_rows(tokens.keys, &places, [heads, d, stride]);
         let multiplier = tokens.scale * LOG2_E;
         let values = tokens.values.map_or_else(Vec::new, |values| {
             padded_rows(values, &places, [heads, d, stride])
         });
         let keys = match precision {
-            Precision::F32 => Keys::F32 {
-                reals: keys,
-                multiplier,
-            },
+            Precision::F32 => {
+                keys.resize(count.next_multiple_of(STEP) * row, 0.0);
+                Keys::F32 {
+                    reals: keys,
+                    multiplier,
+                }
+            }
             Precision::Int8 => quantize_keys(&keys, row, multiplier),
         };
         #[cfg(target_arch = "aarch64")]
@@ -219,6 +222,13 @@ impl PackedTokens {
         })
     }
 
+    /// Whether a token's place here is its place in the caller's list.
+    pub(super) fn keep_their_places(&self) -> bool {
+        self.places
+            .last()
+            .is_some_and(|&last| last as usize + 1 == self.places.len())
+    }
+
     /// How many tokens are valid: what a [`BlockAttention`](super::BlockAttention) must have room for.
     pub fn valid_count(&self) -> usize {
         self.places.len()
@@ -242,7 +252,9 @@ impl PackedTokens {
             (Precision::Int8, Isa::Neon(_)) => "qs8_attention_4c_neon",
             #[cfg(target_arch = "aarch64")]
             (Precision::Int8, Isa::DotProd(_)) => "qs8_attention_4c_dotprod",
-            (Precision::F32, _) => "f32_attention_scalar",
+            (Precision::F32, Isa::Scalar) => "f32_attention_scalar",
+            #[cfg(target_arch = "aarch64")]
+            (Precision::F32, _) => "f32_attention_4c_neon",
         }
     }
 

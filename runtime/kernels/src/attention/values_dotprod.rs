@@ -7,7 +7,10 @@
 //! v0, v1: weights of four tokens, of four cells each; v2-v5 and v6-v9: values of two tokens; v16-v31: sums, four registers
 //! of each cell, two where half as many dimensions are left.
 
-use super::vector::{Cells, Strips};
+use super::{
+    values_batches_dotprod::{Run as Batch, sum_four, sum_one, sum_two},
+    vector::{Cells, Strips},
+};
 use core::{arch::asm, mem::MaybeUninit};
 
 /// Tokens whose values add up in f16.
@@ -24,29 +27,72 @@ const PART: usize = 32;
 #[inline]
 #[target_feature(enable = "neon,fp16")]
 pub unsafe fn sum_shared(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,
     to: [*mut f32; 4],
 ) {
-    if cells.padded_count <= BATCH && cells.d.is_multiple_of(PART) && unscale == 1.0 {
-        let run = Run {
-            list: cells.lists[0],
-            values,
-            halves: strips.halves.as_ptr(),
-            count: cells.padded_count,
-            to,
-        };
-        // SAFETY: the caller's promise. Cells that are not live have the place of the last that is, which is written
-        // behind theirs.
-        return unsafe { all_parts(run, cells.d / PART) };
+    let is_whole = unscale == 1.0;
+    let of = |first: usize, count: usize| Batch {
+        list: cells.lists[0].wrapping_add(first),
+        values,
+        weights: strips.halves.as_ptr().wrapping_add(first),
+        count,
+        to,
+        d: cells.d,
+    };
+    // SAFETY: the caller's promise; dimensions were looked at. Cells that are not live have the place of the last that is,
+    // which is stored behind theirs.
+    unsafe {
+        match cells.live {
+            1 if is_whole && cells.d.is_multiple_of(64) => each_batch(
+                cells.padded_count,
+                |first, count| sum_one::<0, false>(of(first, count)),
+                |first, count| sum_one::<0, true>(of(first, count)),
+            ),
+            2 if is_whole && cells.d.is_multiple_of(64) => each_batch(
+                cells.padded_count,
+                |first, count| sum_two::<false>(of(first, count)),
+                |first, count| sum_two::<true>(of(first, count)),
+            ),
+            // What is added to must be each cell's own.
+            _ if is_whole
+                && cells.d.is_multiple_of(PART)
+                && (cells.live == 4 || matches!(cells.padded_count, 4 | 8 | BATCH)) =>
+            {
+                each_batch(
+                    cells.padded_count,
+                    |first, count| sum_four::<false>(of(first, count)),
+                    |first, count| sum_four::<true>(of(first, count)),
+                )
+            }
+            _ => sum_parts(cells, values, unscale, strips, to),
+        }
     }
-    // SAFETY: the caller's promise.
-    unsafe { sum_parts(cells, values, unscale, strips, to) }
 }
 
-/// The same where batches must be added, dimensions are left over, or sums must be scaled.
+/// Cuts `count` tokens, a multiple of four, into batches of at most [`BATCH`]; all but the last are whole. The first is stored,
+/// others are added.
+#[inline]
+pub fn each_batch(count: usize, store: impl Fn(usize, usize), add: impl Fn(usize, usize)) {
+    let mut first = 0;
+    while first < count {
+        // Twelve are eight and four: their sums meet in f32.
+        let taken = match count - first {
+            left @ (4 | 8) => left,
+            12 => 8,
+            _ => BATCH,
+        };
+        match first {
+            0 => store(first, taken),
+            _ => add(first, taken),
+        }
+        first += taken;
+    }
+}
+
+/// The same where dimensions are left over, or sums must be scaled.
 ///
 /// # Safety
 ///
@@ -54,7 +100,7 @@ pub unsafe fn sum_shared(
 #[inline(never)]
 #[target_feature(enable = "neon,fp16")]
 unsafe fn sum_parts(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,
@@ -254,60 +300,3 @@ batch!(start_32, 32, store);
 batch!(add_32, 32, add);
 batch!(start_16, 16, store);
 batch!(add_16, 16, add);
-
-/// All parts of a head, of at most [`BATCH`] tokens.
-///
-/// # Safety
-///
-/// See [`sum_shared`]; there are `parts` of [`PART`] dimensions.
-#[inline]
-#[target_feature(enable = "neon,fp16")]
-unsafe fn all_parts(run: Run, parts: usize) {
-    // SAFETY: lists and halves have `count` places; values and places have the parts' dimensions.
-    unsafe {
-        asm!(
-            "4:",
-            "mov {list}, {lists}",
-            "mov {halves}, {all}",
-            "mov {count}, {counts}",
-            four!(32, "fmul"),
-            "b.eq 3f",
-            "2:",
-            four!(32, "fmla"),
-            "b.ne 2b",
-            "3:",
-            finish!(32, store),
-            "add {values}, {values}, #64",
-            "add {t3}, {t3}, #128",
-            "add {t2}, {t2}, #128",
-            "add {t1}, {t1}, #128",
-            "add {t0}, {t0}, #128",
-            "subs {parts}, {parts}, #1",
-            "b.ne 4b",
-            lists = in(reg) run.list,
-            all = in(reg) run.halves,
-            counts = in(reg) run.count,
-            parts = inout(reg) parts => _,
-            list = out(reg) _,
-            halves = out(reg) _,
-            count = out(reg) _,
-            values = inout(reg) run.values => _,
-            t0 = inout(reg) run.to[0] => _,
-            t1 = inout(reg) run.to[1] => _,
-            t2 = inout(reg) run.to[2] => _,
-            t3 = inout(reg) run.to[3] => _,
-            k0 = out(reg) _,
-            k1 = out(reg) _,
-            k2 = out(reg) _,
-            k3 = out(reg) _,
-            out("v0") _, out("v1") _, out("v2") _, out("v3") _,
-            out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-            out("v8") _, out("v9") _,
-            out("v16") _, out("v17") _, out("v18") _, out("v19") _,
-            out("v20") _, out("v21") _, out("v22") _, out("v23") _,
-            out("v24") _, out("v25") _, out("v26") _, out("v27") _,
-            out("v28") _, out("v29") _, out("v30") _, out("v31") _,
-            options(nostack),
-        );
-    }
-}

@@ -5,7 +5,8 @@
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
 use super::{
-    values_dotprod::BATCH,
+    values_batches_dotprod::{Run as Batch, sum_one},
+    values_dotprod::{BATCH, each_batch},
     vector::{Cells, Strips},
 };
 use core::arch::aarch64::*;
@@ -18,12 +19,21 @@ use core::arch::aarch64::*;
 #[inline]
 #[target_feature(enable = "neon,fp16")]
 pub unsafe fn sum_lone(
-    cells: &Cells,
+    cells: &Cells<i8>,
     values: *const u16,
     unscale: f32,
     strips: &Strips,
     to: [*mut f32; 4],
 ) {
+    if unscale == 1.0 && cells.d.is_multiple_of(64) {
+        // SAFETY: the caller's promise; dimensions were looked at.
+        return unsafe {
+            sum_lane::<0>(cells, values, strips, to);
+            sum_lane::<1>(cells, values, strips, to);
+            sum_lane::<2>(cells, values, strips, to);
+            sum_lane::<3>(cells, values, strips, to)
+        };
+    }
     let halves = strips.halves.as_ptr().cast::<u16>();
     for lane in 0..cells.live {
         let mut i = 0;
@@ -44,6 +54,40 @@ pub unsafe fn sum_lone(
                 }
             }
         }
+    }
+}
+
+/// All dimensions of the cell that is lane `LANE`, where it is live.
+///
+/// # Safety
+///
+/// As [`sum_lone`]; there is a multiple of 64 dimensions.
+#[inline(never)]
+#[target_feature(enable = "neon,fp16")]
+unsafe fn sum_lane<const LANE: usize>(
+    cells: &Cells<i8>,
+    values: *const u16,
+    strips: &Strips,
+    to: [*mut f32; 4],
+) {
+    if LANE >= cells.live {
+        return;
+    }
+    let of = |first: usize, count: usize| Batch {
+        list: cells.lists[LANE].wrapping_add(first),
+        values,
+        weights: strips.halves.as_ptr().wrapping_add(first),
+        count,
+        to: [to[LANE]; 4],
+        d: cells.d,
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        each_batch(
+            cells.padded_count,
+            |first, count| sum_one::<LANE, false>(of(first, count)),
+            |first, count| sum_one::<LANE, true>(of(first, count)),
+        )
     }
 }
 

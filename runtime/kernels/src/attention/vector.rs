@@ -1,41 +1,71 @@
-//! A run with vectors: all cells become bytes, blocks choose in tiles, then four cells at a time attend.
+//! A run with vectors: all cells are prepared, blocks choose in tiles, then four cells at a time attend.
 //!
 //! The four are cells of one block, which share their tokens; where a block is one cell they are four blocks, each with
-//! its own. A block's last four are filled up with cells of zeros, whose outputs are not written.
+//! its own. A block's last four are filled up with cells whose outputs are not written.
 
 use super::{
     Outputs, QueryError,
-    attention_scalar::pad,
-    choose_neon::{CHUNK, list_marks, mark_greatest},
-    exp_neon::Exp,
+    choose_neon::{
+        CHUNK, TAKEN, is_threshold_sooner, list_taken, places_of_maxima, take_greatest, threshold,
+    },
     plan::Task,
-    query_neon::{Layout, Sum, quantize_cells, quantize_sum},
-    tokens::{Keys, PackedTokens},
+    relevance_neon::add_relevance,
+    tokens::PackedTokens,
     vector_room::{Four, Room},
 };
 
-/// What an instruction set does differently.
+/// What an instruction set and a precision do differently.
 pub trait Kernel: Copy {
+    /// What cells and keys are made of.
+    type Element;
     /// Blocks whose scores are computed at a time.
     const BLOCKS: usize;
-    /// How the bytes of four cells lie that share tokens.
-    const SHARED_LAYOUT: Layout;
 
-    /// Writes the scores of the first `rows` means, `[rows, row]`, at the tokens to the rows of `out`, which are `out_stride`, a
-    /// multiple of sixteen, apart.
+    /// Checks all cells and turns them into what the kernel reads.
+    fn prepare(self, task: &Task, room: &mut Room, is_shared: bool) -> Result<(), QueryError>;
+
+    /// What the `rows` blocks from `first` on choose by: `[rows, row]`.
+    fn means<'a>(
+        self,
+        task: &Task<'a>,
+        room: &'a mut Room,
+        first: usize,
+        rows: usize,
+    ) -> &'a [Self::Element];
+
+    /// Writes the scores of `means`, `[rows, row]`, at the tokens to the rows of `out`, which are `out_stride`, a multiple of
+    /// sixteen, apart.
     ///
     /// # Safety
     ///
-    /// `means` has `rows` rows, at most [`BLOCKS`](Self::BLOCKS), and `out` as many of `out_stride`, which is not below
-    /// the number of tokens.
+    /// `means` has one row at least and [`BLOCKS`](Self::BLOCKS) at most, and `out` as many of `out_stride`, which is not
+    /// below the number of tokens.
     unsafe fn scores(
         self,
         tokens: &PackedTokens,
-        means: *const i8,
-        rows: usize,
+        means: &[Self::Element],
         out: *mut f32,
         out_stride: usize,
     );
+
+    /// What the sums of products of a group's cells and of the tokens of their lists are multiplied by, to
+    /// [`Room::multipliers`].
+    fn multiply<const SHARED: bool>(
+        self,
+        tokens: &PackedTokens,
+        room: &mut Room,
+        group: usize,
+        lists: [&[u32]; 4],
+    );
+
+    /// Where the cells of a group are, see [`Cells::cells`].
+    fn cells(
+        self,
+        task: &Task,
+        room: &mut Room,
+        group: usize,
+        four: &Four,
+    ) -> [*const Self::Element; 4];
 
     /// Lets four cells attend: all heads.
     ///
@@ -46,15 +76,15 @@ pub trait Kernel: Copy {
     unsafe fn attend<const SHARED: bool>(
         self,
         tokens: &PackedTokens,
-        cells: &Cells,
+        cells: &Cells<Self::Element>,
         strips: &mut Strips,
     );
 }
 
 /// Four cells.
-pub struct Cells {
-    /// `[4, row]`, in the kernel's layout.
-    pub bytes: *const i8,
+pub struct Cells<Element> {
+    /// `[row]` each; where the kernel lets four cells lie together, all are at the first.
+    pub cells: [*const Element; 4],
     /// `[padded_count]`: where the tokens of each cell begin in elements of keys or values, the same list four times where
     /// they share it.
     pub lists: [*const usize; 4],
@@ -66,8 +96,6 @@ pub struct Cells {
     pub attended: Option<[*mut f32; 4]>,
     /// How many of the four have outputs.
     pub live: usize,
-    /// Elements of a padded token.
-    pub row: usize,
     /// Elements of a padded head.
     pub stride: usize,
     pub heads: usize,
@@ -76,8 +104,6 @@ pub struct Cells {
 
 /// Room for a number for each token and cell.
 pub struct Strips<'a> {
-    /// The constants of the softmax.
-    pub exp: &'a Exp,
     /// `[padded_count]`: what a sum of products is multiplied by.
     pub multipliers: &'a mut [[f32; 4]],
     /// `[padded_count]`: scores, then weights, of one head.
@@ -96,13 +122,9 @@ pub fn run<K: Kernel>(
     room: &mut Room,
     mut outputs: Outputs,
 ) -> Result<(), QueryError> {
-    let Keys::Int8 { multipliers, .. } = &task.tokens.keys else {
-        unreachable!("keys in f32 have no bytes to multiply")
-    };
-    let is_shared = task.top_k.is_none() || task.plan.block != [1, 1];
-    let groups = room.groups(task);
-    quantize::<K>(task, room, groups, is_shared)?;
-    choose(kernel, task, chosen, room, is_shared);
+    let is_shared = task.is_shared();
+    kernel.prepare(task, room, is_shared)?;
+    choose(kernel, task, chosen, room);
     if let Some(relevance) = &mut outputs.relevance {
         relevance.fill(0.0);
     }
@@ -111,76 +133,28 @@ pub fn run<K: Kernel>(
     }
     let count = task.chosen_count;
     let list = |block: usize| &chosen[block * count..][..count];
-    for group in 0..groups {
+    for group in 0..room.groups(task) {
         let four = room.four(task, group);
         if is_shared {
             let list = list(four.block);
             if four.is_first {
                 room.place_list(task, 0, list);
             }
-            room.multiply::<true>(multipliers, group, [list; 4]);
-            attend::<K, true>(kernel, task, room, (group, &four), [list; 4], &mut outputs);
+            kernel.multiply::<true>(task.tokens, room, group, [list; 4]);
+            attend::<K, true>(kernel, task, room, (group, &four), &mut outputs);
         } else {
             let lists = four.cells.map(list);
             for (lane, list) in lists.into_iter().enumerate() {
                 room.place_list(task, lane, list);
             }
-            room.multiply::<false>(multipliers, group, lists);
-            attend::<K, false>(kernel, task, room, (group, &four), lists, &mut outputs);
+            kernel.multiply::<false>(task.tokens, room, group, lists);
+            attend::<K, false>(kernel, task, room, (group, &four), &mut outputs);
         }
     }
     Ok(())
 }
 
-/// Turns all cells into bytes, and the sums of the blocks where they choose and have more than one cell.
-fn quantize<K: Kernel>(
-    task: &Task,
-    room: &mut Room,
-    groups: usize,
-    is_shared: bool,
-) -> Result<(), QueryError> {
-    let layout = if is_shared {
-        K::SHARED_LAYOUT
-    } else {
-        Layout::Rows
-    };
-    let is_summed = is_shared && task.top_k.is_some();
-    let is_padded = task.tokens.stride != task.tokens.d;
-    let row = task.tokens.row();
-    for group in 0..groups {
-        let four = room.four(task, group);
-        if is_padded {
-            for lane in 0..four.live {
-                pad(task, four.cells[lane], &mut room.cells[lane * row..][..row]);
-            }
-        }
-        let mut cells = [&room.zeros[..row]; 4];
-        for (lane, query) in cells.iter_mut().enumerate().take(four.live) {
-            *query = match is_padded {
-                true => &room.cells[lane * row..][..row],
-                false => &task.queries[four.cells[lane] * row..][..row],
-            };
-        }
-        let sum = match (is_summed, four.is_first) {
-            (false, _) => Sum::None,
-            (true, true) => Sum::Start(&mut room.sum[..row]),
-            (true, false) => Sum::Add(&mut room.sum[..row]),
-        };
-        let bytes = &mut room.bytes[group * 4 * row..][..4 * row];
-        // SAFETY: 64-bit ARM is compiled for neon.
-        let (scales, sum_top) = unsafe { quantize_cells(cells, sum, layout, bytes) }
-            .map_err(|lane| task.plan.error(four.cells[lane]))?;
-        room.scales[group] = scales;
-        if is_summed && four.is_last {
-            let mean = &mut room.means[four.block * row..][..row];
-            // SAFETY: as above.
-            unsafe { quantize_sum(&room.sum[..row], sum_top, mean) }
-        }
-    }
-    Ok(())
-}
-
-fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room, is_shared: bool) {
+fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room) {
     let count = task.chosen_count;
     let Some(top_k) = task.top_k else {
         for (token, place) in chosen[..count].iter_mut().enumerate() {
@@ -189,43 +163,46 @@ fn choose<K: Kernel>(kernel: K, task: &Task, chosen: &mut [u32], room: &mut Room
         return;
     };
     let tokens = task.tokens;
-    let row = tokens.row();
     let padded = tokens.valid_count().next_multiple_of(CHUNK);
-    let chunks = padded / CHUNK;
     let [block_rows, block_columns] = task.plan.blocks();
     let blocks = block_rows * block_columns;
-    let means = if is_shared { &room.means } else { &room.bytes };
-    let score_rows = &mut room.score_rows[..K::BLOCKS * padded];
-    let maxima = &mut room.maxima[..chunks.next_multiple_of(4)];
-    let marks = &mut room.marks[..chunks];
     let mut first = 0;
     while first < blocks {
         // Rows that are left over are spread over the last tiles.
         let tiles = (blocks - first).div_ceil(K::BLOCKS);
         let rows = (blocks - first).div_ceil(tiles);
-        assert!(means.len() >= (first + rows) * row);
+        let mut score_rows = core::mem::take(&mut room.score_rows);
+        let means = kernel.means(task, room, first, rows);
+        assert!(means.len() == rows * tokens.row() && score_rows.len() >= rows * padded);
         // SAFETY: means and rows of scores were checked; a row has room for the tokens.
-        unsafe {
-            kernel.scores(
-                tokens,
-                means.as_ptr().add(first * row),
-                rows,
-                score_rows.as_mut_ptr(),
-                padded,
-            );
-        }
+        unsafe { kernel.scores(tokens, means, score_rows.as_mut_ptr(), padded) }
+        let maxima = &mut room.maxima[..places_of_maxima(padded)];
         for (i, scores) in score_rows.chunks_exact_mut(padded).take(rows).enumerate() {
-            scores[tokens.valid_count()..].fill(f32::NEG_INFINITY);
-            marks.fill(0);
+            scores[tokens.valid_count()..].fill(TAKEN);
             for &token in &tokens.always {
-                scores[token as usize] = f32::NEG_INFINITY;
-                marks[token as usize / CHUNK] |= 1 << (token as usize % CHUNK);
+                scores[token as usize] = TAKEN;
             }
             let chosen = &mut chosen[(first + i) * count..][..count];
+            let valid_count = tokens.valid_count();
             // SAFETY: 64-bit ARM is compiled for neon.
-            unsafe { mark_greatest(scores, top_k, maxima, marks) };
-            list_marks(marks, chosen);
+            unsafe {
+                if is_threshold_sooner(padded, top_k)
+                    && let Some(threshold) = threshold(scores, top_k)
+                {
+                    list_taken::<true>(scores, valid_count, threshold, chosen);
+                    continue;
+                }
+                let (taken, besides) = chosen.split_at_mut(top_k);
+                take_greatest(scores, taken, maxima);
+                if padded / CHUNK > count {
+                    besides.copy_from_slice(&tokens.always);
+                    chosen.sort_unstable();
+                } else {
+                    list_taken::<false>(scores, valid_count, TAKEN, chosen);
+                }
+            }
         }
+        room.score_rows = score_rows;
         first += rows;
     }
 }
@@ -236,13 +213,13 @@ fn attend<K: Kernel, const SHARED: bool>(
     task: &Task,
     room: &mut Room,
     (group, four): (usize, &Four),
-    lists: [&[u32]; 4],
     outputs: &mut Outputs,
 ) {
     let tokens = task.tokens;
-    let (row, elements) = (tokens.row(), tokens.heads * tokens.d);
+    let elements = tokens.heads * tokens.d;
     let count = task.chosen_count;
     let padded_count = count.next_multiple_of(4);
+    let places = kernel.cells(task, room, group, four);
     let sums = &mut room.sums[..padded_count];
     sums.fill([0.0; 4]);
     let attended = outputs.attended.as_mut().map(|attended| {
@@ -255,7 +232,7 @@ fn attend<K: Kernel, const SHARED: bool>(
         four.cells.map(|cell| start.wrapping_add(cell * elements))
     });
     let cells = Cells {
-        bytes: room.bytes[group * 4 * row..][..4 * row].as_ptr(),
+        cells: places,
         lists: core::array::from_fn(|lane| {
             let at = if SHARED { 0 } else { lane * padded_count };
             room.lists[at..][..padded_count].as_ptr()
@@ -264,15 +241,11 @@ fn attend<K: Kernel, const SHARED: bool>(
         padded_count,
         attended,
         live: four.live,
-        row,
         stride: tokens.stride,
         heads: tokens.heads,
         d: tokens.d,
     };
-    // SAFETY: 64-bit ARM is compiled for neon.
-    let exp = unsafe { Exp::new() };
     let mut strips = Strips {
-        exp: &exp,
         multipliers: &mut room.multipliers[..padded_count],
         weights: &mut room.weights[..padded_count],
         sums: outputs.relevance.is_some().then_some(&mut *sums),
@@ -280,28 +253,10 @@ fn attend<K: Kernel, const SHARED: bool>(
     };
     // SAFETY: the slices above have the lengths that the kernel counts on; `place_list` checked the tokens.
     unsafe { kernel.attend::<SHARED>(tokens, &cells, &mut strips) };
-    let Some(relevance) = &mut outputs.relevance else {
-        return;
-    };
-    let cell_count = task.plan.map.height * task.plan.map.width;
-    let share = 1.0 / tokens.heads as f32;
-    if SHARED && four.live == 4 {
-        assert!(four.cells.iter().all(|&cell| cell < cell_count));
-        for (sums, &token) in sums.iter().zip(lists[0]) {
-            let label = tokens.labels[token as usize] as usize;
-            for (cell, sum) in four.cells.into_iter().zip(sums) {
-                // SAFETY: labels are below their count, as cells are, and the relevance has a place for each of both.
-                let place = unsafe { relevance.get_unchecked_mut(label * cell_count + cell) };
-                *place += sum * share;
-            }
-        }
-        return;
-    }
-    for (t, sums) in sums[..count].iter().enumerate() {
-        for lane in 0..four.live {
-            let list = if SHARED { lists[0] } else { lists[lane] };
-            let label = tokens.labels[list[t] as usize] as usize;
-            relevance[label * cell_count + four.cells[lane]] += sums[lane] * share;
-        }
+    if let Some(relevance) = &mut outputs.relevance {
+        let lists = if SHARED { 1 } else { 4 };
+        let grids = &room.grids[..lists * count];
+        // SAFETY: 64-bit ARM is compiled for neon.
+        unsafe { add_relevance::<SHARED>(task, four, sums, grids, relevance) }
     }
 }

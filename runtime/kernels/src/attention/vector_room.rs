@@ -62,20 +62,20 @@ pub struct Room {
     pub scales: Vec<[f32; 4]>,
     /// `[4, row]`: cells with their padding.
     pub cells: Vec<f32>,
-    /// `[row]`: a cell that is not there.
-    pub zeros: Vec<f32>,
     /// `[row]`: a block's sum.
     pub sum: Vec<f32>,
+    /// `[4, row]`: sums of four blocks.
+    pub sums_of_cells: Vec<f32>,
     /// `[blocks, row]`
     pub means: Vec<i8>,
     /// `[MOST_BLOCKS, tokens]`
     pub score_rows: Vec<f32>,
     /// `[chunks of tokens]`
     pub maxima: Vec<f32>,
-    /// `[chunks of tokens]`
-    pub marks: Vec<u16>,
     /// `[4, tokens]`: where chosen tokens begin
     pub lists: Vec<usize>,
+    /// `[4, chosen tokens]`: where the grids of their labels begin
+    pub grids: Vec<usize>,
     /// `[tokens]`, see [`Strips`](super::vector::Strips).
     pub multipliers: Vec<[f32; 4]>,
     pub weights: Vec<[f32; 4]>,
@@ -102,13 +102,13 @@ impl Room {
             bytes: vec![0; product(&[groups, 4, row])],
             scales: vec![[0.0; 4]; groups],
             cells: vec![0.0; product(&[4, row])],
-            zeros: vec![0.0; row],
             sum: vec![0.0; row],
+            sums_of_cells: vec![0.0; product(&[4, row])],
             means: vec![0; product(&[rows, columns, row])],
             score_rows: vec![0.0; product(&[MOST_BLOCKS, tokens])],
-            maxima: vec![0.0; chunks.next_multiple_of(4)],
-            marks: vec![0; chunks],
+            maxima: vec![0.0; chunks.next_multiple_of(CHUNK)],
             lists: vec![0; product(&[4, tokens])],
+            grids: vec![0; product(&[4, tokens])],
             multipliers: vec![[0.0; 4]; tokens],
             weights: vec![[0.0; 4]; tokens],
             sums: vec![[0.0; 4]; tokens],
@@ -134,43 +134,23 @@ impl Room {
         }
     }
 
-    /// Writes where the chosen tokens begin to the given lane's list, and repeats the last up to a multiple of four.
+    /// Writes where the chosen tokens and the grids of their labels begin to the given lane's lists, and repeats the last token
+    /// up to a multiple of four.
     pub fn place_list(&mut self, task: &Task, lane: usize, chosen: &[u32]) {
         let (row, count) = (task.tokens.row(), task.tokens.valid_count());
+        let cell_count = task.plan.map.height * task.plan.map.width;
+        let labels = &task.tokens.labels[..count];
         let padded = chosen.len().next_multiple_of(4);
         let to = &mut self.lists[lane * padded..][..padded];
+        let grids = &mut self.grids[lane * chosen.len()..][..chosen.len()];
         let mut last = 0;
-        for (place, &token) in to.iter_mut().zip(chosen) {
-            assert!((token as usize) < count, "attention: a token is not there");
-            last = token as usize * row;
+        for ((place, grid), &token) in to.iter_mut().zip(grids).zip(chosen) {
+            let token = token as usize;
+            // A token that is not there would be a panic here.
+            *grid = labels[token] as usize * cell_count;
+            last = token * row;
             *place = last;
         }
         to[chosen.len()..].fill(last);
-    }
-
-    /// The products of the scales of four cells and of their tokens.
-    pub fn multiply<const SHARED: bool>(
-        &mut self,
-        multipliers: &[f32],
-        group: usize,
-        lists: [&[u32]; 4],
-    ) {
-        let scales = self.scales[group];
-        let count = lists[0].len();
-        let places = &mut self.multipliers[..count.next_multiple_of(4)];
-        if SHARED {
-            for (place, &token) in places.iter_mut().zip(lists[0]) {
-                let multiplier = multipliers[token as usize];
-                *place = scales.map(|scale| scale * multiplier);
-            }
-        } else {
-            for (t, place) in places[..count].iter_mut().enumerate() {
-                for lane in 0..4 {
-                    place[lane] = scales[lane] * multipliers[lists[lane][t] as usize];
-                }
-            }
-        }
-        let last = places[count - 1];
-        places[count..].fill(last);
     }
 }

@@ -9,7 +9,7 @@
 mod qs8_add_16x_neon;
 mod qs8_add_scalar;
 
-use crate::Isa;
+use crate::{Divisor, Isa};
 
 /// Scales and zero points of both sides and of the sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct AddScales {
     /// Zero point of the sum.
     pub out_zero_point: i8,
     /// Scale of the sum.
-    pub out_scale: f32,
+    pub out_scale: Divisor,
     /// The least output, -128 where nothing is clamped.
     pub min: i8,
     /// The greatest output, 127 where nothing is clamped.
@@ -59,16 +59,18 @@ mod tests {
     use super::*;
     use crate::harness::{Guarded, Place, fills, isas};
 
-    const SCALES: AddScales = AddScales {
-        a_zero_point: 3,
-        a_scale: 0.05,
-        b_zero_point: -7,
-        b_scale: 0.031,
-        out_zero_point: 1,
-        out_scale: 0.06,
-        min: -128,
-        max: 127,
-    };
+    fn scales() -> AddScales {
+        AddScales {
+            a_zero_point: 3,
+            a_scale: 0.05,
+            b_zero_point: -7,
+            b_scale: 0.031,
+            out_zero_point: 1,
+            out_scale: Divisor::new(0.06),
+            min: -128,
+            max: 127,
+        }
+    }
 
     fn check(scales: &AddScales, a: &[i8], b: &[i8]) {
         let mut expected = vec![0; a.len()];
@@ -96,7 +98,7 @@ mod tests {
             b_zero_point: 1,
             b_scale: 1.0,
             out_zero_point: 2,
-            out_scale: 1.0,
+            out_scale: Divisor::new(1.0),
             min: -100,
             max: 100,
         };
@@ -115,7 +117,7 @@ mod tests {
     fn every_tail_equals_the_specification() {
         for len in 0..=70 {
             let [.., a, b] = fills(len);
-            check(&SCALES, &a, &b);
+            check(&scales(), &a, &b);
         }
     }
 
@@ -123,12 +125,12 @@ mod tests {
     fn every_pair_of_bytes_equals_the_specification() {
         let a: Vec<i8> = (0..=u16::MAX).map(|pair| pair as i8).collect();
         let b: Vec<i8> = (0..=u16::MAX).map(|pair| (pair >> 8) as i8).collect();
-        for point in [-128, 0, 127] {
+        for point in [-128, 0, 127, -38] {
             let scales = AddScales {
                 a_zero_point: point,
                 b_zero_point: point,
                 out_zero_point: point,
-                ..SCALES
+                ..scales()
             };
             check(&scales, &a, &b);
             // Many ties, and a clamp.
@@ -136,7 +138,7 @@ mod tests {
                 &AddScales {
                     a_scale: 0.5,
                     b_scale: 0.25,
-                    out_scale: 1.0,
+                    out_scale: Divisor::new(1.0),
                     min: -3,
                     max: 90,
                     ..scales
@@ -147,7 +149,7 @@ mod tests {
             check(
                 &AddScales {
                     a_scale: 1e30,
-                    out_scale: 1e-30,
+                    out_scale: Divisor::new(1e-30),
                     ..scales
                 },
                 &a,

@@ -16,7 +16,7 @@ fn add_one(scales: &AddScales, a: i8, b: i8) -> i8 {
     let a = (i32::from(a) - i32::from(scales.a_zero_point)) as f32 * scales.a_scale;
     let b = (i32::from(b) - i32::from(scales.b_zero_point)) as f32 * scales.b_scale;
     saturate(
-        (a + b) / scales.out_scale,
+        (a + b) / scales.out_scale.value(),
         scales.out_zero_point,
         scales.min,
         scales.max,

@@ -2,7 +2,8 @@
 //!
 //! A last block looks back and computes some elements twice, so nothing is read or written outside a slice.
 
-use super::{Affine, qs8_cast_scalar};
+use super::{Affine, Quantizer, qs8_cast_scalar};
+use crate::divisor::neon::Division;
 use crate::isa::Neon;
 use crate::reals_neon::{Real, bytes16};
 use core::arch::aarch64::*;
@@ -17,17 +18,23 @@ fn starts(len: usize) -> impl Iterator<Item = usize> {
 }
 
 /// See [`quantize`](super::quantize), which checked the lengths.
-pub fn quantize(_proof: Neon, affine: Affine, x: &[f32], out: &mut [i8]) {
+pub fn quantize(_proof: Neon, quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
     if out.len() < BLOCK {
-        return qs8_cast_scalar::quantize(affine, x, out);
+        return qs8_cast_scalar::quantize(quantizer.affine, x, out);
     }
     // SAFETY: the proof says that the CPU has neon.
-    unsafe { quantize_blocks(affine, x, out) }
+    unsafe {
+        if quantizer.divisor.is_fused() {
+            quantize_blocks::<true>(quantizer, x, out)
+        } else {
+            quantize_blocks::<false>(quantizer, x, out)
+        }
+    }
 }
 
 #[target_feature(enable = "neon")]
-fn quantize_blocks(affine: Affine, x: &[f32], out: &mut [i8]) {
-    let quantizer = Quantizer::new(affine);
+fn quantize_blocks<const FUSED: bool>(quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
+    let quantizer = InRegisters::<FUSED>::new(quantizer);
     for start in starts(out.len()) {
         let bytes = quantizer.bytes(&x[start..]);
         // SAFETY: start is at most sixteen below the length.
@@ -60,23 +67,35 @@ fn dequantize_blocks(affine: Affine, x: &[i8], out: &mut [f32]) {
 
 /// See [`quantize_planes`](super::quantize_planes), which checked the lengths. Three planes are woven; of other numbers
 /// only one is worth a kernel.
-pub fn quantize_planes(proof: Neon, affine: Affine, x: &[f32], channels: usize, out: &mut [i8]) {
+pub fn quantize_planes(
+    proof: Neon,
+    quantizer: Quantizer,
+    x: &[f32],
+    channels: usize,
+    out: &mut [i8],
+) {
     let pixels = x.len() / channels;
     if channels == 1 {
-        return quantize(proof, affine, x, out);
+        return quantize(proof, quantizer, x, out);
     }
     if channels != 3 || pixels < BLOCK {
-        return qs8_cast_scalar::quantize_planes(affine, x, channels, out);
+        return qs8_cast_scalar::quantize_planes(quantizer.affine, x, channels, out);
     }
     let (red, rest) = x.split_at(pixels);
     let (green, blue) = rest.split_at(pixels);
     // SAFETY: the proof says that the CPU has neon.
-    unsafe { weave([red, green, blue], affine, out) }
+    unsafe {
+        if quantizer.divisor.is_fused() {
+            weave::<true>([red, green, blue], quantizer, out)
+        } else {
+            weave::<false>([red, green, blue], quantizer, out)
+        }
+    }
 }
 
 #[target_feature(enable = "neon")]
-fn weave(planes: [&[f32]; 3], affine: Affine, out: &mut [i8]) {
-    let quantizer = Quantizer::new(affine);
+fn weave<const FUSED: bool>(planes: [&[f32]; 3], quantizer: Quantizer, out: &mut [i8]) {
+    let quantizer = InRegisters::<FUSED>::new(quantizer);
     for start in starts(planes[0].len()) {
         // Written out: a closure would be a call.
         let red = quantizer.bytes(&planes[0][start..]);
@@ -101,13 +120,35 @@ pub fn dequantize_planes(_proof: Neon, affine: Affine, x: &[i8], channels: usize
     unsafe { part(affine, x, channels, out) }
 }
 
+/// Pixels that are turned together.
+const TURNED: usize = 4;
+
 #[target_feature(enable = "neon")]
 fn part(affine: Affine, x: &[i8], channels: usize, out: &mut [f32]) {
     let real = Real::new(affine.scale, affine.zero_point);
     let pixels = x.len() / channels;
     for start in starts(channels) {
-        for p in 0..pixels {
-            // SAFETY: sixteen channels from `start` on are in the pixel, and each has a plane of `pixels` in `out`.
+        let mut p = 0;
+        while p + TURNED <= pixels {
+            // SAFETY: sixteen channels from `start` on are in each of the pixels, and each channel has a plane of `pixels`.
+            unsafe {
+                let from = x.as_ptr().add(p * channels + start);
+                let a = real.reals16(vld1q_s8(from));
+                let b = real.reals16(vld1q_s8(from.add(channels)));
+                let c = real.reals16(vld1q_s8(from.add(2 * channels)));
+                let d = real.reals16(vld1q_s8(from.add(3 * channels)));
+                let mut to = out.as_mut_ptr().add(start * pixels + p);
+                for i in 0..4 {
+                    for plane in turn([a[i], b[i], c[i], d[i]]) {
+                        vst1q_f32(to, plane);
+                        to = to.wrapping_add(pixels);
+                    }
+                }
+            }
+            p += TURNED;
+        }
+        for p in p..pixels {
+            // SAFETY: as above.
             unsafe {
                 let reals = real.reals16(vld1q_s8(x.as_ptr().add(p * channels + start)));
                 let mut to = out.as_mut_ptr().add(start * pixels + p);
@@ -123,20 +164,41 @@ fn part(affine: Affine, x: &[i8], channels: usize, out: &mut [f32]) {
     }
 }
 
-/// Scale and zero point in registers.
+/// Rows of four become columns.
+#[inline]
+#[target_feature(enable = "neon")]
+fn turn([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let pairs = [
+        vtrn1q_f32(a, b),
+        vtrn1q_f32(c, d),
+        vtrn2q_f32(a, b),
+        vtrn2q_f32(c, d),
+    ];
+    let [ab, cd, ab_odd, cd_odd] = pairs.map(|pair| vreinterpretq_f64_f32(pair));
+    let columns = [
+        vzip1q_f64(ab, cd),
+        vzip1q_f64(ab_odd, cd_odd),
+        vzip2q_f64(ab, cd),
+        vzip2q_f64(ab_odd, cd_odd),
+    ];
+    columns.map(|column| vreinterpretq_f32_f64(column))
+}
+
+/// Divisor and zero point in registers.
 #[derive(Clone, Copy)]
-struct Quantizer {
-    scale: float32x4_t,
+struct InRegisters<const FUSED: bool> {
+    division: Division<FUSED>,
     zero_point: int16x8_t,
 }
 
-impl Quantizer {
+impl<const FUSED: bool> InRegisters<FUSED> {
+    /// `FUSED` only where the divisor is.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn new(affine: Affine) -> Quantizer {
-        Quantizer {
-            scale: vdupq_n_f32(affine.scale),
-            zero_point: vdupq_n_s16(affine.zero_point.into()),
+    fn new(quantizer: Quantizer) -> Self {
+        InRegisters {
+            division: quantizer.divisor.division(),
+            zero_point: vdupq_n_s16(quantizer.affine.zero_point.into()),
         }
     }
 
@@ -148,10 +210,10 @@ impl Quantizer {
         // SAFETY: the array's type says that sixteen elements can be read.
         let x = unsafe { vld1q_f32_x4(x.as_ptr()) };
         let steps = [
-            vdivq_f32(x.0, self.scale),
-            vdivq_f32(x.1, self.scale),
-            vdivq_f32(x.2, self.scale),
-            vdivq_f32(x.3, self.scale),
+            self.division.of(x.0),
+            self.division.of(x.1),
+            self.division.of(x.2),
+            self.division.of(x.3),
         ];
         bytes16(steps, self.zero_point)
     }

@@ -80,30 +80,37 @@ impl Source<'_> {
 
     /// Copies the tap rows of output columns that are [`inside`](Self::inside).
     fn gather_inside(&self, y: usize, columns: Range<usize>, rows: &mut [i8]) {
+        match self.window.kernel[0] {
+            3 => self.gather_rows(3, y, columns, rows),
+            kh => self.gather_rows(kh, y, columns, rows),
+        }
+    }
+
+    /// The same for a window of `kh` rows: inlined, so that a number of rows that is known has no loop.
+    #[inline(always)]
+    fn gather_rows(&self, kh: usize, y: usize, columns: Range<usize>, rows: &mut [i8]) {
         if columns.is_empty() {
             return;
         }
         let [_, w, channels] = self.dims;
-        let [kh, kw] = self.window.kernel;
         let [top, left, ..] = self.window.pads;
         let (y0, x0) = (
             y * self.window.strides[0] - top,
             columns.start * self.window.strides[1] - left,
         );
         let step = self.window.strides[1] * channels;
-        let tap_row_len = kw * channels;
+        let tap_row_len = self.window.kernel[1] * channels;
         assert!(rows.len() >= columns.len() * kh * tap_row_len + SPARE);
         let mut from = self.input[(y0 * w + x0) * channels..]
             .as_ptr()
             .cast::<Chunk>();
         let mut to = rows.as_mut_ptr().cast::<Chunk>();
         for _ in columns {
-            let mut tap_row = from;
-            for _ in 0..kh {
+            for row in 0..kh {
+                let tap_row = from.wrapping_byte_add(row * w * channels);
                 // SAFETY: `inside` leaves a whole copy to read at each tap row; the last one of all ends at most SPARE
                 // bytes behind the rows, whose length was just checked.
                 unsafe { to.write_unaligned(tap_row.read_unaligned()) };
-                tap_row = tap_row.wrapping_byte_add(w * channels);
                 to = to.wrapping_byte_add(tap_row_len);
             }
             from = from.wrapping_byte_add(step);

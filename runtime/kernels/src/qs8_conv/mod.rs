@@ -8,7 +8,9 @@
 
 mod im2row;
 mod qs8_conv_scalar;
+mod real;
 
+pub use self::real::PackedRealConv;
 use crate::requantize::{Epilogue, PackError, Requantize};
 use crate::{Isa, PackedGemm, Window, weight_sums};
 use alloc::vec::Vec;
@@ -65,12 +67,10 @@ impl PackedConv {
         );
         let weights = match isa {
             Isa::Scalar => {
-                let row = |f: usize| &weights[f * k..][..k];
-                let magnitude = |f| weight_sums(row(f)).1;
-                Weights::Scalar(
-                    weights.into(),
-                    Requantize::new(epilogue, filters, magnitude)?,
-                )
+                let magnitude = |f: usize| weight_sums(&weights[f * k..][..k]).1;
+                let requantize = Requantize::new(epilogue, filters, magnitude)?;
+                let clear = |weights: &mut [i8], f| weights[f * k..][..k].fill(0);
+                Weights::Scalar(requantize.effective(weights, clear).into(), requantize)
             }
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(_) | Isa::DotProd(_) => {
@@ -179,18 +179,17 @@ impl PackedConv {
         self.window.taps() * self.channels
     }
 
-    /// The output pixels that are gathered at a time: what fits the band, whole tiles of every kernel.
     fn band_pixels(&self, size: [usize; 2]) -> usize {
-        const TILES: usize = 24;
-        let fitting = (BAND_BYTES / self.k().max(1))
-            .max(1)
-            .next_multiple_of(TILES);
-        let all = self
-            .window
-            .output(size)
-            .map_or(0, |[h, w]| h.saturating_mul(w));
-        fitting.min(all).max(1)
+        band_pixels(&self.window, self.k(), size)
     }
+}
+
+/// The output pixels that are gathered at a time, of `k` elements each: what fits the band, whole tiles of every kernel.
+fn band_pixels(window: &Window, k: usize, size: [usize; 2]) -> usize {
+    const TILES: usize = 24;
+    let fitting = (BAND_BYTES / k.max(1)).max(1).next_multiple_of(TILES);
+    let all = window.output(size).map_or(0, |[h, w]| h.saturating_mul(w));
+    fitting.min(all).max(1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
 #[cfg(target_arch = "aarch64")]
-mod dotprod_loops;
+mod dotprod_3x3_2;
+#[cfg(target_arch = "aarch64")]
+mod dotprod_rows;
 #[cfg(target_arch = "aarch64")]
 mod neon_3x3;
 #[cfg(target_arch = "aarch64")]
@@ -90,6 +92,10 @@ impl PackedDepthwise {
                 .sum()
         };
         let requantize = Requantize::new(epilogue, channels, magnitude)?;
+        let weights = &*requantize.effective(weights, |weights, c| {
+            let taps = weights[c..].iter_mut().step_by(channels);
+            taps.for_each(|weight| *weight = 0);
+        });
         let weights = match isa {
             Isa::Scalar => Weights::Scalar(weights.into()),
             #[cfg(target_arch = "aarch64")]
@@ -157,9 +163,13 @@ impl PackedDepthwise {
         match &self.weights {
             Weights::Scalar(_) => 0,
             #[cfg(target_arch = "aarch64")]
-            Weights::Neon(_) => ring::Shape::new(&self.window, out_width, self.channels).len(),
+            Weights::Neon(_) => {
+                ring::Tiling::new(&self.window, out_width, self.channels).ring_len()
+            }
             #[cfg(target_arch = "aarch64")]
-            Weights::DotProd(blocks) => blocks.scratch_len(out_width),
+            Weights::DotProd(blocks) => {
+                blocks.scratch_len(size[0] * size[1] * self.channels, out_width)
+            }
         }
     }
 
@@ -351,6 +361,29 @@ mod tests {
                 pads: [1; 4],
             };
             check(&small, &input, [3, 300], 33, window, [-128, -128]);
+        }
+    }
+
+    #[test]
+    fn images_that_are_cut_into_tiles_equal_the_specification() {
+        let [.., weights, input] = fills(30 * 16 * 330);
+        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
+        for (size, channels) in [
+            ([4, 13], 330),
+            ([7, 5], 100),
+            ([30, 16], 330),
+            ([4, 60], 80),
+        ] {
+            for (kernel, pad) in [(3, 1), (5, 2)] {
+                for stride in [1, 2] {
+                    let window = Window {
+                        kernel: [kernel; 2],
+                        strides: [stride; 2],
+                        pads: [pad; 4],
+                    };
+                    check(&small, &input, size, channels, window, [-128, -128]);
+                }
+            }
         }
     }
 

@@ -6,19 +6,25 @@
 //! registers: those of sixteen channels for 3 x 3, of eight at a time for 5 x 5.
 
 use super::Image;
-use super::dotprod_loops::{sums_3x3_1, sums_3x3_2, sums_5x5_1, sums_5x5_2};
-use super::quads::{COLUMN, Source};
-use super::ring::{BLOCK, block_starts};
-use crate::aarch64::sdot;
+use super::dotprod_3x3_2;
+use super::dotprod_rows::{self, Params, Row};
+use super::quads::{COLUMN, Source, bring_rows};
+use super::ring::{BLOCK, block_start, block_starts};
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
-use crate::stream::bring;
+use crate::requantize_neon::{Finish, Way};
+use crate::stream::{LINE, bring};
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
-use core::arch::aarch64::*;
 use core::array;
 use core::ops::Range;
+
+/// Blocks of channels that go over all rows before the next do, where quads are kept and the image is small: what a line
+/// of cache has of a pixel.
+const SLAB: usize = LINE / BLOCK;
+
+/// The bytes of a small image. The lines of a larger one are brought in in the order in which they lie in memory.
+const SMALL_IMAGE: usize = 144 * 1024;
 
 /// Weights in blocks of sixteen channels, `[block][output row of a group][part][quad][kx][channel][4]`.
 #[derive(Clone, Debug)]
@@ -26,8 +32,8 @@ pub struct Blocks {
     proof: DotProd,
     cover: Cover,
     weights: Vec<i8>,
-    bias: Vec<[i32; BLOCK]>,
-    multiplier: Vec<[f32; BLOCK]>,
+    way: Way,
+    params: Vec<Params>,
 }
 
 /// How quads of rows cover windows.
@@ -37,7 +43,7 @@ struct Cover {
     quads: usize,
     /// Channels whose weights are registers together.
     part: usize,
-    /// Output rows that the same quads serve.
+    /// Output rows that the same quads serve. Where there are two quads, the next group's first is this one's second.
     group: usize,
     stride: usize,
 }
@@ -45,27 +51,31 @@ struct Cover {
 impl Cover {
     /// `None` where this kernel is not for the window or the channels.
     fn new(window: &Window, channels: usize) -> Option<Cover> {
-        let (quads, kw, part) = match window.kernel {
-            [3, 3] => (1, 3, 16),
-            [5, 5] => (2, 5, 8),
-            _ => return None,
-        };
         let stride = window.strides[0];
         if channels < BLOCK || window.strides[1] != stride || stride > 2 {
             return None;
         }
-        let group = (4 * quads - kw) / stride + 1;
-        Some(Cover {
+        match window.kernel {
+            [3, 3] => Some(Cover::of(3, stride)),
+            [5, 5] => Some(Cover::of(5, stride)),
+            _ => None,
+        }
+    }
+
+    /// Of windows of `kw` by `kw`, 3 or 5.
+    const fn of(kw: usize, stride: usize) -> Cover {
+        let (quads, part) = if kw == 3 { (1, BLOCK) } else { (2, BLOCK / 2) };
+        Cover {
             kw,
             quads,
             part,
-            group,
+            group: (4 * quads - kw) / stride + 1,
             stride,
-        })
+        }
     }
 
     /// Bytes of weights of one output row of a group, sixteen channels.
-    fn row_bytes(&self) -> usize {
+    const fn row_bytes(&self) -> usize {
         self.quads * self.kw * COLUMN
     }
 }
@@ -81,12 +91,14 @@ impl Blocks {
         let channels = requantize.bias.len();
         let cover = Cover::new(window, channels)?;
         let blocks = block_starts(channels).count();
+        let way = Way::with_shifts(requantize);
+        let (starts, shifts) = (way.starts(requantize), Way::shifts(requantize));
         let mut packed = Blocks {
             proof,
             cover,
             weights: Vec::with_capacity(blocks * cover.group * cover.row_bytes()),
-            bias: vec![[0; BLOCK]; blocks],
-            multiplier: vec![[0.0; BLOCK]; blocks],
+            way,
+            params: vec![Params::NONE; blocks],
         };
         for (block, start) in block_starts(channels).enumerate() {
             for row in 0..cover.group {
@@ -111,19 +123,36 @@ impl Blocks {
                     }
                 }
             }
-            packed.bias[block].copy_from_slice(&requantize.bias[start..][..BLOCK]);
-            packed.multiplier[block].copy_from_slice(&requantize.multiplier[start..][..BLOCK]);
+            let params = &mut packed.params[block];
+            params.bias.copy_from_slice(&starts[start..][..BLOCK]);
+            params
+                .multiplier
+                .copy_from_slice(&requantize.multiplier[start..][..BLOCK]);
+            params.shift.copy_from_slice(&shifts[start..][..BLOCK]);
         }
         Some(packed)
     }
 
     pub fn bytes(&self) -> usize {
-        self.weights.len()
+        self.weights.len() + self.params.len() * size_of::<[f32; BLOCK]>()
     }
 
-    /// The elements of scratch for an output of this width.
-    pub fn scratch_len(&self, out_width: usize) -> usize {
-        self.cover.quads * self.width(out_width) * COLUMN
+    /// The blocks of channels that are computed together, of an image of so many bytes.
+    fn slab(&self, image_bytes: usize) -> usize {
+        match self.cover.quads {
+            2 if image_bytes <= SMALL_IMAGE => SLAB,
+            _ => self.params.len(),
+        }
+    }
+
+    /// The elements of scratch for an image of so many bytes and an output of this width.
+    pub fn scratch_len(&self, image_bytes: usize, out_width: usize) -> usize {
+        // One quad is built anew for each block.
+        let rings = match self.cover.quads {
+            1 => 1,
+            _ => self.slab(image_bytes).min(self.params.len()),
+        };
+        rings * self.cover.quads * self.width(out_width) * COLUMN
     }
 
     /// Padded columns under an output row.
@@ -142,31 +171,23 @@ impl Blocks {
         scratch: &mut [i8],
     ) {
         let _ = self.proof;
-        let short = is_short(requantize);
-        // SAFETY: the proof says that the CPU has neon and dotprod; `kernel` is for the cover's window.
+        // SAFETY: the proof says that the CPU has neon and dotprod; the loops are for the cover's window.
         unsafe {
-            let kernel = match (self.cover.kw, self.cover.stride, short) {
-                (3, 1, true) => columns_3x3_1::<true>,
-                (3, 1, false) => columns_3x3_1::<false>,
-                (3, _, true) => columns_3x3_2::<true>,
-                (3, _, false) => columns_3x3_2::<false>,
-                (_, 1, true) => columns_5x5_1::<true>,
-                (_, 1, false) => columns_5x5_1::<false>,
-                (_, _, true) => columns_5x5_2::<true>,
-                (_, _, false) => columns_5x5_2::<false>,
-            };
-            self.run_rows(kernel, window, requantize, image, rows, out, scratch)
+            match (self.cover.kw, self.cover.stride) {
+                (3, 1) => self.run_rows::<3, 1>(window, requantize, image, rows, out, scratch),
+                (3, _) => self.run_rows::<3, 2>(window, requantize, image, rows, out, scratch),
+                (_, 1) => self.run_rows::<5, 1>(window, requantize, image, rows, out, scratch),
+                (_, _) => self.run_rows::<5, 2>(window, requantize, image, rows, out, scratch),
+            }
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon and dotprod; `kernel` is for the cover's window.
+    /// The CPU has neon and dotprod; the cover's window is `KW` by `KW` and has this stride.
     #[target_feature(enable = "neon,dotprod")]
-    #[allow(clippy::too_many_arguments)] // a run's arguments, and the kernel that was chosen for it
-    unsafe fn run_rows(
+    unsafe fn run_rows<const KW: usize, const STRIDE: usize>(
         &self,
-        kernel: unsafe fn(&Tile, &mut [i8]),
         window: &Window,
         requantize: &Requantize,
         image: Image,
@@ -174,163 +195,125 @@ impl Blocks {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, self.way);
         let channels = image.dims[2];
         let row_len = out.len() / rows.len();
-        let width = self.width(row_len / channels);
+        let outputs = row_len / channels;
+        if let Some(source) = dotprod_3x3_2::Source::new(image, window, outputs) {
+            // SAFETY: the caller's.
+            return unsafe { self.run_woven(&source, &finish, rows, out) };
+        }
         let source = Source {
             image,
             window,
-            width,
+            width: self.width(outputs),
         };
-        let quads = &mut scratch[..self.cover.quads * width * COLUMN];
+        let Cover { quads, group, .. } = const { Cover::of(KW, STRIDE) };
+        let quad_len = source.width * COLUMN;
+        let slab = self.slab(image.elements.len());
+        let rings = &mut scratch[..self.scratch_len(image.elements.len(), outputs)];
+        source.pad(rings);
         let out_len = out.len();
-        let mut brought = 0;
-        for (first, out) in rows
-            .step_by(self.cover.group)
-            .zip(out.chunks_mut(self.cover.group * row_len))
-        {
-            let top = first * self.cover.stride;
-            brought = source.bring(top.max(brought)..top + 4 * self.cover.quads);
-            bring(out, out_len);
-            for (block, start) in block_starts(channels).enumerate() {
-                for (i, quad) in quads.chunks_exact_mut(width * COLUMN).enumerate() {
-                    source.build(top + 4 * i, start, quad);
+        for first_block in (0..self.params.len()).step_by(slab) {
+            let blocks = first_block..self.params.len().min(first_block + slab);
+            let mut brought = 0;
+            for (g, out) in out.chunks_mut(group * row_len).enumerate() {
+                let top = (rows.start + g * group) * STRIDE;
+                if blocks.len() == self.params.len() {
+                    brought = bring_rows(image, window, top.max(brought)..top + 4 * quads);
+                    bring(out, out_len);
                 }
-                for (row, out) in out.chunks_exact_mut(row_len).enumerate() {
-                    let weights = (block * self.cover.group + row) * self.cover.row_bytes();
-                    let tile = Tile {
-                        quads,
-                        width,
-                        weights: &self.weights[weights..][..self.cover.row_bytes()],
-                        bias: &self.bias[block],
-                        multiplier: &self.multiplier[block],
+                for block in blocks.clone() {
+                    let channel = block_start(block, channels);
+                    let ring = (block - first_block) * (quads - 1) * quads * quad_len;
+                    let ring = &mut rings[ring..][..quads * quad_len];
+                    let quad = |i: usize| (g + i) % quads * quad_len;
+                    // Those before the last were built for the rows before.
+                    for i in if g == 0 { 0 } else { quads - 1 }..quads {
+                        source.build(top + 4 * i, channel, &mut ring[quad(i)..][..quad_len]);
+                    }
+                    let row = Row {
+                        weights: self.weights_of(block).as_ptr(),
+                        params: (&raw const self.params[block]).cast(),
                         finish: &finish,
-                        start,
+                        at: ring[quad(0)..].as_ptr(),
+                        below: ring[quad(quads - 1)..].as_ptr(),
+                        out: out[channel..].as_mut_ptr(),
                         channels,
+                        outputs,
                     };
-                    // SAFETY: the caller's; the tile was cut for this kernel, and `out` is a row of the output.
-                    unsafe { kernel(&tile, out) }
+                    // SAFETY: the caller's; weights and numbers are for these loops, the quads have the columns under each
+                    // output, and `out` has the block's channels of each.
+                    unsafe { self.run_group::<KW, STRIDE>(row, out.len() / row_len) }
                 }
             }
         }
     }
-}
 
-/// Sixteen channels of one output row.
-struct Tile<'a> {
-    /// `[quad][width][16][4]`
-    quads: &'a [i8],
-    width: usize,
-    /// `[part][quad][kx][channel][4]`
-    weights: &'a [i8],
-    bias: &'a [i32; BLOCK],
-    multiplier: &'a [f32; BLOCK],
-    finish: &'a Finish,
-    /// The block's first channel.
-    start: usize,
-    channels: usize,
-}
-
-/// A kernel over the whole output row of a tile, for one window: registers of four channels from a given one of the
-/// tile's four on, two outputs at a time.
-macro_rules! columns {
-    ($name:ident, $two:path, $kw:literal x $quads:literal quads, stride $stride:literal, $registers:literal registers from $($first:literal),+) => {
-        /// # Safety
-        ///
-        /// The CPU has neon and dotprod; the tile is one of this window, and `out` its row; `SHORT` only where sums can be
-        /// finished so.
-        #[target_feature(enable = "neon,dotprod")]
-        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
-            // SAFETY: a tile has weights for each tap, biases and multipliers for its sixteen channels, and the quads
-            // have the columns under each output; `out` has the block's channels for each output.
-            unsafe {
-                $(
-                    let weights = tile.weights.as_ptr().add($quads * $kw * 16 * $first);
-                    let weights = weights.cast::<[[[int8x16_t; $registers]; $kw]; $quads]>();
-                    let weights = weights.read_unaligned();
-                    let bias = tile.bias.as_ptr().add(4 * $first);
-                    let multiplier = tile.multiplier.as_ptr().add(4 * $first);
-                    let multiplier = core::array::from_fn(|r| vld1q_f32(multiplier.add(4 * r)));
-                    let mut at = tile.quads.as_ptr().add(16 * $first);
-                    let quad_len = tile.width * COLUMN;
-                    let outputs = out.len() / tile.channels;
-                    let mut to = out.as_mut_ptr().add(tile.start + 4 * $first);
-                    for _ in 0..outputs / 2 {
-                        let [left, right] = $two(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(tile.finish, left, multiplier, to);
-                        store::<$registers, SHORT>(tile.finish, right, multiplier, to.add(tile.channels));
-                        at = at.add(2 * $stride * COLUMN);
-                        to = to.wrapping_add(2 * tile.channels);
-                    }
-                    if outputs % 2 == 1 {
-                        let last = one(bias, &weights, at, quad_len);
-                        store::<$registers, SHORT>(tile.finish, last, multiplier, to);
-                    }
-                )+
+    /// Computes rows straight from the image, all blocks of channels of one before the next.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has neon and dotprod; `out` has the source's outputs of the rows.
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_woven(
+        &self,
+        source: &dotprod_3x3_2::Source,
+        finish: &Finish,
+        rows: Range<usize>,
+        out: &mut [i8],
+    ) {
+        let (out_len, row_len) = (out.len(), out.len() / rows.len());
+        let mut brought = 0;
+        for (y, out) in rows.zip(out.chunks_exact_mut(row_len)) {
+            brought = source.bring(y, brought);
+            bring(out, out_len);
+            for block in 0..self.params.len() {
+                let block = dotprod_3x3_2::Block {
+                    weights: self.weights_of(block),
+                    params: &self.params[block],
+                    finish,
+                    channel: block_start(block, source.channels()),
+                };
+                // SAFETY: the caller's; the block was packed for this window and way.
+                unsafe { source.run(self.way, &block, y, out) }
             }
         }
-    };
-}
-
-columns!(columns_3x3_1, sums_3x3_1, 3 x 1 quads, stride 1, 4 registers from 0);
-columns!(columns_3x3_2, sums_3x3_2, 3 x 1 quads, stride 2, 4 registers from 0);
-columns!(columns_5x5_1, sums_5x5_1, 5 x 2 quads, stride 1, 2 registers from 0, 2);
-columns!(columns_5x5_2, sums_5x5_2, 5 x 2 quads, stride 2, 2 registers from 0, 2);
-
-/// The sums of one output whose window starts at `at`.
-///
-/// # Safety
-///
-/// The CPU has neon and dotprod. `bias` points to as many numbers as there are channels; the columns under the window can
-/// be read.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn one<const REGISTERS: usize, const KW: usize, const QUADS: usize>(
-    bias: *const i32,
-    weights: &[[[int8x16_t; REGISTERS]; KW]; QUADS],
-    at: *const i8,
-    quad_len: usize,
-) -> [int32x4_t; REGISTERS] {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut sums: [int32x4_t; REGISTERS] = core::array::from_fn(|r| vld1q_s32(bias.add(4 * r)));
-        for (quad, weights) in weights.iter().enumerate() {
-            for (kx, weights) in weights.iter().enumerate() {
-                let column = at.add(quad * quad_len + kx * COLUMN);
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    *sum = sdot(*sum, vld1q_s8(column.add(16 * r)), weights[r]);
-                }
-            }
-        }
-        sums
     }
-}
 
-/// Writes the bytes of four channels per register.
-///
-/// # Safety
-///
-/// `out` points to as many bytes.
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn store<const REGISTERS: usize, const SHORT: bool>(
-    finish: &Finish,
-    sums: [int32x4_t; REGISTERS],
-    multiplier: [float32x4_t; REGISTERS],
-    out: *mut i8,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        if REGISTERS == 4 {
-            let sums = core::array::from_fn(|r| sums[r % REGISTERS]);
-            let multiplier = core::array::from_fn(|r| multiplier[r % REGISTERS]);
-            vst1q_s8(out, finish.bytes16::<SHORT>(sums, multiplier));
-        } else {
-            vst1_s8(
-                out,
-                finish.bytes8::<SHORT>([sums[0], sums[1]], [multiplier[0], multiplier[1]]),
-            );
+    /// The weights of all rows of a group.
+    fn weights_of(&self, block: usize) -> &[i8] {
+        let len = self.cover.group * self.cover.row_bytes();
+        &self.weights[block * len..][..len]
+    }
+
+    /// Computes the `rows` rows of a group, of which `first` is the first part of the first one.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has neon and dotprod; the row is sound, and so are those below it.
+    #[inline]
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn run_group<const KW: usize, const STRIDE: usize>(&self, first: Row, rows: usize) {
+        let cover = const { Cover::of(KW, STRIDE) };
+        let parts = BLOCK / cover.part;
+        for row in 0..rows {
+            for part in 0..parts {
+                let channel = part * cover.part;
+                let out = row * first.outputs * first.channels + channel;
+                let row = Row {
+                    weights: first
+                        .weights
+                        .wrapping_add((row * parts + part) * cover.row_bytes() / parts),
+                    params: first.params.wrapping_add(channel),
+                    at: first.at.wrapping_add(4 * channel),
+                    below: first.below.wrapping_add(4 * channel),
+                    out: first.out.wrapping_add(out),
+                    ..first
+                };
+                // SAFETY: the caller's.
+                unsafe { dotprod_rows::run::<KW, STRIDE>(self.way, &row) }
+            }
         }
     }
 }

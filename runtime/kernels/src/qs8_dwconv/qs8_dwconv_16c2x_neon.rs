@@ -7,18 +7,15 @@
 use super::Image;
 use super::neon_3x3::{sums_3x3_1, sums_3x3_2};
 use super::neon_5x5::{sums_5x5_1, sums_5x5_2};
-use super::ring::{BLOCK, Ring, Shape, block_starts};
+use super::ring::{BLOCK, Ring, Tiling, block_start, block_starts};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use crate::stream::bring;
 use crate::window::Window;
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 use core::ops::Range;
-
-/// Bytes of the ring that all blocks of channels pass over before the next columns: they stay in the first-level cache.
-const BAND_BYTES: usize = 12 * 1024;
 
 /// The highest window that has a loop of its own.
 const LOOP_ROWS: usize = 5;
@@ -33,6 +30,7 @@ pub struct Blocks {
     weights: Vec<i8>,
     /// Whether each block may add two taps in 16 bits.
     in_pairs: Vec<bool>,
+    /// What the sums start from.
     bias: Vec<[i32; BLOCK]>,
     multiplier: Vec<[f32; BLOCK]>,
 }
@@ -41,6 +39,7 @@ impl Blocks {
     pub fn pack(proof: Neon, weights: &[i8], taps: usize, requantize: &Requantize) -> Blocks {
         let channels = requantize.bias.len();
         let blocks = block_starts(channels).count();
+        let starts = Way::of(requantize).starts(requantize);
         let mut packed = Blocks {
             proof,
             weights: Vec::with_capacity(blocks * taps * BLOCK),
@@ -59,7 +58,7 @@ impl Blocks {
             packed
                 .in_pairs
                 .push(fits_in_pairs(&packed.weights[first..]));
-            packed.bias[block][..used].copy_from_slice(&requantize.bias[start..][..used]);
+            packed.bias[block][..used].copy_from_slice(&starts[start..][..used]);
             packed.multiplier[block][..used]
                 .copy_from_slice(&requantize.multiplier[start..][..used]);
         }
@@ -95,50 +94,56 @@ impl Blocks {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let finish = Finish::new(requantize);
-        let short = is_short(requantize);
+        let way = Way::of(requantize);
+        let (finish, short) = (Finish::new(requantize, way), way.is_short());
         let channels = image.dims[2];
         let out_width = out.len() / rows.len() / channels;
-        let shape = Shape::new(window, out_width, channels);
-        let band = (BAND_BYTES / (shape.kh * shape.pitch * window.strides[1])).max(8) & !1;
+        let tiling = Tiling::new(window, out_width, channels);
+        let row_len = out_width * channels;
         let out_len = out.len();
-        let mut ring = Ring::new(shape, *window, scratch);
-        for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
-            ring.advance(image, y);
-            bring(out, out_len);
-            let mut rows = [core::ptr::null(); LOOP_ROWS];
-            for (ky, row) in rows.iter_mut().enumerate().take(shape.kh) {
-                *row = ring.row(ky).as_ptr();
-            }
-            let mut columns = 0..0;
-            while columns.end < out_width {
-                // A last single column joins the band before it.
-                let end = columns.end + band;
-                let end = if end + 1 >= out_width { out_width } else { end };
-                columns = columns.end..end;
-                let paired = kernel(window, channels, columns.len(), short);
-                for (block, start) in block_starts(channels).enumerate() {
-                    let tile = Tile {
-                        ring: &ring,
-                        rows: &rows,
-                        window,
-                        pitch: shape.pitch,
-                        finish: &finish,
-                        weights: &self.weights[block * window.taps() * BLOCK..]
-                            [..window.taps() * BLOCK],
-                        bias: &self.bias[block],
-                        multiplier: &self.multiplier[block],
-                        start,
-                        channels,
-                    };
-                    let kernel = if self.in_pairs[block] {
-                        paired
-                    } else {
-                        any_columns
-                    };
-                    // SAFETY: this function has neon; the columns are in the output, their windows in the ring, and the
-                    // block's channels in both, or the pitch is a block. The kernel is for this window and these runs.
-                    unsafe { kernel(&tile, columns.clone(), out) }
+        let blocks = self.in_pairs.len();
+        for first_block in (0..blocks).step_by(tiling.blocks) {
+            let slab = first_block..blocks.min(first_block + tiling.blocks);
+            let first = block_start(first_block, channels);
+            let end = channels.min(block_start(slab.end - 1, channels) + BLOCK);
+            for outputs in tiling.strips(out_width) {
+                let mut ring = Ring::new(&tiling, window, &outputs, first..end, scratch);
+                let paired = kernel(window, channels, outputs.len(), short);
+                for (y, out) in rows.clone().zip(out.chunks_exact_mut(row_len)) {
+                    let out = &mut out[outputs.start * channels..outputs.end * channels];
+                    ring.advance(image, y);
+                    if slab.len() == blocks {
+                        bring(out, out_len);
+                    }
+                    let mut rows = [core::ptr::null(); LOOP_ROWS];
+                    for (ky, row) in rows.iter_mut().enumerate().take(window.kernel[0]) {
+                        *row = ring.row(ky).as_ptr();
+                    }
+                    for block in slab.clone() {
+                        let start = block_start(block, channels);
+                        let tile = Tile {
+                            ring: &ring,
+                            rows: &rows,
+                            window,
+                            pitch: ring.pitch(),
+                            finish: &finish,
+                            weights: &self.weights[block * window.taps() * BLOCK..]
+                                [..window.taps() * BLOCK],
+                            bias: &self.bias[block],
+                            multiplier: &self.multiplier[block],
+                            in_ring: start - first,
+                            start,
+                            channels,
+                        };
+                        let kernel = if self.in_pairs[block] {
+                            paired
+                        } else {
+                            any(short)
+                        };
+                        // SAFETY: this function has neon; `out` is the ring's outputs, and the block's channels are in
+                        // both, or the pitch is a block. The kernel is for this window and these runs.
+                        unsafe { kernel(&tile, out) }
+                    }
                 }
             }
         }
@@ -158,12 +163,12 @@ fn fits_in_pairs(weights: &[i8]) -> bool {
     })
 }
 
-type Kernel = unsafe fn(&Tile, Range<usize>, &mut [i8]);
+type Kernel = unsafe fn(&Tile, &mut [i8]);
 
 /// The kernel for blocks whose taps may be added in pairs.
-fn kernel(window: &Window, channels: usize, columns: usize, short: bool) -> Kernel {
-    if channels < BLOCK || columns < 2 {
-        return any_columns;
+fn kernel(window: &Window, channels: usize, outputs: usize, short: bool) -> Kernel {
+    if channels < BLOCK || outputs < 2 {
+        return any(short);
     }
     match (window.kernel, window.strides[1], short) {
         ([3, 3], 1, true) => columns_3x3_1::<true>,
@@ -174,7 +179,15 @@ fn kernel(window: &Window, channels: usize, columns: usize, short: bool) -> Kern
         ([5, 5], 1, false) => columns_5x5_1::<false>,
         ([5, 5], 2, true) => columns_5x5_2::<true>,
         ([5, 5], 2, false) => columns_5x5_2::<false>,
-        _ => any_columns,
+        _ => any(short),
+    }
+}
+
+/// The kernel for all blocks.
+fn any(short: bool) -> Kernel {
+    match short {
+        true => any_columns::<true>,
+        false => any_columns::<false>,
     }
 }
 
@@ -190,7 +203,8 @@ struct Tile<'a> {
     weights: &'a [i8],
     bias: &'a [i32; BLOCK],
     multiplier: &'a [f32; BLOCK],
-    /// The block's first channel.
+    /// The block's first channel, among those of the ring and among all.
+    in_ring: usize,
     start: usize,
     channels: usize,
 }
@@ -200,11 +214,11 @@ macro_rules! columns {
     ($name:ident, $two:path, $k:literal x $taps:literal taps, stride $stride:literal) => {
         /// # Safety
         ///
-        /// The CPU has neon; `columns`, two at least, are in `out` and have their windows in the ring, which are of this
-        /// kernel's size; the image has sixteen channels at least; no two neighbouring taps leave 16 bits; sums can be
+        /// The CPU has neon; the outputs, two at least, have their windows in the ring, which are of this kernel's size; the
+        /// image has sixteen channels at least; no two neighbouring taps leave 16 bits; sums can be
         /// finished the `SHORT` way if that is asked.
         #[target_feature(enable = "neon")]
-        unsafe fn $name<const SHORT: bool>(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
             // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
             unsafe {
                 let finish = *tile.finish;
@@ -216,13 +230,10 @@ macro_rules! columns {
                     .cast::<[int8x16_t; $taps]>()
                     .read_unaligned();
                 let column = $stride * tile.pitch;
-                let mut rows: [*const i8; $k] = core::array::from_fn(|ky| {
-                    tile.rows[ky].add(tile.start + columns.start * column)
-                });
-                let mut out = out
-                    .as_mut_ptr()
-                    .add(columns.start * tile.channels + tile.start);
-                let mut left = columns.len();
+                let mut rows: [*const i8; $k] =
+                    core::array::from_fn(|ky| tile.rows[ky].add(tile.in_ring));
+                let mut left = out.len() / tile.channels;
+                let mut out = out.as_mut_ptr().add(tile.start);
                 loop {
                     let [first, second] = $two(tile.bias, &weights, rows, tile.pitch);
                     vst1q_s8(out, finish.bytes16::<SHORT>(first, multiplier));
@@ -261,23 +272,23 @@ fn add_wide(sums: [int32x4_t; 4], low: int16x8_t, high: int16x8_t) -> [int32x4_t
 ///
 /// # Safety
 ///
-/// The CPU has neon; `columns` are in `out` and have their windows in the ring.
+/// The CPU has neon; the outputs have their windows in the ring; sums can be finished the `SHORT` way if that is asked.
 #[target_feature(enable = "neon")]
-unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
+unsafe fn any_columns<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
     let [kh, kw] = tile.window.kernel;
     // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
     unsafe {
         let bias: [int32x4_t; 4] =
             core::array::from_fn(|q| vld1q_s32(tile.bias.as_ptr().add(4 * q)));
         let multiplier = core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
-        for x in columns {
+        for (x, out) in out.chunks_exact_mut(tile.channels).enumerate() {
             let mut sums = bias;
             for ky in 0..kh {
                 let row = tile
                     .ring
                     .row(ky)
                     .as_ptr()
-                    .add(x * tile.window.strides[1] * tile.pitch + tile.start);
+                    .add(x * tile.window.strides[1] * tile.pitch + tile.in_ring);
                 for kx in 0..kw {
                     let value = vld1q_s8(row.add(kx * tile.pitch));
                     let w = vld1q_s8(tile.weights.as_ptr().add((ky * kw + kx) * BLOCK));
@@ -288,11 +299,10 @@ unsafe fn any_columns(tile: &Tile, columns: Range<usize>, out: &mut [i8]) {
             let mut bytes = [0_i8; BLOCK];
             vst1q_s8(
                 bytes.as_mut_ptr(),
-                tile.finish.bytes16::<false>(sums, multiplier),
+                tile.finish.bytes16::<SHORT>(sums, multiplier),
             );
-            let out = &mut out[x * tile.channels + tile.start..];
             let used = BLOCK.min(tile.channels);
-            out[..used].copy_from_slice(&bytes[..used]);
+            out[tile.start..][..used].copy_from_slice(&bytes[..used]);
         }
     }
 }

@@ -7,11 +7,22 @@ use super::Image;
 use super::ring::BLOCK;
 use crate::stream::{LINE, bring};
 use crate::window::Window;
-use core::arch::aarch64::*;
+use core::arch::asm;
 use core::ops::Range;
 
 /// Bytes of a padded column: four taps of sixteen channels.
 pub const COLUMN: usize = 4 * BLOCK;
+
+/// Brings padded rows in from memory in order, and says which come next: blocks of channels go over them in another.
+pub fn bring_rows(image: Image, window: &Window, padded: Range<usize>) -> usize {
+    let [h, w, channels] = image.dims;
+    let row = |padded: usize| padded.saturating_sub(window.pads[0]).min(h) * w * channels;
+    if channels > LINE {
+        let rows = &image.elements[row(padded.start)..row(padded.end)];
+        bring(rows, image.elements.len());
+    }
+    padded.end
+}
 
 /// What a quad is built from.
 pub struct Source<'a> {
@@ -22,15 +33,19 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Brings padded rows in from memory in order, and says which come next: blocks of channels go over them in another.
-    pub fn bring(&self, padded: Range<usize>) -> usize {
-        let [h, w, channels] = self.image.dims;
-        let row = |padded: usize| padded.saturating_sub(self.window.pads[0]).min(h) * w * channels;
-        if channels > LINE {
-            let rows = &self.image.elements[row(padded.start)..row(padded.end)];
-            bring(rows, self.image.elements.len());
+    /// Fills the padded columns of quads; [`build`](Self::build) leaves them as they are.
+    pub fn pad(&self, quads: &mut [i8]) {
+        let inside = self.inside();
+        for quad in quads.chunks_exact_mut(self.width * COLUMN) {
+            quad[..inside.start * COLUMN].fill(self.image.zero_point);
+            quad[inside.end * COLUMN..].fill(self.image.zero_point);
         }
-        padded.end
+    }
+
+    /// The padded columns that are the image's.
+    fn inside(&self) -> Range<usize> {
+        let left = self.window.pads[1].min(self.width);
+        left..left + self.image.dims[1].min(self.width - left)
     }
 
     /// Builds the quad of padded rows `first..first + 4` for the sixteen channels from `channel` on, into `quad`, which
@@ -45,59 +60,63 @@ impl Source<'_> {
         let [h, w, channels] = self.image.dims;
         assert!(channel + BLOCK <= channels && quad.len() == self.width * COLUMN);
         assert!(self.image.elements.len() == h * w * channels);
-        let [top, left, ..] = self.window.pads;
+        let inside = self.inside();
+        if inside.is_empty() {
+            return;
+        }
         let padding = [self.image.zero_point; BLOCK];
-        let left = left.min(self.width);
-        let inside = w.min(self.width - left);
-        let (before, rest) = quad.split_at_mut(left * COLUMN);
-        let (within, after) = rest.split_at_mut(inside * COLUMN);
-        before.fill(self.image.zero_point);
-        after.fill(self.image.zero_point);
         // A row outside the image is read as one padded column over and over.
         let rows: [(*const i8, usize); 4] =
-            core::array::from_fn(|r| match (first + r).checked_sub(top).filter(|&y| y < h) {
-                Some(y) => (
-                    self.image.elements[y * w * channels + channel..].as_ptr(),
-                    channels,
-                ),
-                None => (padding.as_ptr(), 0),
+            core::array::from_fn(|r| match (first + r).checked_sub(self.window.pads[0]) {
+                Some(y) if y < h => {
+                    let row = &self.image.elements[y * w * channels + channel..];
+                    (row.as_ptr(), channels)
+                }
+                _ => (padding.as_ptr(), 0),
             });
-        let (columns, _) = within.as_chunks_mut::<COLUMN>();
-        let [a, b, c, d] = rows.map(|(row, _)| row);
-        if rows.iter().all(|&(_, step)| step > 0) {
-            for (x, column) in columns.iter_mut().enumerate() {
-                // SAFETY: the column and its sixteen channels are in each row, as the image's length was checked.
-                let taps = unsafe { [a, b, c, d].map(|row| vld1q_s8(row.add(x * channels))) };
-                weave(taps, column);
-            }
-        } else {
-            for (x, column) in columns.iter_mut().enumerate() {
-                // SAFETY: as above, or the sixteen bytes of padding.
-                let taps = unsafe { rows.map(|(row, step)| vld1q_s8(row.add(x * step))) };
-                weave(taps, column);
-            }
-        }
+        let to = quad[inside.start * COLUMN..].as_mut_ptr();
+        // SAFETY: each row has these columns and their sixteen channels, as the image's length was checked, or is the
+        // padding; the quad has them too.
+        unsafe { weave(rows, inside.len(), to) }
     }
 }
 
+/// Writes `columns` columns, one at least, each of sixteen bytes from four rows, which lie a step apart.
+///
+/// # Safety
+///
+/// The CPU has neon; what is read and written exists.
 #[inline]
 #[target_feature(enable = "neon")]
-fn weave([a, b, c, d]: [int8x16_t; 4], column: &mut [i8; COLUMN]) {
-    let pairs = [
-        vzip1q_s8(a, b),
-        vzip1q_s8(c, d),
-        vzip2q_s8(a, b),
-        vzip2q_s8(c, d),
-    ];
-    let [low_ab, low_cd, high_ab, high_cd] = pairs.map(|pair| vreinterpretq_s16_s8(pair));
-    let quads = [
-        vzip1q_s16(low_ab, low_cd),
-        vzip2q_s16(low_ab, low_cd),
-        vzip1q_s16(high_ab, high_cd),
-        vzip2q_s16(high_ab, high_cd),
-    ];
-    for (i, quad) in quads.into_iter().enumerate() {
-        // SAFETY: the array has four registers.
-        unsafe { vst1q_s8(column.as_mut_ptr().add(16 * i), vreinterpretq_s8_s16(quad)) }
+unsafe fn weave(rows: [(*const i8, usize); 4], columns: usize, to: *mut i8) {
+    let [(a, a_step), (b, b_step), (c, c_step), (d, d_step)] = rows;
+    // SAFETY: the caller's.
+    unsafe {
+        asm!(
+            "2:",
+            "ld1 {{v0.16b}}, [{a}], {a_step}",
+            "ld1 {{v1.16b}}, [{b}], {b_step}",
+            "ld1 {{v2.16b}}, [{c}], {c_step}",
+            "ld1 {{v3.16b}}, [{d}], {d_step}",
+            "zip1 v4.16b, v0.16b, v1.16b",
+            "zip1 v5.16b, v2.16b, v3.16b",
+            "zip2 v6.16b, v0.16b, v1.16b",
+            "zip2 v7.16b, v2.16b, v3.16b",
+            "zip1 v0.8h, v4.8h, v5.8h",
+            "zip2 v1.8h, v4.8h, v5.8h",
+            "zip1 v2.8h, v6.8h, v7.8h",
+            "zip2 v3.8h, v6.8h, v7.8h",
+            "subs {columns}, {columns}, #1",
+            "stp q0, q1, [{to}], #32",
+            "stp q2, q3, [{to}], #32",
+            "b.ne 2b",
+            a = inout(reg) a => _, b = inout(reg) b => _, c = inout(reg) c => _, d = inout(reg) d => _,
+            a_step = in(reg) a_step, b_step = in(reg) b_step, c_step = in(reg) c_step, d_step = in(reg) d_step,
+            columns = inout(reg) columns => _,
+            to = inout(reg) to => _,
+            out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
+            out("v6") _, out("v7") _,
+            options(nostack),
+        );
     }
 }

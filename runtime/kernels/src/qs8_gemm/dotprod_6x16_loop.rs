@@ -2,10 +2,12 @@
 //! advance with their loads, sums start from pairs of loads, and the epilogue follows them in their registers.
 //!
 //! v0-v23: sums, four registers of four channels for each row; v24-v29: sixteen bytes of each row; v30, v31: a quad of
-//! `k` of eight channels. Behind the last quad, v24-v31 are the epilogue's numbers.
+//! `k` of eight channels. Behind the last quad, v24-v31 are the epilogue's.
 
+use super::endings::{REAL, SHORT};
 use super::rows::Tiles;
-use crate::requantize_neon::Finish;
+use crate::finish_text::{narrow, plain, positive, short};
+use crate::requantize_neon::Way;
 use core::arch::asm;
 
 /// A panel of sixteen channels for rows of `k` elements, at least sixteen.
@@ -14,10 +16,13 @@ pub struct Panel {
     pub bias: *const i32,
     /// `[16]`
     pub multiplier: *const f32,
+    /// `[16]`, for the positive way.
+    pub shift: *const f32,
     /// `[quad][16][4]`, as the kernel packs them.
     pub weights: *const i8,
     pub k: usize,
-    pub finish: *const Finish,
+    /// The [`Finish`](crate::requantize_neon::Finish), or where the output is real `[16]` numbers to be added.
+    pub finish: *const u8,
 }
 
 impl Panel {
@@ -62,68 +67,37 @@ macro_rules! quad {
     };
 }
 
-/// One operation on each of a row's four registers, with a register for each or one for all.
-macro_rules! four {
-    ($op:literal, $s0:literal $s1:literal $s2:literal $s3:literal) => {
+/// Stores a row of reals: scaled, and a number for each channel added.
+macro_rules! real {
+    (load $constants:tt) => {
+        "ldp q28, q29, [{finish}]\nldp q30, q31, [{finish}, #32]\n"
+    };
+    ([$s0:literal $s1:literal $s2:literal $s3:literal] [$m0:literal $m1:literal $m2:literal $m3:literal] $free:tt $constants:tt) => {
         concat!(
-            $op, " v", $s0, ".4s, v", $s0, ".4s\n", $op, " v", $s1, ".4s, v", $s1, ".4s\n", $op,
-            " v", $s2, ".4s, v", $s2, ".4s\n", $op, " v", $s3, ".4s, v", $s3, ".4s\n",
+            real!(scale $s0 $m0 28), real!(scale $s1 $m1 29),
+            real!(scale $s2 $m2 30), real!(scale $s3 $m3 31),
+            "stp q", $s0, ", q", $s1, ", [{out}]\n",
+            "stp q", $s2, ", q", $s3, ", [{out}, #32]\n",
+            "add {out}, {out}, {out_stride}\n",
         )
     };
-    ($op:literal, $s0:literal $s1:literal $s2:literal $s3:literal, $a:literal $b:literal $c:literal $d:literal) => {
+    (scale $s:literal $multiplier:literal $addend:literal) => {
         concat!(
-            $op, " v", $s0, ".4s, v", $s0, ".4s, v", $a, ".4s\n", $op, " v", $s1, ".4s, v", $s1,
-            ".4s, v", $b, ".4s\n", $op, " v", $s2, ".4s, v", $s2, ".4s, v", $c, ".4s\n", $op, " v",
-            $s3, ".4s, v", $s3, ".4s, v", $d, ".4s\n",
-        )
-    };
-}
-
-/// Finishes and stores a row, the short way of [`requantize_neon`](crate::requantize_neon).
-macro_rules! short {
-    (numbers) => { "ldr q28, [{finish}]\n" };
-    ($s0:literal $s1:literal $s2:literal $s3:literal) => {
-        concat!(
-            four!("scvtf", $s0 $s1 $s2 $s3),
-            four!("fmul", $s0 $s1 $s2 $s3, 24 25 26 27),
-            four!("fadd", $s0 $s1 $s2 $s3, 28 28 28 28),
-            "uzp1 v", $s0, ".8h, v", $s0, ".8h, v", $s1, ".8h\n",
-            "uzp1 v", $s2, ".8h, v", $s2, ".8h, v", $s3, ".8h\n",
-            "sqxtn v", $s0, ".8b, v", $s0, ".8h\n",
-            "sqxtn2 v", $s0, ".16b, v", $s2, ".8h\n",
-            "st1 {{v", $s0, ".16b}}, [{out}], {out_stride}\n",
-        )
-    };
-}
-
-/// The same, the plain way.
-macro_rules! plain {
-    (numbers) => { "ldp q28, q29, [{finish}, #16]\nldr q30, [{finish}, #48]\n" };
-    ($s0:literal $s1:literal $s2:literal $s3:literal) => {
-        concat!(
-            four!("scvtf", $s0 $s1 $s2 $s3),
-            four!("fmul", $s0 $s1 $s2 $s3, 24 25 26 27),
-            four!("fcvtns", $s0 $s1 $s2 $s3),
-            "sqxtn v", $s0, ".4h, v", $s0, ".4s\n",
-            "sqxtn2 v", $s0, ".8h, v", $s1, ".4s\n",
-            "sqxtn v", $s2, ".4h, v", $s2, ".4s\n",
-            "sqxtn2 v", $s2, ".8h, v", $s3, ".4s\n",
-            "sqadd v", $s0, ".8h, v", $s0, ".8h, v28.8h\n",
-            "sqadd v", $s2, ".8h, v", $s2, ".8h, v28.8h\n",
-            "sqxtn v", $s0, ".8b, v", $s0, ".8h\n",
-            "sqxtn2 v", $s0, ".16b, v", $s2, ".8h\n",
-            "smax v", $s0, ".16b, v", $s0, ".16b, v29.16b\n",
-            "smin v", $s0, ".16b, v", $s0, ".16b, v30.16b\n",
-            "st1 {{v", $s0, ".16b}}, [{out}], {out_stride}\n",
+            "scvtf v", $s, ".4s, v", $s, ".4s\n",
+            "fmul v", $s, ".4s, v", $s, ".4s, v", $multiplier, ".4s\n",
+            "fadd v", $s, ".4s, v", $s, ".4s, v", $addend, ".4s\n",
         )
     };
 }
 
 /// All tiles. A row is its pointer, its number, its register of values and its registers of sums.
 macro_rules! tiles {
-    ($finish:ident, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
+    ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
         let (steps, back, quads) = $panel.cut();
         asm!(
+            "b 2f",
+            // No page ends within a tile's text.
+            ".p2align 11",
             "2:",
             $(
                 concat!("ldp q", $s0, ", q", $s1, ", [{bias}]"),
@@ -155,8 +129,8 @@ macro_rules! tiles {
             "9:",
             "ldp q24, q25, [{multiplier}]",
             "ldp q26, q27, [{multiplier}, #32]",
-            $finish!(numbers),
-            $($finish!($s0 $s1 $s2 $s3),)*
+            $finish!(load [28 29 30]),
+            $($finish!([$s0 $s1 $s2 $s3] [24 25 26 27] [29 30] [28 29 30]),)*
             $(concat!("add {", $pointer, "}, {", $pointer, "}, {a_step}"),)*
             "subs {tiles}, {tiles}, #1",
             "b.ne 2b",
@@ -167,6 +141,7 @@ macro_rules! tiles {
             tiles = inout(reg) $tiles.count => _,
             bias = in(reg) $panel.bias,
             multiplier = in(reg) $panel.multiplier,
+            $($shift = in(reg) $panel.shift,)?
             finish = in(reg) $panel.finish,
             w0 = in(reg) $panel.weights,
             w = out(reg) _,
@@ -187,35 +162,40 @@ macro_rules! tiles {
 
 /// Five rows in the form of [`tiles`].
 macro_rules! five {
-    ($finish:ident, $panel:expr, $tiles:expr) => {
-        tiles!($finish, $panel, $tiles, 5, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7) (r2 "r2" 2 26 8 9 10 11)
-            (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19))
+    ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr) => {
+        tiles!($finish $($shift)?, $panel, $tiles, 5, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7)
+            (r2 "r2" 2 26 8 9 10 11) (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19))
     };
 }
 
 /// Six rows in the form of [`tiles`].
 macro_rules! six {
-    ($finish:ident, $panel:expr, $tiles:expr) => {
-        tiles!($finish, $panel, $tiles, 6, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7) (r2 "r2" 2 26 8 9 10 11)
-            (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19) (r5 "r5" 5 29 20 21 22 23))
+    ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr) => {
+        tiles!($finish $($shift)?, $panel, $tiles, 6, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7)
+            (r2 "r2" 2 26 8 9 10 11) (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19) (r5 "r5" 5 29 20 21 22 23))
     };
 }
 
-/// Computes tiles of `ROWS` rows, six or five; `SHORT` is how the epilogue rounds.
+/// Computes tiles of `ROWS` rows, six or five; `ENDING` is one of [`endings`](super::endings), and `way` that to its bytes.
 ///
 /// # Safety
 ///
-/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen.
+/// The CPU has neon and dotprod. The panel is sound; there is at least one tile, of rows of `k` bytes and of sixteen
+/// output elements.
 #[target_feature(enable = "neon,dotprod")]
-pub unsafe fn run<const ROWS: usize, const SHORT: bool>(panel: &Panel, tiles: Tiles) {
+pub unsafe fn run<const ROWS: usize, const ENDING: u8>(way: Way, panel: &Panel, tiles: Tiles) {
     const { assert!(ROWS == 5 || ROWS == 6) }
     // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends.
     unsafe {
-        match (ROWS, SHORT) {
-            (6, true) => six!(short, panel, tiles),
-            (6, false) => six!(plain, panel, tiles),
-            (_, true) => five!(short, panel, tiles),
-            (_, false) => five!(plain, panel, tiles),
+        match (ROWS, ENDING, way) {
+            (6, REAL, _) => six!(real, panel, tiles),
+            (6, SHORT, Way::Positive) => six!(positive shift, panel, tiles),
+            (6, SHORT, _) => six!(short, panel, tiles),
+            (6, _, _) => six!(plain, panel, tiles),
+            (_, REAL, _) => five!(real, panel, tiles),
+            (_, SHORT, Way::Positive) => five!(positive shift, panel, tiles),
+            (_, SHORT, _) => five!(short, panel, tiles),
+            (_, _, _) => five!(plain, panel, tiles),
         }
     }
 }

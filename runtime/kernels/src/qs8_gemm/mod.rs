@@ -7,20 +7,20 @@
 
 #[cfg(target_arch = "aarch64")]
 mod dotprod_6x16_loop;
+#[cfg(target_arch = "aarch64")]
+mod endings;
 #[cfg(any(target_arch = "aarch64", test))]
 mod groups;
 #[cfg(target_arch = "aarch64")]
 mod neon_1x4_loop;
 #[cfg(target_arch = "aarch64")]
-mod neon_2x8_resident;
-#[cfg(target_arch = "aarch64")]
 mod neon_3x4_loop;
-#[cfg(target_arch = "aarch64")]
-mod neon_3x8_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads;
 #[cfg(target_arch = "aarch64")]
 mod neon_quads_2_rows;
+#[cfg(target_arch = "aarch64")]
+mod neon_resident;
 #[cfg(target_arch = "aarch64")]
 mod neon_rest;
 #[cfg(target_arch = "aarch64")]
@@ -34,11 +34,13 @@ mod qs8_gemm_3x8_neon;
 #[cfg(target_arch = "aarch64")]
 mod qs8_gemm_6x16_dotprod;
 mod qs8_gemm_scalar;
+mod real;
 #[cfg(any(target_arch = "aarch64", test))]
 mod rows;
 #[cfg(any(target_arch = "aarch64", test))]
 mod runs;
 
+pub use self::real::{Numbers, PackedRealGemm};
 use crate::requantize::{Epilogue, PackError, Requantize};
 use crate::{Isa, weight_sums};
 use alloc::vec::Vec;
@@ -115,6 +117,7 @@ impl PackedGemm {
         );
         let magnitude = |c: usize| weight_sums(&weights[c * k..][..k]).1;
         let requantize = Requantize::new(epilogue, n, magnitude)?;
+        let weights = &*requantize.effective(weights, |weights, c| weights[c * k..][..k].fill(0));
         let weights = match isa {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(proof) if qs8_gemm_3x8_neon::ROW_LENGTHS.contains(&k) => {

@@ -1,17 +1,18 @@
 //! One row by four channels, as one piece of assembly: what tiles of three rows leave, and the classifier behind a pool.
 
+use super::endings::{REAL, SHORT};
 use super::neon_steps::*;
 use super::neon_sums::*;
 use super::qs8_gemm_3x4_neon::{Group, STEP};
 use core::arch::asm;
 
-/// Computes one row of at least sixteen elements; `SHORT` is how the epilogue rounds.
+/// Computes one row of at least sixteen elements; `ENDING` is one of [`endings`](super::endings).
 ///
 /// # Safety
 ///
-/// The CPU has neon; the group is sound and has at least one panel; `row` has its `k` bytes, `out` four for each panel.
+/// The CPU has neon; the group is sound and has at least one panel; `row` has its `k` bytes, `out` four elements for each panel.
 #[target_feature(enable = "neon")]
-pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8) {
+pub unsafe fn run<const ENDING: u8>(group: &Group, row: *const i8, out: *mut i8) {
     let whole = group.k / STEP * STEP;
     macro_rules! row {
         ($finish:ident) => {
@@ -42,12 +43,12 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, row: *const i8, out: *mut i8
         };
     }
     // SAFETY: the caller's: what is read was packed, or belongs to the row; a tail's load ends where the row ends. Each
-    // panel writes four bytes.
+    // panel writes four elements.
     unsafe {
-        if SHORT {
-            row!(finish_short)
-        } else {
-            row!(finish_plain)
+        match ENDING {
+            SHORT => row!(finish_short),
+            REAL => row!(finish_real),
+            _ => row!(finish_plain),
         }
     }
 }

@@ -3,19 +3,20 @@
 //!
 //! A panel's first run starts the sums, every later one first adds the products of the run before it to them.
 
+use super::endings::{REAL, SHORT, element};
 use super::neon_steps::*;
 use super::neon_sums::*;
 use super::qs8_gemm_3x4_neon::{Group, STEP};
 use super::rows::Tiles;
 use core::arch::asm;
 
-/// Computes tiles of rows of at least sixteen elements; `SHORT` is how the epilogue rounds.
+/// Computes tiles of rows of at least sixteen elements; `ENDING` is one of [`endings`](super::endings).
 ///
 /// # Safety
 ///
 /// The CPU has neon; group and tiles are sound, and there is at least one panel and one tile.
 #[target_feature(enable = "neon")]
-pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
+pub unsafe fn run<const ENDING: u8>(group: &Group, tiles: Tiles) {
     let whole = group.k / STEP * STEP;
     macro_rules! tiles {
         ($finish:ident) => {
@@ -58,7 +59,7 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
                 o1 = inout(reg) tiles.out_row(1) => _,
                 o2 = inout(reg) tiles.out_row(2) => _,
                 a_step = in(reg) 3 * tiles.a_stride,
-                out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * group.panels),
+                out_step = in(reg) (3 * tiles.out_stride).wrapping_sub(4 * element(ENDING) * group.panels),
                 tiles = inout(reg) tiles.count => _,
                 whole = in(reg) whole,
                 back = in(reg) group.back(),
@@ -74,12 +75,12 @@ pub unsafe fn run<const SHORT: bool>(group: &Group, tiles: Tiles) {
         };
     }
     // SAFETY: the caller's: what is read was packed, or belongs to the rows; a tail's load ends where its row ends. Each
-    // panel writes four bytes of each row.
+    // panel writes four elements of each row.
     unsafe {
-        if SHORT {
-            tiles!(finish_short)
-        } else {
-            tiles!(finish_plain)
+        match ENDING {
+            SHORT => tiles!(finish_short),
+            REAL => tiles!(finish_real),
+            _ => tiles!(finish_plain),
         }
     }
 }

@@ -200,10 +200,13 @@ macro_rules! copy_biases {
     };
 }
 
-/// Converts the rows' sums.
+/// Converts the rows' sums, the plain way, or the short one with the rounder in a register.
 macro_rules! convert_rows {
-    ([$($s:literal)*]) => {
+    (plain, [$($s:literal)*]) => {
         concat!($("scvtf v", $s, ".4s, v", $s, ".4s\n",)*)
+    };
+    ($rounder:literal, [$($s:literal)*]) => {
+        concat!($("fsub v", $s, ".4s, v", $s, ".4s, v", $rounder, ".4s\n",)*)
     };
 }
 
@@ -221,12 +224,12 @@ macro_rules! twins {
             // The second panel's sums are free until it starts.
             "ldp q0, q8, [{params}], #32\n",
             sums!(7 quads, [0 1 2], {copy_biases!([0 1 2]),}, {}),
-            convert_rows!([0 1 2]),
+            $narrow!(convert, loaded [0 1 2]),
             scale_rows!([0 1 2], 8),
             "ldr q8, [{params}], #32\n",
             sums!(7 quads, [8 9 10], {copy_biases!([8 9 10]),}, {}),
             "ldur q3, [{params}, #-16]\n",
-            convert_rows!([8 9 10]),
+            $narrow!(convert, loaded [8 9 10]),
             scale_rows!([8 9 10], 3),
             $narrow!(twins, loaded),
         )
@@ -239,8 +242,12 @@ macro_rules! twins {
                 {"ldp q8, q30, [{params}], #32\n", copy_biases!([0 1 2]),},
                 {copy_biases!([8 9 10]),}
             ),
-            sums!($n quads, [8 9 10], {convert_rows!([0 1 2]),}, {scale_rows!([0 1 2], 29),}),
-            convert_rows!([8 9 10]),
+            sums!(
+                $n quads, [8 9 10],
+                {$narrow!(convert, kept [0 1 2]),},
+                {scale_rows!([0 1 2], 29),}
+            ),
+            $narrow!(convert, kept [8 9 10]),
             scale_rows!([8 9 10], 30),
             $narrow!(twins, kept),
         )
@@ -254,21 +261,27 @@ macro_rules! single {
             "ldr q0, [{params}], #32\n",
             sums!($n quads, [0 1 2], {copy_biases!([0 1 2]),}, {}),
             "ldur q3, [{params}, #-16]\n",
-            convert_rows!([0 1 2]),
+            $narrow!(convert, loaded [0 1 2]),
             scale_rows!([0 1 2], 3),
             $narrow!(single),
         )
     };
 }
 
-/// Rounds, narrows and stores scaled sums, the short way of [`requantize_neon`](crate::requantize_neon); `kept` where the
-/// rounder is in v31.
+/// Converts sums, and later rounds, narrows and stores what was scaled, the short way of
+/// [`requantize_neon`](crate::requantize_neon); `kept` where the rounder is in v31, else it is loaded into v4 to convert.
 macro_rules! narrow_short {
+    (convert, kept $sums:tt) => {
+        convert_rows!(31, $sums)
+    };
+    (convert, loaded $sums:tt) => {
+        concat!("ldr q4, [{finish}]\n", convert_rows!(4, $sums))
+    };
     (twins, kept) => {
         narrow_short!(twins, 31)
     };
     (twins, loaded) => {
-        concat!("ldr q4, [{finish}]\n", narrow_short!(twins, 4))
+        narrow_short!(twins, 4)
     };
     (twins, $rounder:literal) => {
         concat!(
@@ -283,7 +296,6 @@ macro_rules! narrow_short {
     };
     (single) => {
         concat!(
-            "ldr q4, [{finish}]\n",
             round_rows!([0 1 2], 4),
             "uzp1 v0.8h, v0.8h, v1.8h\n",
             "xtn v2.4h, v2.4s\n",
@@ -296,6 +308,9 @@ macro_rules! narrow_short {
 
 /// The same the plain way.
 macro_rules! narrow_plain {
+    (convert, $rounder:ident $sums:tt) => {
+        convert_rows!(plain, $sums)
+    };
     (twins, $rounder:ident) => {
         concat!(
             each_row!("fcvtns", ".4s", ".4s"),

@@ -161,10 +161,10 @@ macro_rules! twins_two {
             ),
             sums_two!(
                 $n quads, [2 3],
-                {"mov v3.16b, v2.16b\n", convert_rows!([0 1]),},
+                {"mov v3.16b, v2.16b\n", $narrow!(convert, [0 1]),},
                 {scale_rows!([0 1], 30), "ldr q30, [{params}], #16\n",}
             ),
-            convert_rows!([2 3]),
+            $narrow!(convert, [2 3]),
             scale_rows!([2 3], 30),
             $narrow!(twins),
         )
@@ -177,15 +177,19 @@ macro_rules! single_two {
         concat!(
             "ldp q0, q30, [{params}], #32\n",
             sums_two!($n quads, [0 1], {"mov v1.16b, v0.16b\n",}, {}),
-            convert_rows!([0 1]),
+            $narrow!(convert, [0 1]),
             scale_rows!([0 1], 30),
             $narrow!(single),
         )
     };
 }
 
-/// Rounds, narrows and stores scaled sums, the short way of [`requantize_neon`](crate::requantize_neon).
+/// Converts sums, and later rounds, narrows and stores what was scaled, the short way of
+/// [`requantize_neon`](crate::requantize_neon).
 macro_rules! narrow_short_two {
+    (convert, $sums:tt) => {
+        convert_rows!(31, $sums)
+    };
     (twins) => {
         concat!(
             round_rows!([0 1 2 3], 31),
@@ -210,6 +214,9 @@ macro_rules! narrow_short_two {
 
 /// The same the plain way.
 macro_rules! narrow_plain_two {
+    (convert, $sums:tt) => {
+        convert_rows!(plain, $sums)
+    };
     (twins) => {
         concat!(
             "fcvtns v0.4s, v0.4s\n",

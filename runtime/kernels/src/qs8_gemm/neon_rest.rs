@@ -1,7 +1,9 @@
 //! What no assembly loop computes: rows shorter than a register, a last panel that is not full, and panels with two -128
 //! in one lane. Each product is widened by itself.
 
+use super::endings::{SHORT, element};
 use super::qs8_gemm_3x4_neon::{CHANNELS, Panels, Params, STEP};
+use super::real::RealParams;
 use crate::requantize_neon::Finish;
 use core::arch::aarch64::*;
 
@@ -30,6 +32,62 @@ pub unsafe fn store_row<const SHORT: bool>(
     }
 }
 
+/// A panel's numbers, and what they make of its sums.
+pub trait StoreRow {
+    /// Finishes a row's sums and stores the first `channels` elements.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has neon. `out` points to `channels` elements that `ENDING` makes, at most four.
+    unsafe fn store_row<const ENDING: u8>(
+        &self,
+        finish: &Finish,
+        sums: int32x4_t,
+        out: *mut i8,
+        channels: usize,
+    );
+}
+
+impl StoreRow for Params {
+    #[inline]
+    unsafe fn store_row<const ENDING: u8>(
+        &self,
+        finish: &Finish,
+        sums: int32x4_t,
+        out: *mut i8,
+        channels: usize,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match ENDING {
+                SHORT => store_row::<true>(finish, self, sums, out, channels),
+                _ => store_row::<false>(finish, self, sums, out, channels),
+            }
+        }
+    }
+}
+
+impl StoreRow for RealParams {
+    #[inline]
+    unsafe fn store_row<const ENDING: u8>(
+        &self,
+        _: &Finish,
+        sums: int32x4_t,
+        out: *mut i8,
+        channels: usize,
+    ) {
+        let mut reals = [0.0_f32; CHANNELS];
+        // SAFETY: the caller's; there are as many numbers as a register has lanes.
+        unsafe {
+            let sums = vaddq_s32(sums, vld1q_s32(self.bias.as_ptr()));
+            let scaled = vmulq_f32(vcvtq_f32_s32(sums), vld1q_f32(self.multiplier.as_ptr()));
+            let real = vaddq_f32(scaled, vld1q_f32(self.addend.as_ptr()));
+            vst1q_f32(reals.as_mut_ptr(), real);
+            out.copy_from_nonoverlapping(reals.as_ptr().cast(), channels * size_of::<f32>());
+        }
+    }
+}
+
 impl Panels {
     /// Computes all rows of one panel.
     ///
@@ -39,9 +97,10 @@ impl Panels {
     /// many stands or would, at the given strides.
     #[inline(never)]
     #[target_feature(enable = "neon")]
-    pub(super) unsafe fn run_rest<const SHORT: bool>(
+    pub(super) unsafe fn run_rest<const ENDING: u8, P: StoreRow>(
         &self,
         panel: usize,
+        params: &P,
         finish: &Finish,
         (a, a_stride): (*const i8, usize),
         (out, out_stride): (*mut i8, usize),
@@ -49,13 +108,12 @@ impl Panels {
     ) {
         let first = panel * CHANNELS;
         let channels = (self.n - first).min(CHANNELS);
-        let params = &self.params[panel];
         for row in 0..rows {
             // SAFETY: the caller's.
             unsafe {
                 let sums = self.row_sums(panel, a.add(row * a_stride));
-                let out = out.wrapping_add(row * out_stride + first);
-                store_row::<SHORT>(finish, params, sums, out, channels);
+                let out = out.wrapping_add(row * out_stride + first * element(ENDING));
+                params.store_row::<ENDING>(finish, sums, out, channels);
             }
         }
     }

@@ -6,13 +6,16 @@
 //! A row's end that is not whole sixteens is read by one load of eight or sixteen bytes that ends where the row ends,
 //! against weights that are zero where it looks back. Nothing is read outside a row; a shorter row is copied first.
 
+use super::endings::{PLAIN, REAL, SHORT, element};
 use super::groups::groups;
+use super::neon_rest::StoreRow;
+use super::real::{Numbers, RealOutput};
 use super::rows::{Tiles, block_rows};
 use super::runs::{Move, Step, moves};
 use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -33,6 +36,7 @@ pub(super) const GROUP_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Params {
+    /// What the sums start from.
     pub bias: [i32; CHANNELS],
     pub multiplier: [f32; CHANNELS],
 }
@@ -41,19 +45,21 @@ impl Params {
     /// Of all panels; channels that a last panel lacks have zeros.
     pub fn of(requantize: &Requantize) -> Vec<Params> {
         let n = requantize.bias.len();
-        (0..n.div_ceil(CHANNELS))
-            .map(|panel| {
-                let channels = panel * CHANNELS..n.min((panel + 1) * CHANNELS);
-                let mut params = Params {
-                    bias: [0; CHANNELS],
-                    multiplier: [0.0; CHANNELS],
-                };
-                params.bias[..channels.len()].copy_from_slice(&requantize.bias[channels.clone()]);
-                params.multiplier[..channels.len()]
-                    .copy_from_slice(&requantize.multiplier[channels]);
-                params
-            })
-            .collect()
+        let none = Params {
+            bias: [0; CHANNELS],
+            multiplier: [0.0; CHANNELS],
+        };
+        let mut params = vec![none; n.div_ceil(CHANNELS)];
+        for (c, start) in Way::of(requantize)
+            .starts(requantize)
+            .into_iter()
+            .enumerate()
+        {
+            let panel = &mut params[c / CHANNELS];
+            panel.bias[c % CHANNELS] = start;
+            panel.multiplier[c % CHANNELS] = requantize.multiplier[c];
+        }
+        params
     }
 }
 
@@ -75,7 +81,8 @@ pub struct Panels {
 
 /// Neighbouring panels that have moves, and what an assembly loop needs to know of them.
 pub struct Group {
-    pub params: *const Params,
+    /// One [`Params`] or [`RealParams`](super::real::RealParams) after the other.
+    pub params: *const u8,
     pub weights: *const Step,
     /// Panel after panel.
     pub moves: *const Move,
@@ -94,13 +101,28 @@ impl Group {
     }
 }
 
+/// Where a product goes: where channel 0 of its first row stands or would, and the columns that are written. The stride is
+/// in bytes.
+struct To {
+    element: *mut i8,
+    stride: usize,
+    columns: Range<usize>,
+}
+
 /// The bytes of a block of rows: half of the smallest first-level data cache of the boards, the other half being left to a
 /// group of weights, all of whose outputs a tile writes before the next.
 pub(super) const BLOCK_BYTES: usize = 16 * 1024;
 
 impl Panels {
     pub fn pack(proof: Neon, weights: &[i8], k: usize, requantize: &Requantize) -> Panels {
-        let n = requantize.bias.len();
+        Panels {
+            params: Params::of(requantize),
+            ..Panels::pack_weights(proof, weights, [requantize.bias.len(), k])
+        }
+    }
+
+    /// The weights alone, `[n, k]`: for sums that become reals, whose numbers come with a run.
+    pub fn pack_weights(proof: Neon, weights: &[i8], [n, k]: [usize; 2]) -> Panels {
         let (whole, left) = (k / STEP, k % STEP);
         let steps = whole + usize::from(left > 0);
         let count = n.div_ceil(CHANNELS);
@@ -134,7 +156,7 @@ impl Panels {
             weights: packed,
             moves: all_moves,
             starts,
-            params: Params::of(requantize),
+            params: Vec::new(),
         }
     }
 
@@ -146,45 +168,70 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, mut out: Output) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
-            if is_short(requantize) {
-                self.run_blocks::<true>(requantize, a, out)
+            let way = Way::of(requantize);
+            let finish = Finish::new(requantize, way);
+            let to = To {
+                element: out.channel(0, 0),
+                stride: out.stride,
+                columns: out.columns.clone(),
+            };
+            if way.is_short() {
+                self.run_blocks::<SHORT, _>(&self.params, &finish, a, to)
             } else {
-                self.run_blocks::<false>(requantize, a, out)
+                self.run_blocks::<PLAIN, _>(&self.params, &finish, a, to)
             }
+        }
+    }
+
+    /// See [`PackedRealGemm::run`](super::PackedRealGemm::run), which checked the shapes.
+    pub fn run_real(&self, numbers: &Numbers, a: Matrix, out: RealOutput) {
+        let _ = self.proof;
+        // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
+        // as many of all channels.
+        unsafe {
+            let to = To {
+                element: out.elements.as_mut_ptr().cast(),
+                stride: size_of::<f32>() * out.stride,
+                columns: 0..out.columns,
+            };
+            self.run_blocks::<REAL, _>(&numbers.panels, &Finish::unused(), a, to);
         }
     }
 
     /// # Safety
     ///
-    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `out` as many of its columns, which are whole panels.
+    /// The CPU has neon; `a` holds `a.rows` rows of `k`, `to` as many of its columns, which are whole panels, of elements
+    /// that `ENDING` makes.
     #[target_feature(enable = "neon")]
-    unsafe fn run_blocks<const SHORT: bool>(
+    unsafe fn run_blocks<const ENDING: u8, P: StoreRow>(
         &self,
-        requantize: &Requantize,
+        params: &[P],
+        finish: &Finish,
         a: Matrix,
-        mut out: Output,
+        to: To,
     ) {
-        let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
-        let finish = Finish::new(requantize);
+        let panels = to.columns.start / CHANNELS..to.columns.end.div_ceil(CHANNELS);
         let fitting = GROUP_BYTES / (self.steps.max(1) * size_of::<Step>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, ROWS);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
-            // In bounds: the block's rows are in `a` and `out`.
+            // In bounds: the block's rows are in `a` and `to`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
-            let out = (out.channel(start, 0), out.stride);
+            let out = (to.element.wrapping_add(start * to.stride), to.stride);
             for panels in groups(panels.clone(), fitting, |panel| self.is_loopable(panel)) {
-                // SAFETY: the block's rows are in `a` and `out`.
+                // SAFETY: the block's rows are in `a` and `to`.
                 unsafe {
                     if self.is_loopable(panels.start) {
-                        self.run_group::<SHORT>(panels, &finish, a, out, rows);
+                        let params = params[panels.start..].as_ptr().cast();
+                        self.run_group::<ENDING>(panels, params, finish, a, out, rows);
                     } else {
-                        self.run_rest::<SHORT>(panels.start, &finish, a, out, rows);
+                        let panel = panels.start;
+                        self.run_rest::<ENDING, P>(panel, &params[panel], finish, a, out, rows);
                     }
                 }
             }
@@ -203,9 +250,10 @@ impl Panels {
     /// The CPU has neon. `a` points to `rows` rows of `k`, `out` to where channel 0 of as
     /// many stands or would, at the given strides.
     #[target_feature(enable = "neon")]
-    unsafe fn run_group<const SHORT: bool>(
+    unsafe fn run_group<const ENDING: u8>(
         &self,
         panels: Range<usize>,
+        params: *const u8,
         finish: &Finish,
         (a, a_stride): (*const i8, usize),
         (out, out_stride): (*mut i8, usize),
@@ -213,14 +261,14 @@ impl Panels {
     ) {
         let start = self.starts[panels.start].expect("a panel with moves");
         let group = Group {
-            params: self.params[panels.clone()].as_ptr(),
+            params,
             weights: self.weights[panels.start * self.steps..].as_ptr(),
             moves: self.moves[start..].as_ptr(),
             panels: panels.len(),
             k: self.k,
             finish,
         };
-        let out = out.wrapping_add(panels.start * CHANNELS);
+        let out = out.wrapping_add(panels.start * CHANNELS * element(ENDING));
         let count = rows / ROWS;
         // SAFETY: the caller's; weights, moves and numbers were packed panel after panel, and a row of `out` has four
         // channels for each.
@@ -233,11 +281,11 @@ impl Panels {
                     out_stride,
                     count,
                 };
-                neon_3x4_loop::run::<SHORT>(&group, tiles);
+                neon_3x4_loop::run::<ENDING>(&group, tiles);
             }
             for row in count * ROWS..rows {
                 let (a, out) = (a.add(row * a_stride), out.add(row * out_stride));
-                neon_1x4_loop::run::<SHORT>(&group, a, out);
+                neon_1x4_loop::run::<ENDING>(&group, a, out);
             }
         }
     }

@@ -10,8 +10,7 @@
 //! elements of the others their weights are zero. Nothing is read outside a row.
 
 use super::groups::groups;
-use super::neon_2x8_resident;
-use super::neon_3x8_resident::{self, Group};
+use super::neon_resident::{self, Group, tile_rows};
 use super::neon_rest::store_row;
 use super::qs8_gemm_3x4_neon::{BLOCK_BYTES, CHANNELS, GROUP_BYTES, Params};
 use super::rows::{Tiles, block_rows};
@@ -19,7 +18,7 @@ use super::runs::{Quad, fits_a_lane};
 use super::{Matrix, Output};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
-use crate::requantize_neon::{Finish, is_short};
+use crate::requantize_neon::{Finish, Way};
 use alloc::{vec, vec::Vec};
 use core::arch::aarch64::*;
 use core::ops::{Range, RangeInclusive};
@@ -29,9 +28,6 @@ pub const ROW_LENGTHS: RangeInclusive<usize> = 16..=40;
 
 /// Elements of `k` in a quad, for each of four channels.
 const QUAD: usize = 4;
-
-/// The most quads of three rows that registers hold.
-const QUADS_OF_THREE: usize = 7;
 
 /// The quads that a loop loads behind the panels it computes.
 const QUADS_AHEAD: usize = 2;
@@ -104,7 +100,7 @@ impl Panels {
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
         unsafe {
-            if is_short(requantize) {
+            if Way::of(requantize).is_short() {
                 self.run_blocks::<true>(requantize, a, out)
             } else {
                 self.run_blocks::<false>(requantize, a, out)
@@ -123,9 +119,9 @@ impl Panels {
         mut out: Output,
     ) {
         let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
-        let finish = Finish::new(requantize);
+        let finish = Finish::new(requantize, Way::of(requantize));
         let fitting = GROUP_BYTES / (self.quads * size_of::<Quad>());
-        let block = block_rows(a.rows, self.k, BLOCK_BYTES, self.tile_rows());
+        let block = block_rows(a.rows, self.k, BLOCK_BYTES, tile_rows(self.quads));
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
@@ -142,11 +138,6 @@ impl Panels {
                 }
             }
         }
-    }
-
-    /// The rows of a tile.
-    fn tile_rows(&self) -> usize {
-        if self.quads <= QUADS_OF_THREE { 3 } else { 2 }
     }
 
     /// Computes all rows of loopable panels. Rows that fill no tile are computed by one that takes rows before them once
@@ -183,10 +174,8 @@ impl Panels {
         // SAFETY: the caller's; weights and numbers were packed panel after panel, and a row of `out` has four channels
         // for each. Every tile's rows are of the `rows`.
         unsafe {
-            let (tile_rows, run): (_, unsafe fn(&Group, Tiles)) = match self.tile_rows() {
-                3 => (3, neon_3x8_resident::run::<SHORT>),
-                _ => (2, neon_2x8_resident::run::<SHORT>),
-            };
+            let tile_rows = tile_rows(self.quads);
+            let run = neon_resident::run::<SHORT>;
             if rows < tile_rows {
                 for row in 0..rows {
                     run(&group, tiles(row, 0, 1));

@@ -300,6 +300,36 @@ fn ties_equal_the_specification_by_either_way_of_rounding() {
 }
 
 #[test]
+fn ties_of_sums_of_every_size_equal_the_specification() {
+    // A tie every 2^15, up to sums that a float does not hold beside a rounder and beyond; rows long enough for a loop.
+    let bias: Vec<i32> = (0..16).map(|c| (2 * (19 * c - 140) + 1) << 14).collect();
+    let multiplier = [1.0 / 32_768.0; 16];
+    let mut weights = [0; 16 * 16];
+    weights.chunks_mut(16).for_each(|row| row[0] = 1);
+    let a: Vec<i8> = (0..256 * 16).map(|i| (i / 16) as u8 as i8).collect();
+    for channels in [8, 16] {
+        for zero_point in [-128, -2, 0, 1, 126] {
+            for bias in [&bias[..channels], &vec![1 << 14; channels]] {
+                let epilogue = Epilogue {
+                    bias,
+                    multiplier: &multiplier[..channels],
+                    zero_point,
+                    min: -128,
+                    max: 127,
+                };
+                check(
+                    &weights[..16 * channels],
+                    &a,
+                    [256, channels, 16],
+                    [0, 0],
+                    epilogue,
+                );
+            }
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "too few for 3 rows")]
 fn a_short_slice_is_refused() {
     let epilogue = Epilogue {

@@ -18,13 +18,26 @@ mod jpeg;
 mod jpeg_segments;
 mod raster;
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use image::ImageFormat;
 
 pub use error::DecodeError;
 
 use crate::frame::{Extent, Frame, FrameError, Orientation, turned};
+
+/// How the names of pictures end, in small letters.
+pub const PICTURE_ENDINGS: [&str; 14] = [
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "pnm", "pbm", "pgm", "ppm", "pam",
+    "jfif",
+];
+
+/// Whether a file's name ends as a picture's does: what to read of a folder. [`decode`] itself goes by content.
+#[must_use]
+pub fn is_picture_name(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| PICTURE_ENDINGS.contains(&&*ending.to_ascii_lowercase()))
+}
 
 /// What a file may cost before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -147,7 +147,8 @@ impl Intermediate {
     }
 
     /// The view as `resolution` x `resolution` RGB pixels, `[resolution, resolution, 3]`: what
-    /// Pillow's `resize((resolution, resolution), BICUBIC, box=view)` gives for this picture. Not
+    /// Pillow's `resize((resolution, resolution), BICUBIC, box=view)` gives for this picture, but for
+    /// a grey level in one byte of a hundred at most, where weights of 22 bits round otherwise. Not
     /// square views are squashed. A resolution over [`MAX_RESOLUTION`] counts as that.
     #[must_use]
     pub fn resize(&self, resolution: usize) -> Vec<u8> {
@@ -168,12 +169,7 @@ impl Intermediate {
             height: side,
         };
         let passes = space.resizer.passes(self.size, &self.view, target);
-        let mut rows = Rows {
-            bytes: &self.rgb[3 * passes.columns().start..],
-            stride: 3 * self.size.width,
-            first: 0,
-        };
-        passes.run(space.isa, &mut rows, resized);
+        passes.columns_first(space.isa, &self.rgb, 3 * self.size.width, resized);
     }
 
     /// Shannon entropy of the view's brightness, in bits, 0.0..=8.0: `-sum(p log2 p)` over the 256
@@ -303,7 +299,7 @@ impl Region {
             stride,
             held: 0..0,
         };
-        passes.run(space.isa, &mut rows, rgb);
+        passes.rows_first(space.isa, &mut rows, rgb);
         reduced
     }
 

@@ -1,8 +1,12 @@
 //! From rows of RGB to a picture of another size, in two passes.
 //!
-//! Rows are weighted and summed first, then columns; each target byte of the first pass is rounded. Sums are integers, so
-//! every processor gives the same bytes. Source rows are asked for in order, each range once, and only the ranges of
-//! neighbouring target rows overlap: who reads them from a camera's buffer needs no more than [`Passes::most_rows`] at once.
+//! Bytes are rounded between the passes, so it matters which one is first. A frame that is read is summed over its rows
+//! first: they are asked for in order, each range once, and only the ranges of neighbouring target rows overlap, so that who
+//! reads them from a camera's buffer needs no more than [`Passes::most_rows`] at once. What an encoder sees is summed over
+//! columns first, as in Pillow, which models are trained and calibrated with: a grey level here and there turns an INT8
+//! encoder's answer further than the quantization of its weights does.
+//!
+//! Sums are integers, so every processor gives the same bytes.
 
 use std::ops::Range;
 
@@ -19,8 +23,10 @@ use crate::frame::Extent;
 pub(super) struct Resampler {
     columns: Weights,
     rows: Weights,
-    /// Target rows of which the columns are still the source's, `[8, source columns, 3]`.
-    summed: Vec<u8>,
+    /// Rows of which the columns are still the source's, `[8, source columns, 3]`.
+    wide: Vec<u8>,
+    /// The source's rows of which the columns are the target's, `[source rows, target columns, 3]`.
+    narrow: Vec<u8>,
     space: Vec<Lane>,
 }
 
@@ -30,18 +36,12 @@ pub(super) trait Source {
     fn rows(&mut self, range: Range<usize>) -> Rows<'_>;
 }
 
-/// A picture in memory is a source, from one of its columns on.
-impl Source for Rows<'_> {
-    fn rows(&mut self, _range: Range<usize>) -> Rows<'_> {
-        *self
-    }
-}
-
 /// The two passes from one part of a source of one size to one target.
 pub(super) struct Passes<'r> {
     columns: &'r Taps,
     rows: &'r Taps,
-    summed: &'r mut Vec<u8>,
+    wide: &'r mut Vec<u8>,
+    narrow: &'r mut Vec<u8>,
     space: &'r mut Vec<Lane>,
 }
 
@@ -63,7 +63,8 @@ impl Resampler {
         Passes {
             columns: self.columns.of(columns),
             rows: self.rows.of(rows),
-            summed: &mut self.summed,
+            wide: &mut self.wide,
+            narrow: &mut self.narrow,
             space: &mut self.space,
         }
     }
@@ -80,22 +81,70 @@ impl Passes<'_> {
         self.rows.longest()
     }
 
-    /// Writes the target's RGB bytes to `resized`, which is as long as they are. Rows of `source` begin at the first of
-    /// [`Passes::columns`].
-    pub(super) fn run(self, isa: Isa, source: &mut impl Source, resized: &mut [u8]) {
-        let row_bytes = 3 * self.columns.span().len();
-        self.summed.resize(ROWS_ACROSS * row_bytes, 0);
-        self.space
-            .resize(across_space(self.columns), [0; ROWS_ACROSS]);
-        let group_bytes = ROWS_ACROSS * 3 * self.columns.targets();
-        let mut targets = 0..self.rows.targets();
-        for group in resized.chunks_mut(group_bytes) {
-            for (summed, target) in self.summed.chunks_exact_mut(row_bytes).zip(&mut targets) {
-                let rows = source.rows(self.rows.sources(target));
-                resample_down(isa, self.rows, target, rows, summed);
-            }
-            resample_across(isa, self.columns, self.summed, self.space, group);
+    /// Writes the target's RGB bytes to `resized`, which is as long as they are: rows first. Rows of `source` begin at the
+    /// first of [`Passes::columns`].
+    pub(super) fn rows_first(self, isa: Isa, source: &mut impl Source, resized: &mut [u8]) {
+        let rows = self.rows;
+        across(
+            isa,
+            self.columns,
+            self.wide,
+            self.space,
+            resized,
+            |target, wide| {
+                let sources = source.rows(rows.sources(target));
+                resample_down(isa, rows, target, sources, wide);
+            },
+        );
+    }
+
+    /// The same, columns first, of a source in memory: `rgb` is its bytes, in rows of `stride`.
+    pub(super) fn columns_first(self, isa: Isa, rgb: &[u8], stride: usize, resized: &mut [u8]) {
+        let (columns, rows) = (self.columns.span(), self.rows.span());
+        let target_stride = 3 * self.columns.targets();
+        self.narrow.resize(target_stride * rows.len(), 0);
+        across(
+            isa,
+            self.columns,
+            self.wide,
+            self.space,
+            self.narrow,
+            |row, wide| {
+                let source = &rgb[stride * (rows.start + row) + 3 * columns.start..];
+                wide.copy_from_slice(&source[..wide.len()]);
+            },
+        );
+        let narrow = Rows {
+            bytes: self.narrow,
+            stride: target_stride,
+            first: rows.start,
+        };
+        for (target, row) in resized.chunks_exact_mut(target_stride).enumerate() {
+            resample_down(isa, self.rows, target, narrow, row);
         }
+    }
+}
+
+/// Sums over columns: writes rows of the target's columns to `out`. `fill` is given each row's number, and writes the row
+/// of the columns that `taps` spans.
+fn across(
+    isa: Isa,
+    taps: &Taps,
+    wide: &mut Vec<u8>,
+    space: &mut Vec<Lane>,
+    out: &mut [u8],
+    mut fill: impl FnMut(usize, &mut [u8]),
+) {
+    let (wide_bytes, out_bytes) = (3 * taps.span().len(), 3 * taps.targets());
+    wide.resize(ROWS_ACROSS * wide_bytes, 0);
+    space.resize(across_space(taps), [0; ROWS_ACROSS]);
+    let mut numbers = 0..;
+    for group in out.chunks_mut(ROWS_ACROSS * out_bytes) {
+        let rows = wide.chunks_exact_mut(wide_bytes);
+        for (row, number) in rows.take(group.len() / out_bytes).zip(&mut numbers) {
+            fill(number, row);
+        }
+        resample_across(isa, taps, wide, space, group);
     }
 }
 
@@ -135,12 +184,7 @@ mod tests {
         let mut resized = vec![0; 3 * 11 * 50];
         let mut resampler = Resampler::default();
         let passes = resampler.passes(source, &view, target);
-        let mut rows = Rows {
-            bytes: &rgb[3 * passes.columns().start..],
-            stride: 3 * 37,
-            first: 0,
-        };
-        passes.run(Isa::Scalar, &mut rows, &mut resized);
+        passes.columns_first(Isa::Scalar, &rgb, 3 * 37, &mut resized);
         assert_eq!(resized, [200, 7, 255].repeat(11 * 50));
     }
 

@@ -103,6 +103,44 @@ fn every_number_of_tokens_equals_the_specification() {
 }
 
 #[test]
+fn every_number_of_chosen_tokens_equals_the_specification() {
+    for top_k in 1..=41 {
+        for block in [[1, 1], [2, 2]] {
+            let d = [64, 96, 128][top_k % 3];
+            let case = Case::new([3, 5, 1, d], block, [41, top_k], top_k as u64);
+            check(&case, "chosen tokens");
+        }
+    }
+}
+
+#[test]
+fn large_unions_equal_the_specification() {
+    for (l, top_k) in [(256, 4), (257, 20), (300, 9), (700, 16), (1040, 5)] {
+        let case = Case::new([3, 3, 1, 16], [2, 2], [l, top_k], l as u64);
+        check(&case, "large union");
+        check(&case.with_marks(3), "large union with marks");
+    }
+}
+
+#[test]
+fn ties_at_the_last_place_equal_the_specification() {
+    // Few kinds of keys: no score tells just those that are chosen from the others, and ties reach across the sixteens that
+    // share a maximum.
+    for (l, top_k) in [(24, 15), (40, 20), (64, 13), (600, 40)] {
+        for kinds in [1, 3, 7] {
+            let mut case = Case::new([2, 2, 1, 16], [2, 2], [l, top_k], kinds as u64);
+            for t in 0..l {
+                let from = t % kinds * 16;
+                let key = case.keys[from..from + 16].to_vec();
+                case.keys[t * 16..][..16].copy_from_slice(&key);
+            }
+            check(&case, "ties");
+            check(&case.with_marks(5), "ties with marks");
+        }
+    }
+}
+
+#[test]
 fn many_blocks_equal_the_specification() {
     for side in [9, 13, 14] {
         for block in [1, 2, 4] {

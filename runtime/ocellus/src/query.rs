@@ -1,0 +1,92 @@
+//! A query: what a search asks pictures for, in words or by a picture, and what a score means.
+//!
+//! A cosine has no meaning by itself, and neither has a rank: something is always the nearest. So a query stands against
+//! the bundle's background pictures as a label does, alone: its cosine with a picture is measured in units of the spread of
+//! its cosines with the background, and calibrated. The probability is of one picture; among ten thousand that do not fit, a few
+//! pass by chance.
+//!
+//! Limits: the calibration was made on words. For a query that is a picture the same measure says how far a hit stands out
+//! of the background, and its probability is to be taken as an order, not as a frequency.
+
+use crate::{
+    engine::Engine,
+    error::Error,
+    heads::{Standing, make_unit},
+};
+use ocellus_language::Labels;
+
+/// A query's direction, and its standing against the background.
+#[derive(Debug)]
+pub struct Query {
+    embedding: Vec<f32>,
+    standing: Standing,
+    calibration: crate::bundle::NoMatch,
+    unknown: Vec<String>,
+}
+
+impl Query {
+    /// What `text` asks for among pictures that were embedded at `resolution`; the bundle's prompt templates are around
+    /// it, as around a label.
+    ///
+    /// # Errors
+    /// [`Error::Language`] for a text that is empty, too long, holds a control character, or no word that is known;
+    /// [`Error::Policy`] where the bundle has no such resolution.
+    pub fn text(engine: &Engine, text: &str, resolution: u32) -> Result<Query, Error> {
+        let checked = Labels::new(vec![text.into()])?;
+        let text = &checked.as_slice()[0];
+        engine.tokenizer.require_known(text)?;
+        let unknown = engine.tokenizer.tokenize(text).unknown;
+        let embedding = engine.embed_label(text)?;
+        Query::new(engine, embedding, unknown, resolution)
+    }
+
+    /// Pictures like the one of this embedding, `[dimension]`.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] where it has no direction, [`Error::Policy`] where the bundle has no such resolution.
+    pub fn picture(
+        engine: &Engine,
+        mut embedding: Vec<f32>,
+        resolution: u32,
+    ) -> Result<Query, Error> {
+        match make_unit(&mut embedding) {
+            true => Query::new(engine, embedding, Vec::new(), resolution),
+            false => Err(engine.not_finite("image embedding")),
+        }
+    }
+
+    fn new(
+        engine: &Engine,
+        embedding: Vec<f32>,
+        unknown: Vec<String>,
+        resolution: u32,
+    ) -> Result<Query, Error> {
+        let background = engine.background(resolution)?;
+        Ok(Query {
+            standing: Standing::new(background, std::slice::from_ref(&embedding)),
+            calibration: engine.bundle().manifest().no_match.clone(),
+            embedding,
+            unknown,
+        })
+    }
+
+    /// The direction, `[dimension]`, of length one.
+    pub fn embedding(&self) -> &[f32] {
+        &self.embedding
+    }
+
+    /// Words that the vocabulary does not know, and that were left out.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// The probability, 0..1, that a picture with this cosine shows what was asked for.
+    pub fn match_probability(&self, score: f32) -> f32 {
+        self.standing.match_probability(&[score], &self.calibration)
+    }
+
+    /// Whether a picture with this cosine is none of what was asked for, by the bundle's threshold.
+    pub fn no_match(&self, score: f32) -> bool {
+        self.match_probability(score) < self.calibration.threshold
+    }
+}
