@@ -1,11 +1,11 @@
-//! Ocellus never opens a socket: labelling and watching run under `strace` without one network system call. (Where a
-//! service manager asks to be told, `watch` sends it datagrams; here none does.)
+//! Ocellus never opens a socket: its main jobs run under `strace` without one network system call. (Where a service manager
+//! asks to be told, `watch` sends it datagrams; here none does.)
 #![allow(missing_docs)]
 
 use ocellus_tests::{photo, program, run};
 
 #[test]
-fn labelling_and_watching_make_no_network_system_call() {
+fn no_main_job_makes_a_network_system_call() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("strace.log");
     let strace = ["strace", "-f", "-qq", "-e", "trace=network", "-o"].map(String::from);
@@ -39,12 +39,19 @@ fn labelling_and_watching_make_no_network_system_call() {
     );
 
     let photo = photo("chelsea.jpg");
+    let db = folder.path().join("photos.db").display().to_string();
     let labels = ["--labels", "a cat,a dog", "--json"];
     for call in [
-        vec!["label", &photo],
-        vec!["watch", "--source", "data/photos", "--frames", "1"],
+        [&["label", &photo][..], &labels].concat(),
+        [
+            &["watch", "--source", "data/photos", "--frames", "1"][..],
+            &labels,
+        ]
+        .concat(),
+        vec!["index", "data/photos", "--db", &db],
+        vec!["search", "a cat", "--db", &db],
     ] {
-        let done = run(&command, [&call[..], &labels].concat(), &[], &[]);
+        let done = run(&command, &call, &[], &[]);
         assert_eq!(done.code, 0, "{done:?}");
         let calls = std::fs::read_to_string(&log).expect("a log");
         let network: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();

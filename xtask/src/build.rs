@@ -66,6 +66,19 @@ pub fn arm(profile: &str) -> Result<PathBuf> {
         .join("ocellus"))
 }
 
+/// Builds an example of a package for ARM, one whose instructions are counted, and returns where it is.
+pub fn arm_example(profile: &str, package: &str, example: &str) -> Result<PathBuf> {
+    let mut cargo = Cross::ready()?.cargo("build");
+    cargo
+        .arg("--locked")
+        .arg(format!("--package={package}"))
+        .arg(format!("--example={example}"))
+        .arg(format!("--profile={profile}"));
+    process::run(cargo.current_dir(repo::root()?))?;
+    let folder = target_dir()?.join(TARGET).join(folder(profile));
+    Ok(folder.join("examples").join(example))
+}
+
 fn program(cargo: &mut Command, profile: &str) -> Result<()> {
     cargo.args(["--locked", "--package=ocellus-cli", "--bin=ocellus"]);
     process::run(

@@ -24,6 +24,15 @@ impl Divisor {
         }
     }
 
+    /// Divides, without a look: for a scale that lasts one run.
+    pub fn of_one_run(value: f32) -> Divisor {
+        Divisor {
+            value,
+            #[cfg(target_arch = "aarch64")]
+            inverse: None,
+        }
+    }
+
     /// The divisor itself.
     pub fn value(self) -> f32 {
         self.value

@@ -5,13 +5,11 @@
 
 use super::attention_tables::markdown;
 use crate::counter::Counter;
-use crate::cross::{self, Cross, TARGET};
-use crate::{build, process, repo};
+use crate::{build, cross, repo};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 /// What one exponential may take: twelve instructions for four lanes.
 pub(super) const PER_EXPONENTIAL: u64 = 3;
@@ -152,7 +150,7 @@ pub fn write(profile: &str, counter: &Counter) -> Result<()> {
     let dir = repo::root()?.join("tests/reports");
     let text = fs::read_to_string(dir.join("attention_peers.toml"))?;
     let peers = Peers::parse(&text).context("attention_peers.toml")?;
-    let program = example(profile)?;
+    let program = build::arm_example(profile, "ocellus-kernels", "attention_counts")?;
     let mut rows = Vec::new();
     for cpu in cross::CPUS {
         let (counts, printed) = counter.run(cpu, &program, &[])?;
@@ -166,23 +164,6 @@ pub fn write(profile: &str, counter: &Counter) -> Result<()> {
     fs::write(dir.join("attention.json"), json)?;
     fs::write(dir.join("attention.md"), markdown(&rows, &peers))?;
     Ok(())
-}
-
-/// Builds the example that runs the kernels, for ARM.
-fn example(profile: &str) -> Result<PathBuf> {
-    let mut cargo = Cross::ready()?.cargo("build");
-    cargo
-        .args([
-            "--locked",
-            "--package=ocellus-kernels",
-            "--example=attention_counts",
-        ])
-        .arg(format!("--profile={profile}"));
-    process::run(cargo.current_dir(repo::root()?))?;
-    Ok(build::target_dir()?
-        .join(TARGET)
-        .join(build::folder(profile))
-        .join("examples/attention_counts"))
 }
 
 /// Puts what the example printed and what was counted together.

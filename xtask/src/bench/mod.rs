@@ -24,6 +24,7 @@ mod device;
 mod emulated;
 mod peers;
 mod report;
+mod search;
 mod table;
 mod threads;
 

@@ -6,6 +6,7 @@
 use super::attention;
 use super::emulated::{Bench, Row, Subject};
 use super::peers::{Best, Peers};
+use super::search;
 use super::table::{millions, times};
 use super::threads;
 use crate::{cross, repo};
@@ -50,6 +51,7 @@ pub fn write(profile: &str) -> Result<()> {
     fs::write(dir.join("threads.json"), json(&shared)?)?;
     fs::write(dir.join("threads.md"), threads::markdown(&shared))?;
     attention::write(profile, bench.counter())?;
+    search::write(profile, bench.counter())?;
     println!("{}", summary(&rows));
     Ok(())
 }

@@ -205,7 +205,6 @@ fn a_full_disk_is_an_error_and_what_was_committed_is_kept() {
             &mut Fake::default(),
             IndexOptions {
                 commit_after: Duration::from_millis(1),
-                ..options
             },
             &mut |_| (),
         )

@@ -2,7 +2,7 @@
 //!
 //! The engine's own operator compares and divides element by element; this one is made of kernels.
 
-use ocellus_kernels::{Affine, Isa, f32_range, quantize};
+use ocellus_kernels::{Affine, Isa, Quantizer, f32_range, quantize};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -40,7 +40,7 @@ impl EvalOp for DynamicQuantize {
         let reals = plain.as_slice::<f32>()?;
         let affine = Affine::spanning(f32_range(self.isa, reals));
         let mut signed = vec![0; reals.len()];
-        quantize(self.isa, affine, reals, &mut signed);
+        quantize(self.isa, Quantizer::of_one_run(affine), reals, &mut signed);
         let unsigned: Vec<u8> = signed.into_iter().map(unshifted).collect();
         Ok(tvec![
             Tensor::from_shape(x.shape(), &unsigned)?.into_tvalue(),

@@ -1,6 +1,6 @@
 //! `y = saturate(round_half_even(x / scale) + zero_point)`, from f32 to u8 or i8.
 
-use ocellus_kernels::{Affine, Isa, quantize};
+use ocellus_kernels::{Affine, Isa, Quantizer, quantize};
 use tract_onnx::tract_hir::internal::*;
 
 use super::Scale;
@@ -56,7 +56,7 @@ impl Quantize {
         let plain = x.try_as_plain_ram()?;
         let reals = plain.as_slice::<f32>()?;
         let mut bytes = vec![0; reals.len()];
-        quantize(self.isa, affine, reals, &mut bytes);
+        quantize(self.isa, Quantizer::of_one_run(affine), reals, &mut bytes);
         if self.target == DatumType::I8 {
             return Tensor::from_shape(x.shape(), &bytes);
         }

@@ -96,17 +96,13 @@ impl EvalOp for Rounded {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = args_1!(inputs);
-        let mut y = Tensor::zero::<f32>(x.shape())?;
-        let from = x.try_as_plain_ram()?;
-        let mut to = y.try_as_plain_ram_mut()?;
-        f32_round(
-            self.isa,
-            self.grid,
-            from.as_slice::<f32>()?,
-            to.as_slice_mut::<f32>()?,
-        );
-        drop(to);
-        Ok(tvec![y.into_tvalue()])
+        let plain = x.try_as_plain_ram()?;
+        let reals = plain.as_slice::<f32>()?;
+        let mut rounded = vec![0.0; reals.len()];
+        f32_round(self.isa, self.grid, reals, &mut rounded);
+        Ok(tvec![
+            Tensor::from_shape(x.shape(), &rounded)?.into_tvalue()
+        ])
     }
 }
 

@@ -224,11 +224,9 @@ impl EvalOp for Paired {
             "a product is fed other shapes"
         );
         let (a, b) = (signed(&a)?, signed(&b)?);
-        let mut output = Tensor::zero::<f32>(&self.shape)?;
-        let mut plain = output.try_as_plain_ram_mut()?;
-        let to = plain.as_slice_mut::<f32>()?;
-        if !to.is_empty() {
-            by_rows(&self.pool, count, 1, to, &mut [], |part, to, _| {
+        let mut reals = vec![0.0; count * m * n];
+        if !reals.is_empty() {
+            by_rows(&self.pool, count, 1, &mut reals, &mut [], |part, to, _| {
                 for (at, to) in part.zip(to.chunks_exact_mut(m * n)) {
                     let (a, b) = (&a[at * m * k..][..m * k], &b[at * k * n..][..k * n]);
                     // Sums that are exact in f32 fit 32 bits.
@@ -236,8 +234,9 @@ impl EvalOp for Paired {
                 }
             });
         }
-        drop(plain);
-        Ok(tvec![output.into_tvalue()])
+        Ok(tvec![
+            Tensor::from_shape(&self.shape, &reals)?.into_tvalue()
+        ])
     }
 }
 

@@ -45,6 +45,14 @@ impl Quantizer {
         }
     }
 
+    /// Takes none of them and divides: for numbers whose scale comes with them.
+    pub fn of_one_run(affine: Affine) -> Quantizer {
+        Quantizer {
+            affine,
+            divisor: Divisor::of_one_run(affine.scale),
+        }
+    }
+
     /// What a byte means.
     pub fn affine(self) -> Affine {
         self.affine

@@ -57,7 +57,7 @@ macro_rules! row {
 
 /// A quad of `k` of all rows.
 macro_rules! quad {
-    ($lane:literal $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {
+    ($lane:literal $([$a:literal $s0:literal $s1:literal $s2:literal $s3:literal])*) => {
         concat!(
             "ldp q30, q31, [{w}], #32\n",
             $(row!($lane $a $s0 $s1),)*
@@ -90,9 +90,33 @@ macro_rules! real {
     };
 }
 
-/// All tiles. A row is its pointer, its number, its register of values and its registers of sums.
+/// Loads sixteen bytes of each row: those below the first by their distance from it.
+macro_rules! load {
+    ($first:literal, $from:literal $how:literal, $(($o:ident $distance:literal $i:literal $a:literal))*) => {
+        concat!(
+            $("ldr q", $a, ", [{", $from, "}, {", $distance, "}]\n",)*
+            "ldr q", $first, ", [{", $from, "}]", $how, "\n",
+        )
+    };
+}
+
+/// All tiles. A row is its register of values and its registers of sums; `below` are the distances of the rows below the
+/// first one, each with its number and its row's register.
 macro_rules! tiles {
-    ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr, $rows:literal, $(($name:ident $pointer:literal $i:literal $a:literal $s0:literal $s1:literal $s2:literal $s3:literal))*) => {{
+    (
+        $finish:ident $($shift:ident)?, $panel:expr, $tiles:expr, $rows:literal rows $row:tt,
+        below [$(($o:ident $distance:literal $i:literal $a:literal))*]
+    ) => {
+        tiles!(
+            $finish $($shift)?, $panel, $tiles, $rows, $row,
+            load!(24, "a" ", #16", $(($o $distance $i $a))*), load!(24, "tail" "", $(($o $distance $i $a))*),
+            $($o $i)*
+        )
+    };
+    (
+        $finish:ident $($shift:ident)?, $panel:expr, $tiles:expr, $rows:literal,
+        [$([$v:literal $s0:literal $s1:literal $s2:literal $s3:literal])*], $load:expr, $load_tail:expr, $($o:ident $i:literal)*
+    ) => {{
         let (steps, back, quads) = $panel.cut();
         asm!(
             "b 2f",
@@ -106,35 +130,38 @@ macro_rules! tiles {
             "mov {w}, {w0}",
             "mov {steps}, {steps0}",
             "3:",
-            $(concat!("ldr q", $a, ", [{", $pointer, "}], #16"),)*
-            quad!(0 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
-            quad!(1 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            $load,
+            quad!(0 $([$v $s0 $s1 $s2 $s3])*),
+            quad!(1 $([$v $s0 $s1 $s2 $s3])*),
             "subs {steps}, {steps}, #1",
-            quad!(2 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
-            quad!(3 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(2 $([$v $s0 $s1 $s2 $s3])*),
+            quad!(3 $([$v $s0 $s1 $s2 $s3])*),
             "b.ne 3b",
             "cbz {quads:w}, 9f",
-            $(concat!("ldr q", $a, ", [{", $pointer, "}, {back}]"),)*
+            "add {tail}, {a}, {back}",
+            $load_tail,
             "cmp {quads:w}, #2",
             "b.lt 8f",
             "b.eq 7f",
             "tbnz {quads:w}, #0, 6f",
-            quad!(0 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(0 $([$v $s0 $s1 $s2 $s3])*),
             "6:",
-            quad!(1 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(1 $([$v $s0 $s1 $s2 $s3])*),
             "7:",
-            quad!(2 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(2 $([$v $s0 $s1 $s2 $s3])*),
             "8:",
-            quad!(3 $(($name $pointer $i $a $s0 $s1 $s2 $s3))*),
+            quad!(3 $([$v $s0 $s1 $s2 $s3])*),
             "9:",
             "ldp q24, q25, [{multiplier}]",
             "ldp q26, q27, [{multiplier}, #32]",
             $finish!(load [28 29 30]),
             $($finish!([$s0 $s1 $s2 $s3] [24 25 26 27] [29 30] [28 29 30]),)*
-            $(concat!("add {", $pointer, "}, {", $pointer, "}, {a_step}"),)*
+            "add {a}, {a}, {a_step}",
             "subs {tiles}, {tiles}, #1",
             "b.ne 2b",
-            $($name = inout(reg) $tiles.row($i) => _,)*
+            a = inout(reg) $tiles.a => _,
+            tail = out(reg) _,
+            $($o = in(reg) $i * $tiles.a_stride,)*
             out = inout(reg) $tiles.out => _,
             out_stride = in(reg) $tiles.out_stride,
             a_step = in(reg) ($rows * $tiles.a_stride).wrapping_sub(16 * steps),
@@ -160,19 +187,25 @@ macro_rules! tiles {
     }};
 }
 
-/// Five rows in the form of [`tiles`].
+/// Tiles of five rows.
 macro_rules! five {
     ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr) => {
-        tiles!($finish $($shift)?, $panel, $tiles, 5, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7)
-            (r2 "r2" 2 26 8 9 10 11) (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19))
+        tiles!(
+            $finish $($shift)?, $panel, $tiles,
+            5 rows [[24 0 1 2 3] [25 4 5 6 7] [26 8 9 10 11] [27 12 13 14 15] [28 16 17 18 19]],
+            below [(o1 "o1" 1 25) (o2 "o2" 2 26) (o3 "o3" 3 27) (o4 "o4" 4 28)]
+        )
     };
 }
 
-/// Six rows in the form of [`tiles`].
+/// Tiles of six rows.
 macro_rules! six {
     ($finish:ident $($shift:ident)?, $panel:expr, $tiles:expr) => {
-        tiles!($finish $($shift)?, $panel, $tiles, 6, (r0 "r0" 0 24 0 1 2 3) (r1 "r1" 1 25 4 5 6 7)
-            (r2 "r2" 2 26 8 9 10 11) (r3 "r3" 3 27 12 13 14 15) (r4 "r4" 4 28 16 17 18 19) (r5 "r5" 5 29 20 21 22 23))
+        tiles!(
+            $finish $($shift)?, $panel, $tiles,
+            6 rows [[24 0 1 2 3] [25 4 5 6 7] [26 8 9 10 11] [27 12 13 14 15] [28 16 17 18 19] [29 20 21 22 23]],
+            below [(o1 "o1" 1 25) (o2 "o2" 2 26) (o3 "o3" 3 27) (o4 "o4" 4 28) (o5 "o5" 5 29)]
+        )
     };
 }
 

@@ -95,7 +95,7 @@ impl EvalOp for Scaled {
         };
         let numbers = gemm.numbers(zero_point, |c| of(&scale, c), |c| of(&self.addend, c));
         let [n, k] = gemm.shape();
-        let mut output = match &self.pack.kernel {
+        let shape: TVec<usize> = match &self.pack.kernel {
             Kernel::Matrix(_) => {
                 let mut shape: TVec<usize> = x.shape().into();
                 ensure!(
@@ -103,19 +103,14 @@ impl EvalOp for Scaled {
                     "a product is fed rows of {shape:?}"
                 );
                 *shape.last_mut().context("a product of no axes")? = n;
-                Tensor::zero::<f32>(&shape)?
+                shape
             }
             Kernel::Convolution(_) => {
-                let shape = self
-                    .shape
-                    .as_concrete()
-                    .context("a convolution of open sizes")?;
-                Tensor::zero::<f32>(shape)?
+                let shape = self.shape.as_concrete();
+                shape.context("a convolution of open sizes")?.into()
             }
         };
-        let shape: TVec<usize> = output.shape().into();
-        let mut plain = output.try_as_plain_ram_mut()?;
-        let to = plain.as_slice_mut::<f32>()?;
+        let mut reals = vec![0.0; shape.iter().product()];
         match (&self.pack.kernel, x.shape(), &shape[..]) {
             (Kernel::Convolution(conv), &[images, c, h, w], &[_, n, oh, ow]) => {
                 let mut pixels = vec![0; c * h * w];
@@ -135,14 +130,13 @@ impl EvalOp for Scaled {
                             conv.run(&numbers, source, part, to, scratch);
                         },
                     );
-                    let to = &mut to[image * rows.len()..][..n * oh * ow];
+                    let to = &mut reals[image * rows.len()..][..n * oh * ow];
                     to_planes(&rows, [1, oh * ow, n], to, |real| real);
                 }
             }
-            _ => self.multiply(&numbers, &bytes, to),
+            _ => self.multiply(&numbers, &bytes, &mut reals),
         }
-        drop(plain);
-        Ok(tvec![output.into_tvalue()])
+        Ok(tvec![Tensor::from_shape(&shape, &reals)?.into_tvalue()])
     }
 }
 
