@@ -220,11 +220,6 @@ fn needs(purpose: For, host_is_arm: bool) -> Vec<Need> {
             "unpacks what boards boot",
         ));
         needs.push(Need::program("tar", "tar", "unpacks what boards run"));
-        needs.push(Need::program(
-            "blockdev",
-            "util-linux",
-            "lets a card be read back",
-        ));
         return needs;
     }
     let emulator = Need::program("qemu-aarch64", "qemu-user", "runs ARM programs");

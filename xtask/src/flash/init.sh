@@ -10,28 +10,25 @@
 # Settings stand below, in ocellus.conf on the owner's partition, and on the kernel's command line (ocellus.NAME=VALUE);
 # the last one counts.
 
-source=/dev/video0  # a camera, or a file of the owner's partition
-labels=labels.txt   # one label a line
-picture=picture.jpg # what is labelled where this ocellus knows no cameras
-options=/run/options # what else ocellus is told, an option on each line
-patience=60         # seconds without an answer until ocellus is started again
-watchdog=yes        # no: a board that hangs stays hung
-answers=            # power off after so many; for tests
+source=/dev/video0 # a camera, or a file or folder of the owner's partition
+labels=labels.txt  # one label a line
+patience=60        # seconds without an answer until ocellus is started again
+watchdog=yes       # no: a board that hangs stays hung
+answers=           # power off after so many; for tests
+
+# What else ocellus is told, an option on each line.
+options=/run/options
 
 # What the appliance runs: the only place that knows. It ends when it has nothing more to answer.
 look() {
-    if ocellus watch --help >/dev/null 2>&1; then
-        while IFS= read -r option; do
-            set -- "$@" "$option"
-        done <"$options"
-        exec ocellus watch --source "$source" --labels-file "$labels" --json "$@"
-    fi
-    exec ocellus label "$picture" --labels-file "$labels" --json
+    while IFS= read -r option; do
+        set -- "$@" "$option"
+    done <"$options"
+    exec ocellus watch --source "$source" --labels-file "$labels" --json "$@"
 }
 
-# Whether there is something to look at.
+# Whether there is something to look at: a device may come later, a file of the owner's does not.
 is_there() {
-    ocellus watch --help >/dev/null 2>&1 || return 0
     [ -e "$source" ] || [ "${source#/dev/}" = "$source" ]
 }
 
@@ -161,7 +158,6 @@ setting() {
     '' | '#'*) ;;
     source=*) source=${1#*=} ;;
     labels=*) labels=${1#*=} ;;
-    picture=*) picture=${1#*=} ;;
     # Options of `ocellus watch` that it is given as they are; on and pin may be repeated.
     on=* | pin=* | chip=* | hold=* | interval=* | crop=* | size=*) echo "--$1" >>"$options" ;;
     watchdog=yes | watchdog=no) watchdog=${1#*=} ;;

@@ -5,9 +5,9 @@ use super::cpio::Archive;
 use super::modules::{Module, Modules};
 use super::packages::{Base, Package};
 use crate::dist;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The first program.
 const INIT: &str = include_str!("init.sh");
@@ -116,7 +116,7 @@ pub fn device_tree(kernel: &Package, name: &str) -> Result<Vec<u8>> {
 pub fn kernel(kernel: &Package) -> Result<Vec<u8>> {
     let boot = fs::read_dir(kernel.root.join("boot"))?;
     let mut files = boot.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_kernel = |file: &std::path::PathBuf| {
+    let is_kernel = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("vmlinuz-")
     };
@@ -124,7 +124,7 @@ pub fn kernel(kernel: &Package) -> Result<Vec<u8>> {
     let file = file.with_context(|| format!("{}: no kernel in it", kernel.record))?;
     let bytes = fs::read(&file)?;
     // "ARM\x64": a plain image, which the Pi's firmware and QEMU start as it is.
-    anyhow::ensure!(
+    ensure!(
         bytes.get(56..60) == Some(b"ARM\x64"),
         "{}: expected a plain 64-bit ARM kernel image",
         file.display()
@@ -133,7 +133,7 @@ pub fn kernel(kernel: &Package) -> Result<Vec<u8>> {
 }
 
 /// The one folder in a folder.
-fn only(folder: &Path) -> Result<std::path::PathBuf> {
+fn only(folder: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut folders = entries.filter(|path| path.is_dir());
     let first = folders.next();

@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
     let needed = made_before
         .as_ref()
         .map_or(disk::BYTES, |image| image.bytes);
-    let find = |device| Card::find(device, needed, &System::default());
+    let find = |device: &Path| Card::find(device, needed, &System::default());
     let card = args.device.as_deref().map(find).transpose()?;
     if let Some(card) = &card {
         let (device, model, size) = (card.device.display(), &card.model, card.size());
@@ -102,20 +102,17 @@ pub fn run(args: &Args) -> Result<()> {
     let Some(image) = image else {
         return Ok(());
     };
-    if let Some(card) = &card {
+    let done = card.map_or(Ok(()), |card| {
         // Making an image takes a while, and cards are taken out and put in.
+        let device = card.device.display();
         let now = find(&card.device)?;
-        ensure!(
-            now == *card,
-            "{}: another card is in it now",
-            card.device.display()
-        );
-        put(&image, card, args.dry_run)?;
-    }
+        ensure!(now == card, "{device}: another card is in it now");
+        put(&image, &card, args.dry_run)
+    });
     if args.image.is_none() && args.from.is_none() {
         fs::remove_file(&image.path)?;
     }
-    Ok(())
+    done
 }
 
 /// Makes the image that is asked for; nothing where it is only talked about.

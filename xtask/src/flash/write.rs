@@ -1,13 +1,11 @@
 //! Writing an image to a card, and reading it back.
 
 use super::disk::Image;
-use crate::process;
 use anyhow::{Context, Result};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
-use std::process::Command;
 
 /// How much is copied at once, in bytes; the first of them holds the partition table.
 const STEP: usize = 1 << 22;
@@ -30,7 +28,7 @@ pub struct Mismatch {
 /// [`Mismatch`], and what the system says.
 pub fn write(image: &Image, device: &Path) -> Result<()> {
     let shown = || device.display().to_string();
-    let is_device = fs_type_is_block(device)?;
+    let is_device = is_block_device(device)?;
     let mut options = File::options();
     options.write(true);
     if is_device {
@@ -42,11 +40,13 @@ pub fn write(image: &Image, device: &Path) -> Result<()> {
     copy(&mut source, &mut card).with_context(shown)?;
     card.sync_all().with_context(shown)?;
     drop(card);
+    let mut options = File::options();
+    options.read(true);
     if is_device {
-        // What is read back is to come from the card, not from memory.
-        process::run(Command::new("blockdev").arg("--flushbufs").arg(device))?;
+        // What is read back is to come from the card, and not from memory.
+        options.custom_flags(libc::O_DIRECT);
     }
-    let mut card = File::open(device).with_context(shown)?;
+    let mut card = Whole::new(options.open(device).with_context(shown)?);
     source.seek(SeekFrom::Start(0))?;
     match compare(&mut source, &mut card).with_context(shown)? {
         None => Ok(()),
@@ -58,8 +58,47 @@ pub fn write(image: &Image, device: &Path) -> Result<()> {
     }
 }
 
-fn fs_type_is_block(device: &Path) -> Result<bool> {
-    let about = std::fs::metadata(device).with_context(|| device.display().to_string())?;
+/// Reads whole steps into memory that begins on a page's boundary, as the kernel asks of who goes past its own.
+struct Whole<R> {
+    file: R,
+    memory: Vec<u8>,
+    /// Where in the memory the step begins.
+    start: usize,
+    /// What of it was not handed out.
+    left: std::ops::Range<usize>,
+}
+
+impl<R: Read> Whole<R> {
+    fn new(file: R) -> Whole<R> {
+        const PAGE: usize = 1 << 16;
+        let memory = vec![0; STEP + PAGE];
+        let start = memory.as_ptr().align_offset(PAGE);
+        let left = start..start;
+        Whole {
+            file,
+            memory,
+            start,
+            left,
+        }
+    }
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if self.left.is_empty() {
+            let step = &mut self.memory[self.start..self.start + STEP];
+            let size = self.file.read(step)?;
+            self.left = self.start..self.start + size;
+        }
+        let size = to.len().min(self.left.len());
+        to[..size].copy_from_slice(&self.memory[self.left.start..][..size]);
+        self.left.start += size;
+        Ok(size)
+    }
+}
+
+fn is_block_device(device: &Path) -> Result<bool> {
+    let about = fs::metadata(device).with_context(|| device.display().to_string())?;
     Ok(about.file_type().is_block_device())
 }
 
@@ -159,7 +198,7 @@ mod tests {
     #[test]
     fn a_byte_that_a_card_loses_is_found() {
         let image = vec![7; 2 * STEP + 100];
-        let compared = |card: &[u8]| compare(&mut &image[..], &mut &card[..]).unwrap();
+        let compared = |card: &[u8]| compare(&mut &image[..], &mut Whole::new(card)).unwrap();
         assert_eq!(compared(&image), None);
         for at in [0, STEP, 2 * STEP + 99] {
             let mut card = image.clone();
