@@ -5,6 +5,21 @@ use ocellus_tests::{Run, ocellus, photo};
 use serde_json::Value;
 use std::{ffi::OsStr, fs, path::Path};
 
+/// Asserts that a report names the commit that the program was built from, or says that the build was not told.
+#[track_caller]
+fn check_commit(commit: &Value) {
+    if let Some(commit) = commit.as_str() {
+        let digits = commit.strip_suffix("-changed").unwrap_or(commit);
+        assert_eq!(digits.len(), 40, "{commit}");
+        assert!(
+            digits.bytes().all(|digit| digit.is_ascii_hexdigit()),
+            "{commit}"
+        );
+    } else {
+        assert!(commit.is_null(), "{commit}");
+    }
+}
+
 /// A file of the default bundle.
 fn bundled(name: &str) -> String {
     let models = Path::new("../models/default");
@@ -50,6 +65,9 @@ fn check_steps(row: &Value) -> u64 {
 #[test]
 fn bench_measures_every_stage_at_every_resolution() {
     let report = ocellus(["bench", "--json", "--iterations", "2"]).answer();
+    let hash = report["bundle"]["sha256"].as_str().expect("a hash");
+    assert_eq!(hash.len(), 64, "{hash}");
+    check_commit(&report["commit"]);
     let rows = report["resolutions"].as_array().expect("a list");
     assert_eq!(rows.len(), 3);
     for row in rows {

@@ -6,7 +6,7 @@ use crate::cross::{Cross, TARGET};
 use crate::setup::{self, For};
 use crate::{process, repo};
 use anyhow::Result;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Build the `ocellus` program
@@ -80,12 +80,17 @@ pub fn arm_example(profile: &str, package: &str, example: &str) -> Result<PathBu
 }
 
 fn program(cargo: &mut Command, profile: &str) -> Result<()> {
+    let root = repo::root()?;
     cargo.args(["--locked", "--package=ocellus-cli", "--bin=ocellus"]);
-    process::run(
-        cargo
-            .arg(format!("--profile={profile}"))
-            .current_dir(repo::root()?),
-    )
+    tell_commit(cargo, &root);
+    process::run(cargo.arg(format!("--profile={profile}")).current_dir(root))
+}
+
+/// Lets the program know which commit it is of; where git knows none, it knows none.
+pub fn tell_commit(cargo: &mut Command, root: &Path) {
+    if let Ok(commit) = repo::commit(root) {
+        cargo.env("OCELLUS_COMMIT", commit);
+    }
 }
 
 /// Where cargo puts what it builds.

@@ -39,6 +39,15 @@ pub fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
+/// The commit that is checked out, with `-changed` behind it where the tracked files are others by now.
+pub fn commit(root: &Path) -> Result<String> {
+    let git = |args: &[&str]| process::capture(Command::new("git").args(args).current_dir(root));
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let mark = if changes.is_empty() { "" } else { "-changed" };
+    Ok(format!("{}{mark}", commit.trim_end()))
+}
+
 /// Where things go that outlive a clone: `OCELLUS_CACHE`, else `ocellus` in the user's cache folder.
 pub fn cache() -> Result<PathBuf> {
     let dir = |name: &str| {
@@ -157,6 +166,17 @@ mod tests {
         let root = root().unwrap();
         let files = tracked(&root).unwrap();
         assert!(files.contains(&PathBuf::from("Cargo.toml")));
+    }
+
+    #[test]
+    fn a_commit_is_named_by_its_digits() {
+        let commit = commit(&root().unwrap()).unwrap();
+        let digits = commit.strip_suffix("-changed").unwrap_or(&commit);
+        assert_eq!(digits.len(), 40, "{commit}");
+        assert!(
+            digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{commit}"
+        );
     }
 
     #[test]

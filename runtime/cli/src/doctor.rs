@@ -1,5 +1,6 @@
 //! `ocellus doctor`: is this machine fit, and does it compute what the recipe computed?
 
+use crate::build;
 use crate::loading::{BundleOption, Threads};
 use ocellus::{Engine, encoder::Precision, sys};
 use ocellus_boards::{Difference, Profile};
@@ -35,7 +36,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             .collect();
         let report = json!({
             "healthy": healthy,
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": build::VERSION,
+            "commit": build::COMMIT,
             "architecture": std::env::consts::ARCH,
             "board": board.json(),
             "cpu": sys::cpu_name(),
@@ -54,11 +56,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(!healthy)));
     }
 
-    println!(
-        "ocellus {} on {}",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH
-    );
+    println!("ocellus {} on {}", build::named(), std::env::consts::ARCH);
     board.print();
     println!(
         "cpu        {}, {} cores, pages of {} bytes",

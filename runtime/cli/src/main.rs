@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod build;
 mod bundle;
 mod doctor;
 mod heat;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 /// Which words fit a picture, where, how sure, and how long each stage took. Offline.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version = build::named(), about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -147,6 +147,7 @@ fn compile(root: &Path, linker: &Path) -> Result<(PathBuf, PathBuf)> {
         "--package=ocellus-capi",
     ]);
     cargo.args(["--bin=ocellus", "--lib", "--profile", PROFILE]);
+    build::tell_commit(&mut cargo, root);
     process::run(cargo.current_dir(root))?;
     let folder = build::target_dir()?.join(TARGET).join(PROFILE);
     Ok((folder.join("ocellus"), folder.join(library::STATIC)))

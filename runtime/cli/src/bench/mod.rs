@@ -19,7 +19,7 @@ mod page;
 mod table;
 
 use crate::{
-    Usage,
+    Usage, build,
     loading::{BundleOption, PolicyName, Threads},
 };
 use anyhow::Context;
@@ -151,7 +151,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let machine = conditions.json();
     let mut report = json!({
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": build::VERSION,
+        "commit": build::COMMIT,
         "architecture": std::env::consts::ARCH,
         "cpu": sys::cpu_name(),
         "isa": measured.isa.name(),

@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else: no script, no font, no network.
 
 use super::{chart, job::STAGES, rows, subject};
-use crate::html::escaped;
+use crate::{build, html::escaped};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -82,6 +82,12 @@ fn facts(report: &Value) -> String {
     let machine = &report["machine"];
     let facts = [
         format!("version {}", text(&report["version"])),
+        format!(
+            "commit {}",
+            report["commit"]
+                .as_str()
+                .map_or_else(|| "unknown".to_owned(), build::short)
+        ),
         format!("instruction set {}", text(&report["isa"])),
         format!("bundle {}", text(&report["bundle"]["name"])),
         format!(

@@ -1,6 +1,7 @@
 //! The report for people.
 
 use super::{job::STAGES, rows, subject};
+use crate::build;
 use serde_json::Value;
 
 /// Prints it.
@@ -17,6 +18,14 @@ pub fn print(report: &Value) {
         text("isa"),
         text("model"),
         report["bundle"]["name"].as_str().unwrap_or_default(),
+    );
+    println!(
+        "version {}, commit {}, bundle {}",
+        text("version"),
+        report["commit"]
+            .as_str()
+            .map_or_else(|| "unknown".to_owned(), build::short),
+        report["bundle"]["sha256"].as_str().unwrap_or_default(),
     );
     println!(
         "load {} us, peak memory {} bytes, {} runs each",
