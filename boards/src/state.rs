@@ -52,6 +52,11 @@ impl State {
         }
     }
 
+    /// The power that a board draws, in watts, by the sensor of its profile, whose files lie below `root`.
+    pub fn power_watts(root: &Path, profile: &Profile) -> Option<f32> {
+        Files(root).power_watts(profile)
+    }
+
     /// Why a time that was taken between `before` and this one says nothing about the machine at its best.
     pub fn spoilt_since(&self, before: &State) -> Option<&'static str> {
         if before.slowed || self.slowed {

@@ -1,8 +1,7 @@
 //! `ocellus doctor` and `ocellus bundle` on this machine.
 #![allow(missing_docs)]
 
-use ocellus_tests::{ocellus, program, run};
-use std::fs;
+use ocellus_tests::{board, ocellus, program, run};
 
 #[test]
 fn the_embedded_bundle_is_healthy() {
@@ -40,20 +39,14 @@ fn the_instruction_set_is_this_cpus_and_can_be_lowered() {
 
 /// A folder that says what a Raspberry Pi 4 with two of its cores offline says.
 fn half_a_pi() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
     let core =
         "Features\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n\n";
-    for (path, text) in [
+    board(&[
         ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
         ("proc/cpuinfo", core),
         ("proc/meminfo", "MemTotal:        3885396 kB\n"),
         ("sys/devices/system/cpu/online", "0-1\n"),
-    ] {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-    folder
+    ])
 }
 
 #[test]

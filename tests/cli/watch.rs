@@ -1,7 +1,7 @@
 //! `ocellus watch` on files, pipes and folders: every frame, in order, and what bad input gets.
 #![allow(missing_docs)]
 
-use ocellus_tests::{CLIP_LABELS, Clip, Run, ocellus, photo, program, run};
+use ocellus_tests::{CLIP_LABELS, Clip, Run, board, ocellus, photo, program, run};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command, thread};
 
@@ -233,23 +233,16 @@ fn alerts_follow_their_labels_and_hold() {
 fn a_board_that_throttles_is_spared() {
     let folder = tempfile::tempdir().expect("a folder");
     let y4m = write(folder.path(), "clip.y4m", &Clip::new().y4m());
-    let thermal = folder.path().join("sys/class/thermal");
-    for (device, files) in [
+    let hot = board(&[
+        ("sys/class/thermal/thermal_zone0/type", "cpu-thermal"),
+        ("sys/class/thermal/thermal_zone0/temp", "84250"),
         (
-            "thermal_zone0",
-            [("type", "cpu-thermal"), ("temp", "84250")],
+            "sys/class/thermal/cooling_device0/type",
+            "thermal-cpufreq-0",
         ),
-        (
-            "cooling_device0",
-            [("type", "thermal-cpufreq-0"), ("cur_state", "2")],
-        ),
-    ] {
-        fs::create_dir_all(thermal.join(device)).expect("a folder");
-        for (name, text) in files {
-            fs::write(thermal.join(device).join(name), text).expect("a file");
-        }
-    }
-    let machine = folder.path().display().to_string();
+        ("sys/class/thermal/cooling_device0/cur_state", "2"),
+    ]);
+    let machine = hot.path().display().to_string();
     let last = |machine: &str| {
         let mut call = vec!["watch", "--source", &y4m, "--labels", LABELS, "--json"];
         call.extend(["--policy", "cascade", "--margin", "1", "--machine", machine]);

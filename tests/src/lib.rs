@@ -15,11 +15,13 @@
 //! | `OCELLUS_CC` | the C compiler for the machine under test; `cc` if unset |
 #![forbid(unsafe_code)]
 
+mod board;
 mod bundle_copy;
 mod c_program;
 mod clip;
 mod pixels;
 
+pub use board::board;
 pub use bundle_copy::BundleCopy;
 pub use c_program::{
     Linked, compile, compile_as_cpp, compile_header, compile_preload, compile_sources, prefix,

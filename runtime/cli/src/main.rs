@@ -15,6 +15,7 @@ mod index;
 mod inputs;
 mod label;
 mod loading;
+mod power;
 mod progress;
 mod search;
 mod watch;

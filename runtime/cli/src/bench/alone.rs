@@ -148,9 +148,12 @@ impl Alone {
             Ok(start.elapsed().as_micros() as u64)
         };
         let (warm_up_runs, steady) = warm_up(arguments.iterations, run)?;
-        let runs = (0..arguments.iterations)
-            .map(|_| run())
-            .collect::<Result<Vec<_>, EncoderError>>()?;
+        let (runs, energy) = conditions.record(arguments.iterations, || {
+            (0..arguments.iterations)
+                .map(|_| run())
+                .collect::<Result<Vec<_>, EncoderError>>()
+        });
+        let runs = runs?;
         let totals = runs.clone();
         let stages = json!({"encode": stage(runs)});
         let mut row = json!({
@@ -160,6 +163,7 @@ impl Alone {
             "steady": steady,
             "state": conditions.now(),
             "stages": stages,
+            "energy": energy,
             "totals_us": totals,
         });
         if arguments.ops {

@@ -1,37 +1,71 @@
 //! What a machine is and how it was while times were taken: whether they are worth anything.
 
+use crate::power::{Meter, PowerOption};
 use ocellus::sys;
 use ocellus_boards::{Profile, State};
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The machine under a measurement.
 pub struct Conditions {
+    root: PathBuf,
     machine: sys::Machine,
     profile: Option<&'static Profile>,
     before: State,
     spoilt: Option<&'static str>,
+    /// What it draws, where that can be read.
+    meter: Option<Meter>,
 }
 
 impl Conditions {
-    /// This machine, before the first measurement.
-    pub fn before() -> Conditions {
-        let machine = sys::Machine::this();
+    /// A machine before the first measurement: this one, or that whose `proc` and `sys` lie below a folder.
+    ///
+    /// # Errors
+    /// A power monitor that is not there.
+    pub fn before(folder: Option<&Path>, power: &PowerOption) -> anyhow::Result<Conditions> {
+        let machine = folder.map_or_else(sys::Machine::this, sys::Machine::below);
+        let root = folder.unwrap_or(Path::new("/")).to_owned();
         let profile = Profile::of(&machine);
-        let before = State::below(Path::new("/"), profile);
-        Conditions {
+        let before = State::below(&root, profile);
+        Ok(Conditions {
+            meter: power.meter(&root, profile)?,
             machine,
             profile,
             spoilt: before.spoilt_since(&before),
             before,
-        }
+            root,
+        })
     }
 
     /// How it is just now.
     pub fn now(&mut self) -> State {
-        let now = State::below(Path::new("/"), self.profile);
+        let now = State::below(&self.root, self.profile);
         self.spoilt = self.spoilt.or(now.spoilt_since(&self.before));
         now
+    }
+
+    /// So many runs, and what the board draws meanwhile: null where that can't be read, or where they are over in a moment.
+    pub fn record<R>(&mut self, runs: u32, run: impl FnOnce() -> R) -> (R, Value) {
+        let recording = self.meter.take().map(Meter::record);
+        let result = run();
+        let Some(recording) = recording else {
+            return (result, Value::Null);
+        };
+        let (meter, recorded) = recording.end();
+        self.meter = meter;
+        let energy = recorded.map(|recorded| {
+            json!({
+                "per_run_mj": 1e3 * recorded.joules / f64::from(runs),
+                "mean_watts": recorded.mean_watts,
+                "joules": recorded.joules,
+                "seconds": recorded.seconds,
+                "samples": recorded.samples,
+            })
+        });
+        (result, energy.into())
     }
 
     /// Why the times say nothing, where they do not.

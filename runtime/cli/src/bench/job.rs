@@ -146,12 +146,14 @@ fn measure(
     let (warm_up_runs, steady) = warm_up(arguments.iterations, || {
         Ok::<_, Error>(infer()?.stages_us.total)
     })?;
-    let mut last = Report::default();
-    let mut runs = Vec::new();
-    for _ in 0..arguments.iterations {
-        last = infer()?;
-        runs.push(last.stages_us);
-    }
+    let (runs, energy) = conditions.record(arguments.iterations, || {
+        (0..arguments.iterations)
+            .map(|_| infer())
+            .collect::<Result<Vec<Report>, Error>>()
+    });
+    let reports = runs?;
+    let last = reports.last().cloned().unwrap_or_default();
+    let runs: Vec<_> = reports.iter().map(|report| report.stages_us).collect();
     let stages: serde_json::Map<_, _> = STAGES
         .iter()
         .map(|(name, us)| (name.to_string(), stage(runs.iter().map(us).collect())))
@@ -163,6 +165,7 @@ fn measure(
         "steady": steady,
         "state": conditions.now(),
         "stages": stages,
+        "energy": energy,
         "totals_us": runs.iter().map(|us| us.total).collect::<Vec<_>>(),
     });
     if last.policy != "fixed" {

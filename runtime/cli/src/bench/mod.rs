@@ -21,6 +21,7 @@ mod table;
 use crate::{
     Usage, build,
     loading::{BundleOption, PolicyName, Threads},
+    power::PowerOption,
 };
 use anyhow::Context;
 use conditions::Conditions;
@@ -93,6 +94,11 @@ pub struct Arguments {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Read heat, clock and the board's own power sensor from the `proc` and `sys` in this folder instead of this machine's
+    #[arg(long, value_name = "DIR")]
+    machine: Option<PathBuf>,
+    #[command(flatten)]
+    power: PowerOption,
     #[command(flatten)]
     bundle: BundleOption,
 }
@@ -143,7 +149,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .transpose()?;
     let bundle = arguments.bundle.load()?;
     let id = json!({"name": bundle.manifest().name, "sha256": bundle.sha256()});
-    let mut conditions = Conditions::before();
+    let mut conditions = Conditions::before(arguments.machine.as_deref(), &arguments.power)?;
     let measured = if arguments.model.is_some() || arguments.without_regions {
         alone::run(&arguments, &bundle, &mut conditions)?
     } else {

@@ -66,6 +66,7 @@ pub fn page(report: &Value) -> String {
         add(&format!("<h2>{heading}</h2>\n{figure}\n"));
     }
     add(&table(&rows));
+    add(&energy(&rows));
     add("</html>\n");
     page
 }
@@ -131,6 +132,30 @@ fn table(rows: &[&Value]) -> String {
         }
     }
     text + "</table>\n"
+}
+
+/// What the whole board draws while it runs; nothing where that was not measured.
+fn energy(rows: &[&Value]) -> String {
+    let measured = rows.iter().filter(|row| row["energy"].is_object());
+    let cells: String = measured
+        .map(|row| {
+            let of = |key: &str| row["energy"][key].as_f64().unwrap_or_default();
+            format!(
+                "<tr><td>{}<td>{}<td>{:.1}<td>{:.2}</tr>\n",
+                subject(row),
+                row["threads"],
+                of("per_run_mj"),
+                of("mean_watts")
+            )
+        })
+        .collect();
+    match cells.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<h2>Energy</h2>\n<p>Of the whole board, per run.</p>\n\
+             <table><tr><th>resolution<th>threads<th>mJ<th>W</tr>\n{cells}</table>\n"
+        ),
+    }
 }
 
 #[cfg(test)]

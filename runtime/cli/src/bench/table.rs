@@ -59,6 +59,16 @@ pub fn print(report: &Value) {
         };
         println!("{}: {}{escalated}", subject(row), row["resolution"]);
     }
+    for row in rows(report).filter(|row| row["energy"].is_object()) {
+        let of = |key: &str| row["energy"][key].as_f64().unwrap_or_default();
+        println!(
+            "{:>15} {:>7} {:.1} mJ a run, the whole board's, at {:.2} W",
+            subject(row),
+            row["threads"],
+            of("per_run_mj"),
+            of("mean_watts"),
+        );
+    }
     for row in rows(report).filter(|row| row["steady"] == false) {
         println!(
             "not steady after {} runs at {} with {} threads",

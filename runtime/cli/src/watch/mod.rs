@@ -22,6 +22,7 @@ mod worker;
 use crate::{
     Usage,
     loading::{BundleOption, PolicyOptions, Threads},
+    power::PowerOption,
     words::LabelOptions,
 };
 use alerts::{Alerts, Condition};
@@ -102,9 +103,11 @@ pub struct Arguments {
     /// Threads that share the image encoder's work, 1 to 16; auto: what the board's profile says, or one. Results are the same
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     threads: Threads,
-    /// Read heat and throttling from the `proc` and `sys` in this folder instead of this machine's
+    /// Read heat, throttling and the board's own power sensor from the `proc` and `sys` in this folder instead of this machine's
     #[arg(long, value_name = "DIR")]
     machine: Option<PathBuf>,
+    #[command(flatten)]
+    power: PowerOption,
     #[command(flatten)]
     bundle: BundleOption,
 }
@@ -132,6 +135,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Before any thread is started, so that all of them leave the signals alone.
     let stop = Stop::on_signals().context("signals")?;
     let alerts = alerts(&arguments, &labels)?;
+    let heat = Heat::of(arguments.machine.clone(), &arguments.power)?;
     let beats = AtomicU64::new(0);
     let wait = || Wait {
         stop: &stop,
@@ -161,7 +165,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         view: View::of(arguments.json, &source.describe()),
         alerts,
         watchdog: Watchdog::new(patience, || tell("WATCHDOG=1")),
-        heat: Heat::of(arguments.machine),
+        heat,
         pace: Pace {
             interval: arguments.interval.0,
             frames: arguments.frames.unwrap_or(0),
@@ -253,6 +257,7 @@ fn session(arguments: &Arguments, labels: Vec<String>) -> anyhow::Result<Ready> 
 
 fn sum_up(summary: &Summary, time: Duration) -> String {
     let Summary {
+        joules,
         answered,
         dropped,
         failed,
@@ -262,6 +267,10 @@ fn sum_up(summary: &Summary, time: Duration) -> String {
     let mut words = format!("{answered} frames answered in {seconds:.1} s, {dropped} dropped");
     if seconds > 0.0 {
         words += &format!(", {:.1} frames/s", *answered as f64 / seconds);
+    }
+    if let Some(joules) = joules.filter(|_| *answered > 0) {
+        let each = joules / *answered as f64;
+        words += &format!(", {joules:.1} J, {each:.3} J for each answer");
     }
     if *failed > 0 {
         words += &format!(", {failed} failed");

@@ -35,6 +35,8 @@ pub struct Line<'a> {
     pub temp_c: Option<f32>,
     /// The board slows its cores down, and the program rests between answers.
     pub throttled: bool,
+    /// What the whole board draws, in watts, where anything measures it.
+    pub power_watts: Option<f32>,
     /// How the alerts stand, if any were asked for.
     #[serde(skip_serializing_if = "<[Standing]>::is_empty")]
     pub alerts: &'a [Standing],
@@ -61,6 +63,7 @@ impl<'a> Line<'a> {
             fps,
             temp_c: heat.temp_c,
             throttled: heat.throttled,
+            power_watts: heat.power_watts,
             alerts,
             report,
         }
@@ -74,12 +77,13 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// How fast, how many were left out, how warm.
+    /// How fast, how many were left out, how warm, how much is drawn.
     fn state(&self) -> String {
         let mut words = vec![format!("{} px", self.report.resolution)];
         words.extend(self.fps.map(|fps| format!("{fps:.1} frames/s")));
         words.push(format!("{} dropped", self.dropped));
         words.extend(self.temp_c.map(|celsius| format!("{celsius:.1} °C")));
+        words.extend(self.power_watts.map(|watts| format!("{watts:.2} W")));
         words.extend(self.throttled.then(|| "throttled".to_owned()));
         let on = self.alerts.iter().filter(|alert| alert.on);
         words.extend(on.map(|alert| format!("on: {}", alert.label)));
@@ -301,6 +305,7 @@ mod tests {
             fps: Some(9.84),
             temp_c: Some(51.25),
             throttled: true,
+            power_watts: Some(3.456),
             alerts,
             report,
         }
@@ -316,7 +321,7 @@ mod tests {
         }];
         let lines = lines("clip.y4m", &line(&report, &alerts));
         assert_eq!(lines[0], "clip.y4m  frame 12");
-        let state = "160 px, 9.8 frames/s, 3 dropped, 51.2 °C, throttled, on: a fox";
+        let state = "160 px, 9.8 frames/s, 3 dropped, 51.2 °C, 3.46 W, throttled, on: a fox";
         assert_eq!(lines[1], format!("a fox  {state}"));
         assert_eq!(
             lines[2],
@@ -341,6 +346,7 @@ mod tests {
         }
         assert_eq!(value["frame"], 12);
         assert_eq!(value["temp_c"], 51.25);
+        assert!((value["power_watts"].as_f64().expect("watts") - 3.456).abs() < 1e-6);
         assert!(value.get("alerts").is_none());
     }
 }

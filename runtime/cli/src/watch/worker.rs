@@ -50,6 +50,8 @@ impl Brain for Session {
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
+    /// What the board drew from the first answer to the last, in joules, where anything measures it.
+    pub joules: Option<f64>,
     /// Frames that were answered.
     pub answered: u64,
     /// Frames that were left out between them.
@@ -91,6 +93,7 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
     pub fn run(mut self) -> io::Result<Summary> {
         let mut summary = Summary::default();
         let done = self.work(&mut summary);
+        summary.joules = self.heat.joules();
         // Whatever else is the matter, nothing stays switched on.
         let released = match self.alerts.release() {
             Some(trouble) => self.view.note(&trouble),
@@ -231,6 +234,7 @@ mod tests {
         },
         *,
     };
+    use crate::power::PowerOption;
     use std::{cell::Cell, sync::mpsc, thread};
 
     /// Answers as a function says.
@@ -261,7 +265,8 @@ mod tests {
             view: View::Lines,
             alerts: Alerts::new(&[], Duration::ZERO, Vec::new()).expect("no pins"),
             watchdog: Watchdog::new(Some(Duration::ZERO), feed),
-            heat: Heat::of(Some("no/such/machine".into())),
+            heat: Heat::of(Some("no/such/machine".into()), &PowerOption::default())
+                .expect("no monitor was asked for"),
             pace: Pace {
                 interval: Duration::ZERO,
                 frames: 0,
