@@ -143,8 +143,8 @@ impl From<Error> for Failure {
             Error::NoRelevance { .. } => OCELLUS_E_NO_RELEVANCE,
             Error::Memory { .. } => OCELLUS_E_MEMORY,
             Error::NoLabels => OCELLUS_E_NO_LABELS,
-            // No function here decodes pictures.
-            Error::Decode(_) => OCELLUS_E_ARGUMENT,
+            // No function here decodes pictures, or takes routes.
+            Error::Decode(_) | Error::Route(_) => OCELLUS_E_ARGUMENT,
         };
         Failure::new(status, error.to_string())
     }

@@ -5,11 +5,13 @@ use crate::{
     inputs::{self, Input},
     loading::{BundleOption, PolicyOptions, Threads},
     progress,
+    routes::{self, Call, RouteOptions},
     words::LabelOptions,
 };
 use ocellus::{
     Blocks, Relevance, Report, Session, SessionOptions,
     bundle::Manifest,
+    route::{Choice, Router},
     vision::{CropMode, DecodeLimits, decode},
 };
 use serde_json::json;
@@ -33,6 +35,8 @@ pub struct Arguments {
     labels: LabelOptions,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    route: RouteOptions,
     /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
     #[arg(long, default_value = "centre", value_name = "centre|squash|tiles")]
     crop: CropMode,
@@ -66,7 +70,6 @@ pub struct Arguments {
 
 /// Runs the command: 0 when every picture was labelled, 1 when one could not be.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let labels = arguments.labels.labels()?;
     let inputs = inputs::expand(&arguments.images)?;
     let limits = DecodeLimits {
         side: arguments.max_side,
@@ -76,30 +79,86 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let message = format!("--heat is a picture of one image, got {}", inputs.len());
         return Err(Usage(message).into());
     }
-    let engine = Arc::new(arguments.bundle.engine(arguments.threads.pool()?)?);
-    let policy = arguments.policy.policy(engine.bundle().manifest())?;
-    let options = SessionOptions {
-        policy: Some(policy),
-        crop: arguments.crop,
-        limits,
-        relevance: relevance(&arguments, engine.bundle().manifest()),
-        ..SessionOptions::default()
-    };
-    let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
-    session.set_labels(labels)?;
+    let mut answerer = Answerer::of(&arguments, limits)?;
 
     let progress = progress::bar(inputs.len());
     let mut failed = false;
     for input in &inputs {
         progress.set_message(input.name());
-        let result = label(&mut session, input, &limits, arguments.heat.as_deref());
+        let result = label(&mut answerer, input, &limits, arguments.heat.as_deref());
         failed |= result.is_err();
         // The bar is taken off the screen while a result is printed.
-        progress.suspend(|| print(&input.name(), &result, arguments.json))?;
+        progress.suspend(|| print(&input.name(), &result, &arguments))?;
         progress.inc(1);
     }
     progress.finish_and_clear();
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Who answers.
+enum Answerer {
+    Session(Session),
+    Router(Router),
+}
+
+/// An answer, and which route gave it where there are several.
+#[derive(serde::Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<Choice>,
+}
+
+impl Answerer {
+    fn of(arguments: &Arguments, limits: DecodeLimits) -> anyhow::Result<Answerer> {
+        let bundle = &arguments.bundle;
+        let mut options = SessionOptions {
+            crop: arguments.crop,
+            limits,
+            ..SessionOptions::default()
+        };
+        if let Some(file) = &arguments.route.routes {
+            if arguments.places || arguments.heat.is_some() {
+                let message =
+                    "--routes: routes do not say where labels are; leave out --where and --heat";
+                return Err(Usage(message.into()).into());
+            }
+            let call = Call {
+                labels: &arguments.labels.any()?,
+                bundle,
+                policy: &arguments.policy,
+                threads: arguments.threads,
+                options: &options,
+            };
+            return routes::router(file, &call).map(Answerer::Router);
+        }
+        let labels = arguments.labels.labels()?;
+        let engine = Arc::new(bundle.engine(arguments.threads.pool()?)?);
+        let manifest = engine.bundle().manifest();
+        options.policy = Some(arguments.policy.policy(manifest)?);
+        options.relevance = relevance(arguments, manifest);
+        let mut session =
+            Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
+        session.set_labels(labels)?;
+        Ok(Answerer::Session(session))
+    }
+
+    fn answer(&mut self, picture: &[u8], limits: &DecodeLimits) -> Result<Answer, ocellus::Error> {
+        match self {
+            Answerer::Session(session) => Ok(Answer {
+                report: session.infer_picture(picture)?,
+                route: None,
+            }),
+            Answerer::Router(router) => {
+                let routed = router.infer_picture(picture, limits)?;
+                Ok(Answer {
+                    report: routed.report,
+                    route: Some(routed.route),
+                })
+            }
+        }
+    }
 }
 
 /// Why one picture has no answer: a stable kind and a message.
@@ -130,11 +189,11 @@ fn relevance(arguments: &Arguments, manifest: &Manifest) -> Relevance {
 }
 
 fn label(
-    session: &mut Session,
+    answerer: &mut Answerer,
     input: &Input,
     limits: &DecodeLimits,
     heat: Option<&Path>,
-) -> Result<Report, Failure> {
+) -> Result<Answer, Failure> {
     let bytes = input.read(limits.bytes).map_err(|error| Failure {
         kind: "io",
         message: format!("{error:#}"),
@@ -143,35 +202,44 @@ fn label(
         kind: error.kind(),
         message: error.to_string(),
     };
-    let report = session.infer_picture(&bytes).map_err(failure)?;
+    let answer = answerer.answer(&bytes, limits).map_err(failure)?;
     if let Some(path) = heat {
         let photo = decode(&bytes, limits).map_err(|error| failure(error.into()))?;
-        let picture = heat::picture(&photo.rgb, photo.width, photo.height, &report);
+        let picture = heat::picture(&photo.rgb, photo.width, photo.height, &answer.report);
         heat::write(&picture, path).map_err(|error| Failure {
             kind: "io",
             message: format!("--heat {}: {error}", path.display()),
         })?;
     }
-    Ok(report)
+    Ok(answer)
 }
 
-fn print(image: &str, result: &Result<Report, Failure>, json: bool) -> anyhow::Result<()> {
+fn print(
+    image: &str,
+    result: &Result<Answer, Failure>,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match (result, json) {
-        (Ok(report), true) => {
+    match (result, arguments.json) {
+        (Ok(answer), true) => {
             #[derive(serde::Serialize)]
             struct Line<'a> {
                 image: &'a str,
                 #[serde(flatten)]
-                report: &'a Report,
+                answer: &'a Answer,
             }
-            writeln!(out, "{}", serde_json::to_string(&Line { image, report })?)?;
+            writeln!(out, "{}", serde_json::to_string(&Line { image, answer })?)?;
         }
         (Err(failure), true) => {
             let line = json!({ "image": image, "error": { "kind": failure.kind, "message": failure.message } });
             writeln!(out, "{line}")?;
         }
-        (Ok(report), false) => write_text(&mut out, image, report)?,
+        (Ok(answer), false) => {
+            write_text(&mut out, image, &answer.report)?;
+            if let Some(choice) = &answer.route {
+                routes::write_text(&mut out, choice, arguments.route.explain_route)?;
+            }
+        }
         (Err(failure), false) => eprintln!("ocellus: {image}: {}", failure.message),
     }
     Ok(())

@@ -17,6 +17,7 @@ mod label;
 mod loading;
 mod power;
 mod progress;
+mod routes;
 mod search;
 mod watch;
 mod words;

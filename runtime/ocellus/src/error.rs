@@ -1,6 +1,6 @@
 //! What can go wrong, in one type for the caller of the library.
 
-use crate::{attention::AttentionError, bundle::BundleError};
+use crate::{attention::AttentionError, bundle::BundleError, route::RouteError};
 use ocellus_encoder::EncoderError;
 use ocellus_language::LanguageError;
 use ocellus_vision::{DecodeError, FrameError};
@@ -66,6 +66,9 @@ pub enum Error {
         /// What would be used, in bytes.
         used: usize,
     },
+    /// A table of routes was refused, or none of them can be taken.
+    #[error(transparent)]
+    Route(#[from] RouteError),
     /// A frame came before any labels.
     #[error("no labels are set; call set_labels first")]
     NoLabels,
@@ -85,6 +88,7 @@ impl Error {
             Error::Attention(_) => "attention",
             Error::NoRelevance { .. } => "relevance",
             Error::Memory { .. } => "memory",
+            Error::Route(_) => "route",
         }
     }
 }

@@ -42,6 +42,7 @@ mod query;
 mod reading;
 mod relevance;
 mod report;
+pub mod route;
 mod session;
 mod words;
 

@@ -116,6 +116,10 @@ impl Session {
         words.map_or(&[], |words| words.labels.as_slice())
     }
 
+    pub(crate) fn words(&self) -> Option<&Words> {
+        self.asked.words.as_ref()
+    }
+
     /// A reader of frames for [`Session::infer_reading`], which may be on another thread than the session.
     pub fn reader(&self) -> Reader {
         let image = &self.engine.bundle().manifest().image;
