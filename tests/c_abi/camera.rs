@@ -175,7 +175,13 @@ fn a_device_answers_as_its_frames_do_from_a_file() {
         let in_one = fourcc.replace('M', if fourcc == "NM12" { "V" } else { "U" });
         let raw = answers(&camera.raw(&in_one));
         let wanted = in_a_circle(&raw, &[0, 1, 2, 3]);
-        for io in ["mmap", "dmabuf"] {
+        // How frames are mapped does not depend on what is in them: both ways once, and the other formats by one each.
+        let ways = match (fourcc, multi) {
+            ("NV12", _) => &["mmap", "dmabuf"][..],
+            (_, "1") => &["dmabuf"],
+            _ => &["mmap"],
+        };
+        for &io in ways {
             let variables = [
                 ("FAKE_V4L2_FILE", file.as_str()),
                 ("FAKE_V4L2_FORMATS", listed),

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use image::{DynamicImage, GenericImage, RgbImage, imageops::FilterType};
-use ocellus_tests::{BundleCopy, data, ocellus, photo};
+use ocellus_tests::{BundleCopy, data, host_program, ocellus, photo};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,11 @@ const PAIR: &str = "a cat,a cup of coffee";
 fn a_peak_lies_on_its_object_in_the_picture_s_pixels() {
     let folder = tempfile::tempdir().expect("a folder");
     let side = f64::from(PART);
+    // An emulated core is slow, and gives the bytes that the host gives: that is another test's matter.
+    let resolutions = match host_program() {
+        Some(_) => &["160"][..],
+        None => &["160", "224"],
+    };
     for (names, cat_first) in [
         (["chelsea.jpg", "coffee.jpg"], true),
         (["coffee.jpg", "chelsea.jpg"], false),
@@ -59,7 +64,7 @@ fn a_peak_lies_on_its_object_in_the_picture_s_pixels() {
         for columns in [2, 1] {
             let scene = scene(folder.path(), columns, &names);
             let axis = usize::from(columns == 1);
-            for resolution in ["160", "224"] {
+            for &resolution in resolutions {
                 for crop in ["squash", "tiles"] {
                     let more = ["--crop", crop, "--resolution", resolution];
                     let answer = answer(&scene, PAIR, &more);

@@ -1,7 +1,7 @@
 //! The same picture and words give the same answer on every machine and in every instruction set.
 //!
-//! Scores may differ by 1e-3, since the image encoder still runs in f32 and each CPU sums in its own order; the int8 parts
-//! may not differ at all, so on one CPU the instruction set changes nothing.
+//! Scores may differ by 1e-3, since the text encoder and the heads run in f32 and each CPU sums in its own order; the int8
+//! parts may not differ at all, so on one CPU the instruction set changes nothing.
 #![allow(missing_docs)]
 
 use ocellus_tests::{host_program, photos, program, run};
