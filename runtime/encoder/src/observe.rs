@@ -17,6 +17,8 @@ use crate::region::{Label, Region};
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
 pub trait Observer {
+    /// Whether operations are to be told apart: they then run one after another, where they else may run together.
+    const WATCHES: bool = true;
     /// The operation begins.
     fn begin(&mut self, operation: usize);
     /// The operation has ended.
@@ -27,6 +29,8 @@ pub trait Observer {
 pub(crate) struct Unobserved;
 
 impl Observer for Unobserved {
+    const WATCHES: bool = false;
+
     fn begin(&mut self, _: usize) {}
     fn end(&mut self, _: usize) {}
 }
@@ -158,6 +162,8 @@ struct Inside<'a, O> {
 }
 
 impl<O: Observer> Observer for Inside<'_, O> {
+    const WATCHES: bool = O::WATCHES;
+
     fn begin(&mut self, operation: usize) {
         self.observer.begin(self.first + operation);
     }

@@ -2,6 +2,8 @@
 //!
 //! Limits: no dilation; a padded element has the input's zero point, that is, the real value 0.
 
+use core::ops::Range;
+
 /// The geometry of a convolution or a pool, height before width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -47,6 +49,31 @@ impl Window {
         (source < len).then_some(source)
     }
 
+    /// The input rows, of `height`, on which these output rows stand; none of them may stand on padding alone.
+    pub fn rows_under(&self, rows: Range<usize>, height: usize) -> Range<usize> {
+        let padded = self.padded_rows(&rows);
+        let row = |padded: usize| padded.saturating_sub(self.pads[0]).min(height);
+        row(padded.start)..row(padded.end)
+    }
+
+    /// The window of these output rows alone, on the input rows under them.
+    pub(crate) fn of_rows(&self, rows: &Range<usize>, height: usize) -> Window {
+        let padded = self.padded_rows(rows);
+        let [top, left, _, right] = self.pads;
+        let above = top.saturating_sub(padded.start);
+        let below = padded.end.saturating_sub(top + height);
+        Window {
+            pads: [above, left, below, right],
+            ..*self
+        }
+    }
+
+    /// The rows of the padded input on which these output rows stand.
+    fn padded_rows(&self, rows: &Range<usize>) -> Range<usize> {
+        let last = rows.end.saturating_sub(1).max(rows.start);
+        rows.start * self.strides[0]..last * self.strides[0] + self.kernel[0]
+    }
+
     /// The checked output size of a run.
     ///
     /// # Panics
@@ -55,7 +82,7 @@ impl Window {
     pub(crate) fn check_run(
         &self,
         size: [usize; 2],
-        rows: &core::ops::Range<usize>,
+        rows: &Range<usize>,
         [input_len, in_channels]: [usize; 2],
         [output_len, out_channels]: [usize; 2],
     ) -> [usize; 2] {
@@ -100,6 +127,40 @@ mod tests {
         assert_eq!(SAME.output([2, 1]), Some([1, 1]));
         assert_eq!(SAME.output([1, 1]), None);
         assert_eq!(SAME.output([usize::MAX, 7]), None);
+    }
+
+    #[test]
+    fn a_few_rows_stand_on_theirs_as_all_rows_do_on_all() {
+        let heights = 4..12;
+        for (kernel, stride, pads) in [
+            (3, 1, [1, 1]),
+            (3, 2, [1, 1]),
+            (5, 2, [2, 2]),
+            (4, 3, [0, 2]),
+        ] {
+            let window = Window {
+                kernel: [kernel, 1],
+                strides: [stride, 1],
+                pads: [pads[0], 0, pads[1], 0],
+            };
+            for height in heights.clone() {
+                let [all, _] = window.output([height, 1]).unwrap();
+                for start in 0..all {
+                    for end in start + 1..=all {
+                        let under = window.rows_under(start..end, height);
+                        let own = window.of_rows(&(start..end), height);
+                        assert_eq!(own.output([under.len(), 1]), Some([end - start, 1]));
+                        for (at, row) in (start..end).enumerate() {
+                            for tap in 0..kernel {
+                                let inside = own.source(0, at, tap, under.len());
+                                let source = inside.map(|y| under.start + y);
+                                assert_eq!(source, window.source(0, row, tap, height));
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

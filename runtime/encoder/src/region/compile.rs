@@ -14,6 +14,7 @@ use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
 use super::arena::{Life, lay_out};
+use super::bands::{Layer, Sequence};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
 use super::parts::scratch_by_columns;
@@ -87,6 +88,15 @@ pub(super) fn compile(
         }
     }
 
+    let sequences = sequences(model, members, &buffers, &drafts)?;
+    for sequence in &sequences {
+        if let Draft::Run(first) = drafts[sequence.steps.start] {
+            // Its last rows are written when the first ones are long done.
+            let from = sources(&members[first])[0];
+            buffers.read(&from, (sequence.steps.end - 1).max(buffers.last(&from)));
+        }
+    }
+
     let too_large = || guard::check_bytes("INT8 region", i64::MAX, limits);
     let Some((places, bytes)) = lay_out(&buffers.lives) else {
         too_large()?;
@@ -95,7 +105,7 @@ pub(super) fn compile(
     let place = |outlet: &OutletId| -> Range<usize> { places[buffers.at[outlet]].clone() };
     let mut sizes = Sizes {
         bytes,
-        scratch: 0,
+        scratch: sequences.iter().map(Sequence::scratch).max().unwrap_or(0),
         sums: 0,
     };
     let mut steps = Vec::new();
@@ -250,11 +260,43 @@ pub(super) fn compile(
         .collect();
     Ok(Program::new(
         (isa, pool.clone()),
-        steps,
+        (steps, sequences),
         inputs,
         outputs,
         sizes,
     ))
+}
+
+/// The convolutions among `drafts` that run together.
+fn sequences(
+    model: &TypedModel,
+    members: &[Member],
+    buffers: &Buffers,
+    drafts: &[Draft],
+) -> TractResult<Vec<Sequence>> {
+    let member = |at: usize| match drafts[at] {
+        Draft::Run(member) => Some(&members[member]),
+        Draft::Enter(_) | Draft::Leave(_) => None,
+    };
+    let source = |member: &Member| model.node(member.inputs[0].node).inputs[member.inputs[0].slot];
+    let mut layers = Vec::with_capacity(drafts.len());
+    for at in 0..drafts.len() {
+        layers.push(match member(at) {
+            Some(member) => match &member.work {
+                Work::Conv(packed) => {
+                    Layer::of(packed, shape_of(model, source(member))?, member.shape)
+                }
+                _ => None,
+            },
+            None => None,
+        });
+    }
+    Ok(Sequence::find(layers, |at| {
+        let (Some(before), Some(next)) = (member(at), member(at + 1)) else {
+            return false;
+        };
+        source(next) == before.output && buffers.last(&before.output) == at + 1
+    }))
 }
 
 /// What `draft` is called in reports.
@@ -312,6 +354,11 @@ impl Buffers {
             last: step,
         });
         Ok(())
+    }
+
+    /// The last step that reads a tensor.
+    fn last(&self, outlet: &OutletId) -> usize {
+        self.at.get(outlet).map_or(0, |&at| self.lives[at].last)
     }
 
     fn read(&mut self, outlet: &OutletId, step: usize) {

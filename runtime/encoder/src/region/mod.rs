@@ -30,6 +30,7 @@
 
 pub(crate) mod activations;
 mod arena;
+mod bands;
 mod chain;
 mod channel;
 mod compile;

@@ -19,6 +19,7 @@ use ocellus_kernels::{
 
 use ocellus_sys::Pool;
 
+use super::bands::Sequence;
 use super::constant::{shifted, unshifted};
 use super::parts::{by_columns, by_rows, scratch_by_columns};
 use super::planes::{Images, to_pixels, to_planes};
@@ -174,6 +175,8 @@ pub(crate) struct Program {
     steps: Vec<Step>,
     /// One for each step.
     labels: Vec<Label>,
+    /// Steps that run together where nobody watches them, in their order.
+    sequences: Vec<Sequence>,
     inputs: Vec<Border>,
     outputs: Vec<Border>,
     sizes: Sizes,
@@ -183,7 +186,7 @@ pub(crate) struct Program {
 impl Program {
     pub(super) fn new(
         (isa, pool): (Isa, Arc<Pool>),
-        steps: Vec<(Step, Label)>,
+        (steps, sequences): (Vec<(Step, Label)>, Vec<Sequence>),
         inputs: Vec<Border>,
         outputs: Vec<Border>,
         sizes: Sizes,
@@ -193,6 +196,7 @@ impl Program {
             isa,
             steps,
             labels,
+            sequences,
             inputs,
             outputs,
             sizes,
@@ -239,15 +243,35 @@ impl Program {
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
         let mut arena = idle.unwrap_or_else(|| self.sizes.arena(self.pool.threads()));
-        for (at, step) in self.steps.iter().enumerate() {
+        let mut sequences = self.sequences.iter().peekable();
+        let mut at = 0;
+        while at < self.steps.len() {
+            let sequence = sequences.next_if(|sequence| sequence.steps.start == at);
+            if let (false, Some(sequence)) = (O::WATCHES, sequence) {
+                let Arena { bytes, scratch, .. } = &mut arena;
+                let (from, to) = self.ends(sequence);
+                let (from, to) = from_to(bytes, from, to);
+                sequence.run(&self.pool, from, to, scratch);
+                at = sequence.steps.end;
+                continue;
+            }
             observer.begin(at);
-            self.step(step, &mut arena, inputs, outputs);
+            self.step(&self.steps[at], &mut arena, inputs, outputs);
             observer.end(at);
+            at += 1;
         }
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(arena);
+    }
+
+    /// Where a sequence's input and output lie.
+    fn ends(&self, sequence: &Sequence) -> (&Range<usize>, &Range<usize>) {
+        match &self.steps[sequence.steps.clone()] {
+            [Step::Conv { from, .. }, .., Step::Conv { to, .. }] => (from, to),
+            _ => unreachable!("a sequence is of two convolutions or more"),
+        }
     }
 
     fn step(

@@ -156,10 +156,22 @@ impl PackedDepthwise {
         weights + 8 * self.channels
     }
 
+    /// The elements of scratch that [`run_band`](Self::run_band) needs for at most `rows` output rows of an input of `size`
+    /// `[h, w]`.
+    pub fn band_scratch_len(&self, size: [usize; 2], rows: usize) -> usize {
+        let [height, width] = size;
+        let under = rows.saturating_sub(1) * self.window.strides[0] + self.window.kernel[0];
+        let heights = 1..=under.min(height);
+        let lens = heights.map(|height| self.scratch_len([height, width]));
+        lens.max().unwrap_or(0)
+    }
+
     /// The elements of scratch that a run on an input of `[h, w]` needs, whatever its rows.
     #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs none
     pub fn scratch_len(&self, size: [usize; 2]) -> usize {
-        let out_width = self.window.output(size).map_or(1, |[_, w]| w);
+        // A band may be lower than the window.
+        let tall = [size[0].max(self.window.kernel[0]), size[1]];
+        let out_width = self.window.output(tall).map_or(1, |[_, w]| w);
         match &self.weights {
             Weights::Scalar(_) => 0,
             #[cfg(target_arch = "aarch64")]
@@ -205,17 +217,81 @@ impl PackedDepthwise {
             dims: [size[0], size[1], c],
             zero_point: self.input_zero_point,
         };
+        self.compute(&self.window, image, rows, out, scratch);
+    }
+
+    /// [`run`](Self::run) where only some rows of the input are at hand: `band` holds the input rows `held`, those
+    /// [`under`](Window::rows_under) the output rows `rows` among them. The scratch is that of an input of as many rows as
+    /// are under them.
+    ///
+    /// # Panics
+    ///
+    /// If a row that is needed is not held, `rows` is empty, a slice has not the length that its shape says, or an output
+    /// row stands on padding alone.
+    pub fn run_band(
+        &self,
+        (band, held): (&[i8], Range<usize>),
+        size: [usize; 2],
+        rows: Range<usize>,
+        out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        let [height, width] = size;
+        let row = width * self.channels;
+        let all = self.window.output(size).map_or(0, |[all, _]| all);
+        assert!(
+            !rows.is_empty() && rows.end <= all,
+            "rows {rows:?} of {all}"
+        );
+        let under = self.window.rows_under(rows.clone(), height);
+        assert!(
+            held.start <= under.start && under.end <= held.end && band.len() == held.len() * row,
+            "qs8_dwconv: rows {held:?} in {} elements are not rows {under:?} of {row}",
+            band.len()
+        );
+        let window = self.window.of_rows(&rows, height);
+        let input = &band[(under.start - held.start) * row..][..under.len() * row];
+        let size = [under.len(), width];
+        window.check_run(
+            size,
+            &(0..rows.len()),
+            [input.len(), self.channels],
+            [out.len(), self.channels],
+        );
+        assert!(
+            scratch.len() >= self.scratch_len(size),
+            "qs8_dwconv: a scratch of {} is below {}",
+            scratch.len(),
+            self.scratch_len(size)
+        );
+        let image = Image {
+            elements: input,
+            dims: [size[0], size[1], self.channels],
+            zero_point: self.input_zero_point,
+        };
+        self.compute(&window, image, 0..rows.len(), out, scratch);
+    }
+
+    #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs no scratch
+    fn compute(
+        &self,
+        window: &Window,
+        image: Image,
+        rows: Range<usize>,
+        out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
         match &self.weights {
             Weights::Scalar(weights) => {
-                qs8_dwconv_scalar::run(weights, &self.window, &self.requantize, image, rows, out)
+                qs8_dwconv_scalar::run(weights, window, &self.requantize, image, rows, out)
             }
             #[cfg(target_arch = "aarch64")]
             Weights::DotProd(blocks) => {
-                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
+                blocks.run(window, &self.requantize, image, rows, out, scratch)
             }
             #[cfg(target_arch = "aarch64")]
             Weights::Neon(blocks) => {
-                blocks.run(&self.window, &self.requantize, image, rows, out, scratch)
+                blocks.run(window, &self.requantize, image, rows, out, scratch)
             }
         }
     }
@@ -280,6 +356,29 @@ mod tests {
                     "{}: row by row {size:?} {window:?} {channels}",
                     isa.name()
                 );
+                let [top, _, bottom, _] = window.pads;
+                if place == Place::ALL[0] && top.max(bottom) < window.kernel[0] {
+                    in_bands(&packed, &input, size, &expected);
+                }
+            }
+        }
+    }
+
+    /// Bands of each height, of no more rows than they stand on.
+    fn in_bands(packed: &PackedDepthwise, input: &[i8], size: [usize; 2], expected: &[i8]) {
+        let [oh, ow] = packed.window.output(size).unwrap();
+        let (row, out_row) = (size[1] * packed.channels, ow * packed.channels);
+        for height in 1..=oh {
+            let scratch = vec![77; packed.band_scratch_len(size, height)];
+            for start in (0..oh).step_by(height) {
+                let rows = start..oh.min(start + height);
+                let held = packed.window.rows_under(rows.clone(), size[0]);
+                let band = Guarded::new(&input[held.start * row..held.end * row], Place::ALL[0]);
+                let mut out = vec![99; rows.len() * out_row];
+                let mut scratch = Guarded::new(&scratch, Place::ALL[0]);
+                packed.run_band((&band, held), size, rows.clone(), &mut out, &mut scratch);
+                let expected = &expected[rows.start * out_row..rows.end * out_row];
+                assert_eq!(out, expected, "rows {rows:?} {size:?} {:?}", packed.window);
             }
         }
     }
