@@ -34,11 +34,30 @@ const CORES: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// The data caches of a core: kibibytes and ways of the first and of the second level. The second is that of the board that
+/// has the core: Raspberry Pi 3 (four cores share it), 4 (likewise), 5 (each core has one; the third level is beyond it).
+pub const CACHES: [(&str, [usize; 2], [usize; 2]); 3] = [
+    ("cortex-a53", [32, 4], [512, 16]),
+    ("cortex-a72", [32, 2], [1024, 16]),
+    ("cortex-a76", [64, 4], [512, 8]),
+];
+
+/// What went through the data caches in a region.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moved {
+    /// Lines that the first level missed.
+    pub first_level_misses: u64,
+    /// Bytes that the second level read from beyond it, and wrote there.
+    pub bytes_beyond: u64,
+}
+
 /// What was counted.
 #[derive(Debug, PartialEq)]
 pub struct Counts {
     /// Instructions of each region that the program marked, in order.
     pub regions: Vec<u64>,
+    /// What each of them moved, where caches were simulated.
+    pub moved: Vec<Moved>,
     /// Instructions of the whole program, its start included.
     pub total: u64,
 }
@@ -71,11 +90,38 @@ impl Counter {
 
     /// Runs an ARM program on an emulated core; what was counted, and what it printed.
     pub fn run(&self, cpu: &str, program: &Path, arguments: &[String]) -> Result<(Counts, String)> {
+        self.run_with("", cpu, program, arguments)
+    }
+
+    /// The same with the core's data caches, several times as slow.
+    pub fn run_with_caches(
+        &self,
+        cpu: &str,
+        program: &Path,
+        arguments: &[String],
+    ) -> Result<(Counts, String)> {
+        let [first, second] = caches(cpu)?;
+        let levels = [("l1", first), ("l2", second)];
+        let options = levels.map(|(level, [kib, ways])| format!(",{level}={kib}:{ways}"));
+        self.run_with(&options.concat(), cpu, program, arguments)
+    }
+
+    fn run_with(
+        &self,
+        options: &str,
+        cpu: &str,
+        program: &Path,
+        arguments: &[String],
+    ) -> Result<(Counts, String)> {
         let out = self.work.path.join("counts");
         let mut emulator = Command::new(EMULATOR);
         emulator
             .arg("-plugin")
-            .arg(format!("{},out={}", word(&self.plugin), word(&out)))
+            .arg(format!(
+                "{},out={}{options}",
+                word(&self.plugin),
+                word(&out)
+            ))
             .args(["-cpu", cpu, "-L"])
             .arg(root(&self.work.path, cpu)?)
             .arg(program)
@@ -86,6 +132,15 @@ impl Counter {
             .with_context(|| format!("the plugin did not write {}", out.display()))?;
         Ok((parse(&text)?, printed))
     }
+}
+
+/// Kibibytes and ways of a core's first and second level.
+pub fn caches(cpu: &str) -> Result<[[usize; 2]; 2]> {
+    let mut found = CACHES.iter().filter(|(name, _, _)| *name == cpu);
+    let (_, first, second) = found
+        .next()
+        .with_context(|| format!("{cpu} is not among the cores"))?;
+    Ok([*first, *second])
 }
 
 /// A root for the emulator, below `dir`: the target's C library, and the core's own `/proc/cpuinfo`.
@@ -141,7 +196,7 @@ fn word(path: &Path) -> String {
 
 /// What the plugin wrote.
 fn parse(text: &str) -> Result<Counts> {
-    let (mut regions, mut total) = (Vec::new(), None);
+    let (mut regions, mut moved, mut total) = (Vec::new(), Vec::new(), None);
     for line in text.lines() {
         let count = |word: &str| -> Result<u64> {
             word.parse()
@@ -149,12 +204,23 @@ fn parse(text: &str) -> Result<Counts> {
         };
         match line.split_once(' ') {
             Some(("region", number)) => regions.push(count(number)?),
+            Some(("moved", numbers)) => {
+                let numbers = numbers.split(' ').map(count).collect::<Result<Vec<_>>>()?;
+                let [first_level_misses, read, written] = numbers[..] else {
+                    bail!("the plugin wrote {line:?}");
+                };
+                moved.push(Moved {
+                    first_level_misses,
+                    bytes_beyond: read + written,
+                });
+            }
             Some(("total", number)) => total = Some(count(number)?),
             _ => bail!("the plugin wrote {line:?}"),
         }
     }
     Ok(Counts {
         regions,
+        moved,
         total: total.context("the plugin wrote no total: the program did not end by itself")?,
     })
 }
@@ -169,6 +235,12 @@ mod tests {
         assert_eq!(counts.regions, [31, 6_000_032]);
         assert_eq!(counts.total, 18_085_379);
         assert!(parse("total 5").unwrap().regions.is_empty());
+        let counts = parse("moved 7 640 64\nregion 31\ntotal 40\n").unwrap();
+        let moved = Moved {
+            first_level_misses: 7,
+            bytes_beyond: 704,
+        };
+        assert_eq!((counts.regions, counts.moved), (vec![31], vec![moved]));
     }
 
     #[test]
@@ -179,6 +251,7 @@ mod tests {
             ("region x\ntotal 1\n", "region x"),
             ("region -1\ntotal 1\n", "region -1"),
             ("block 7\ntotal 1\n", "block 7"),
+            ("moved 7 8\ntotal 1\n", "moved 7 8"),
             ("total\n", "total"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());

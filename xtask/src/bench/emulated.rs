@@ -1,7 +1,7 @@
 //! One emulated run of `ocellus bench --markers`, and what its regions cost.
 
 use crate::build;
-use crate::counter::{Counter, Counts};
+use crate::counter::{Counter, Counts, Moved};
 use crate::setup::{self, For};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,13 @@ struct MarkedStep {
     macs: u64,
 }
 
+/// A marked region, with what moved in it.
+pub struct Region {
+    pub name: String,
+    pub instructions: u64,
+    pub moved: Moved,
+}
+
 /// The ARM program and the counter.
 pub struct Bench {
     program: PathBuf,
@@ -124,6 +131,32 @@ impl Bench {
         let counter = Counter::build()?;
         let program = build::arm(profile)?;
         Ok(Self { program, counter })
+    }
+
+    /// The regions of the default bundle's job on one core, by resolution.
+    pub fn moved(&self, cpu: &str) -> Result<Vec<(u32, Vec<Region>)>> {
+        let arguments = arguments(&Subject::default())?;
+        let run = self.counter.run_with_caches(cpu, &self.program, &arguments);
+        let (counts, printed) = run?;
+        let printed: Printed = serde_json::from_str(&printed)
+            .with_context(|| format!("`ocellus bench --markers` printed {printed:?}"))?;
+        ensure!(
+            counts.regions.len() == counts.moved.len(),
+            "{} regions were counted, and {} of them moved something",
+            counts.regions.len(),
+            counts.moved.len()
+        );
+        let mut counted = counts.regions.into_iter().zip(counts.moved);
+        let of = |marked: Marked| {
+            let named = marked.regions.into_iter().zip(counted.by_ref());
+            let regions = named.map(|(name, (instructions, moved))| Region {
+                name,
+                instructions,
+                moved,
+            });
+            (marked.resolution, regions.collect())
+        };
+        Ok(printed.resolutions.into_iter().map(of).collect())
     }
 
     /// The counter, for another program.
@@ -262,6 +295,7 @@ pub mod tests {
     pub fn made_up() -> Vec<Row> {
         let counts = Counts {
             regions: vec![800, 150, 2500, 1500, 4000, 1100, 1000, 95, 90, 80, 70],
+            moved: Vec::new(),
             total: 10_000,
         };
         rows("cortex-a76", printed(), &counts).unwrap()
@@ -294,6 +328,7 @@ pub mod tests {
     fn counts_without_a_name_are_not_guessed_at() {
         let counts = Counts {
             regions: vec![1; 9],
+            moved: Vec::new(),
             total: 10,
         };
         let error = rows("cortex-a76", printed(), &counts).unwrap_err();

@@ -20,6 +20,7 @@
 
 mod attention;
 mod attention_tables;
+mod caches;
 mod device;
 mod emulated;
 mod peers;

@@ -1,9 +1,11 @@
 //! `cargo xtask bench --report`: the default bundle on every emulated core, beside the peers.
 //!
 //! Writes `tests/reports/instructions.json`, every figure, and `instructions.md`, the tables, of which the first also
-//! stands in the README; a test holds the two to each other. `threads.json` and `threads.md` say what threads share.
+//! stands in the README; a test holds the two to each other. `threads.json` and `threads.md` say what threads share,
+//! `caches.json` and `caches.md` what goes through the caches.
 
 use super::attention;
+use super::caches;
 use super::emulated::{Bench, Row, Subject};
 use super::peers::{Best, Peers};
 use super::search;
@@ -38,18 +40,21 @@ pub fn write(profile: &str) -> Result<()> {
     let peers = Peers::parse(&text).context("peers.toml")?;
     let bench = Bench::ready(profile)?;
     let subject = Subject::default();
-    let (mut rows, mut shared) = (Vec::new(), Vec::new());
+    let (mut rows, mut shared, mut moved) = (Vec::new(), Vec::new(), Vec::new());
     for cpu in cross::CPUS {
         let counted = bench.count(cpu, &subject)?;
         for count in threads::COUNTS {
             shared.extend(threads::count(&bench, &subject, &counted, count)?);
         }
+        moved.extend(caches::count(&bench, cpu)?);
         rows.extend(counted.into_iter().map(|row| compare(row, &peers)));
     }
     fs::write(dir.join("instructions.json"), json(&rows)?)?;
     fs::write(dir.join("instructions.md"), markdown(&rows, &peers))?;
     fs::write(dir.join("threads.json"), json(&shared)?)?;
     fs::write(dir.join("threads.md"), threads::markdown(&shared))?;
+    fs::write(dir.join("caches.json"), json(&moved)?)?;
+    fs::write(dir.join("caches.md"), caches::markdown(&moved))?;
     attention::write(profile, bench.counter())?;
     search::write(profile, bench.counter())?;
     println!("{}", summary(&rows));

@@ -196,7 +196,9 @@ impl Alone {
             plan.run(scene.pixels(&seen.resize(side as usize)))
         })?;
         regions.mark("from_pixels", || plan.run(scene.pixels(&rgb)))?;
-        regions.mark("encode", || plan.run(Input::F32(&pixels)))?;
+        let input = Input::F32(&pixels);
+        regions.mark("layers", || plan.run_observed(input, &mut marks::Apart))?;
+        regions.mark("encode", || plan.run(input))?;
         Ok(regions.row(side, &frame, steps))
     }
 }

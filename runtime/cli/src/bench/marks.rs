@@ -90,6 +90,14 @@ impl Loading<'_> {
     }
 }
 
+/// Keeps operations apart, and marks none: the encoder layer by layer.
+pub struct Apart;
+
+impl Observer for Apart {
+    fn begin(&mut self, _: usize) {}
+    fn end(&mut self, _: usize) {}
+}
+
 /// Marks each operation.
 struct Marks;
 

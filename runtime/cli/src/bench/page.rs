@@ -90,7 +90,11 @@ fn facts(report: &Value) -> String {
                 .map_or_else(|| "unknown".to_owned(), build::short)
         ),
         format!("instruction set {}", text(&report["isa"])),
-        format!("bundle {}", text(&report["bundle"]["name"])),
+        format!(
+            "bundle {} ({:.12})",
+            text(&report["bundle"]["name"]),
+            text(&report["bundle"]["sha256"])
+        ),
         format!(
             "{} runs at each resolution of a {}",
             report["iterations"],

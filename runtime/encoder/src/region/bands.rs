@@ -22,10 +22,10 @@ use super::store::{Kernel, Packed};
 
 /// Below so many bytes between its layers a sequence is left as it is: they stay in the second-level cache, of which the
 /// boards' smallest has 512 KiB.
-const LARGE: usize = 256 * 1024;
+const LARGE: usize = 128 * 1024;
 
 /// About the bytes of all bands of a sequence. They share the cache with weights, input and output, and with the other threads'.
-const BANDS: usize = 96 * 1024;
+const BANDS: usize = 192 * 1024;
 
 /// Layers of a sequence.
 const MOST: usize = 12;

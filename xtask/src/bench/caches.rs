@@ -1,0 +1,140 @@
+//! What goes through the caches: an inference layer by layer, and depth first.
+//!
+//! Both are runs of the same encoder with the same bytes; where it is watched, convolutions that else run together run one
+//! after another (`runtime/encoder/src/region/bands.rs`). The data caches are those of the plugin (`xtask/plugin/count.c`).
+//!
+//! Limits: nothing is prefetched and instructions are not cached; the second level is one program's alone.
+
+use super::emulated::{Bench, Region};
+use super::report::{core, head, line};
+use super::table::millions;
+use crate::counter;
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// One resolution on one core. Field names are the JSON's.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Row {
+    pub cpu: String,
+    pub resolution: u32,
+    /// The second level's size.
+    pub l2_kib: usize,
+    pub bytes_beyond_layers: u64,
+    pub bytes_beyond: u64,
+    /// `bytes_beyond / bytes_beyond_layers`.
+    pub ratio: f64,
+    pub first_level_misses_layers: u64,
+    pub first_level_misses: u64,
+    pub instructions_layers: u64,
+    pub instructions: u64,
+    /// `instructions / instructions_layers - 1`.
+    pub overhead: f64,
+}
+
+/// Counts on one core.
+pub fn count(bench: &Bench, cpu: &str) -> Result<Vec<Row>> {
+    let [_, [l2_kib, _]] = counter::caches(cpu)?;
+    let rows = bench.moved(cpu)?.into_iter();
+    rows.map(|(resolution, regions)| row(cpu, l2_kib, resolution, &regions))
+        .collect()
+}
+
+fn row(cpu: &str, l2_kib: usize, resolution: u32, regions: &[Region]) -> Result<Row> {
+    let region = |name: &str| {
+        let found = regions.iter().find(|region| region.name == name);
+        found.with_context(|| format!("the program marks no region {name}"))
+    };
+    let (layers, depth_first) = (region("layers")?, region("encode")?);
+    let ratio = |part: u64, whole: u64| (part as f64 / whole as f64 * 1e4).round() / 1e4;
+    Ok(Row {
+        cpu: cpu.to_owned(),
+        resolution,
+        l2_kib,
+        bytes_beyond_layers: layers.moved.bytes_beyond,
+        bytes_beyond: depth_first.moved.bytes_beyond,
+        ratio: ratio(depth_first.moved.bytes_beyond, layers.moved.bytes_beyond),
+        first_level_misses_layers: layers.moved.first_level_misses,
+        first_level_misses: depth_first.moved.first_level_misses,
+        instructions_layers: layers.instructions,
+        instructions: depth_first.instructions,
+        overhead: ratio(depth_first.instructions, layers.instructions) - 1.0,
+    })
+}
+
+/// The report.
+pub fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "# What goes through the caches\n\n\
+         Made by `cargo xtask bench --report` with `instructions.md`: the default bundle's encoder, one warm inference, f32 image in, \
+         logits out, with simulated data caches: 64-byte lines, least recently used, nothing prefetched. *Layer by layer* each \
+         layer's map is whole before the next begins; *depth first*, which is how the encoder runs, the large maps of the first blocks \
+         exist a few rows at a time. *Beyond L2* is what the second level reads and writes in the memory behind it, weights included, \
+         in megabytes. Both compute the same bytes.\n\n",
+    );
+    text += &head(&[
+        "core",
+        "size",
+        "L2, KiB",
+        "layer by layer, MB beyond L2",
+        "depth first, MB beyond L2",
+        "ratio",
+        "L1 misses, thousand: before",
+        "after",
+        "instructions, M: before",
+        "after",
+        "overhead",
+    ]);
+    let megabytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1e6);
+    let thousand = |count: u64| format!("{:.0}", count as f64 / 1e3);
+    for row in rows {
+        line(
+            &mut text,
+            &[
+                core(&row.cpu),
+                row.resolution.to_string(),
+                row.l2_kib.to_string(),
+                megabytes(row.bytes_beyond_layers),
+                megabytes(row.bytes_beyond),
+                format!("{:.2}", row.ratio),
+                thousand(row.first_level_misses_layers),
+                thousand(row.first_level_misses),
+                millions(row.instructions_layers),
+                millions(row.instructions),
+                format!("{:+.1} %", 100.0 * row.overhead),
+            ],
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::Moved;
+
+    #[test]
+    fn a_row_is_of_the_two_runs_whatever_else_was_marked() {
+        let region = |name: &str, instructions, bytes_beyond| Region {
+            name: name.into(),
+            instructions,
+            moved: Moved {
+                first_level_misses: 70,
+                bytes_beyond,
+            },
+        };
+        let mut regions = vec![
+            region("step", 1, 1),
+            region("layers", 1000, 14_000_000),
+            region("encode", 1020, 6_300_000),
+        ];
+        let row = row("cortex-a53", 512, 224, &regions).unwrap();
+        assert_eq!((row.ratio, row.instructions_layers), (0.45, 1000));
+        assert!((row.overhead - 0.02).abs() < 1e-9);
+        let text = markdown(&[row]);
+        let cells = "| Cortex-A53 | 224 | 512 | 14.00 | 6.30 | 0.45 |";
+        assert!(text.lines().last().unwrap().starts_with(cells), "{text}");
+        regions.remove(1);
+        let error = super::row("cortex-a53", 512, 224, &regions).unwrap_err();
+        assert!(error.to_string().contains("layers"), "{error}");
+    }
+}
