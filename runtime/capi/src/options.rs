@@ -226,8 +226,11 @@ impl Wanted {
         let resolutions = &manifest.image.resolutions;
         match self.policy {
             OCELLUS_POLICY_FIXED => Policy::Fixed(self.resolution),
-            OCELLUS_POLICY_ENTROPY => Policy::Entropy {
-                thresholds_bits: thresholds(&Policy::ENTROPY_BITS),
+            OCELLUS_POLICY_ENTROPY => match self.thresholds_bits.is_empty() {
+                true => Policy::entropy_of(manifest),
+                false => Policy::Entropy {
+                    thresholds_bits: self.thresholds_bits.clone(),
+                },
             },
             OCELLUS_POLICY_CASCADE => Policy::Cascade {
                 start: match self.resolution {

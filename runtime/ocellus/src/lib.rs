@@ -34,6 +34,7 @@ mod engine;
 mod error;
 mod golden;
 pub mod heads;
+mod image_encoder;
 mod memory;
 mod pace;
 mod pipeline;

@@ -4,14 +4,18 @@
 //! (save [`Bundle::embedded`], whose bytes are part of the program and were checked when it was built).
 
 mod check;
+mod image_files;
 mod manifest;
 mod tensors;
+mod text_sequence;
 
+pub use image_files::ImageFiles;
 pub use manifest::{
     FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
     SCHEMA, Text,
 };
 pub(crate) use tensors::{I8Rows, Tensors};
+pub use text_sequence::TextSequence;
 
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, fs, io::Read, path::Path};
