@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
@@ -74,6 +74,15 @@ def train(texts: list[str], merges: int) -> BytePairs:
     tokenizer.train_from_iterator((word for text in texts for word in text.lower().split()), trainer)
     learned = json.loads(tokenizer.to_str())["model"]["merges"]
     return of_merges([tuple(pair) for pair in learned][:merges])
+
+
+def encoder(pairs: BytePairs):
+    """A function from a text to its ids without their frame, as Hugging Face's tokenizer for CLIP cuts it."""
+    tokenizer = Tokenizer(BPE({piece: i for i, piece in enumerate(pairs.pieces)}, pairs.merges, end_of_word_suffix=_WORD_END))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(words, "removed", invert=True), ByteLevel(add_prefix_space=False, use_regex=False)])
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def embeddings_fit(pairs: BytePairs, rows: int) -> None:

@@ -365,6 +365,23 @@ impl Engine {
         unit(embedding.data).ok_or_else(not_finite)
     }
 
+    /// Whether the text encoder takes the vocabulary's last id; a table of fewer rows would be found out by the first
+    /// label that has it.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`], and those of a text encoder that gives no direction.
+    pub(crate) fn check_last_id(&self) -> Result<(), Error> {
+        let last = self.tokenizer.vocabulary_len() as i64 - 1;
+        let sequence = self.bundle.manifest().text.sequence.as_ref();
+        let lengths = sequence.map_or(&[][..], |sequence| &sequence.lengths);
+        match lengths {
+            [] => self.encode_text(&[last]).map(drop),
+            lengths => lengths
+                .iter()
+                .try_for_each(|&length| self.encode_text(&vec![last; length]).map(drop)),
+        }
+    }
+
     /// The background at a resolution, where the bundle has a no-match verdict.
     pub(crate) fn background(&self, resolution: u32) -> Result<Option<&Background>, Error> {
         let index = self.index(resolution)?;

@@ -64,13 +64,7 @@ impl Manifest {
     fn check_files(&self) -> Result<(), BundleError> {
         for (index, entry) in self.files.iter().enumerate() {
             let name = &entry.name;
-            let bad = name.is_empty()
-                || name.starts_with('.')
-                || name.contains(['/', '\\', ':', '\0'])
-                || name == MANIFEST;
-            require("file.name", !bad, || {
-                ("a plain file name".into(), format!("{name:?}"))
-            })?;
+            check_name("file.name", name)?;
             require(
                 "file.name",
                 self.files[..index].iter().all(|other| other.name != *name),
@@ -203,7 +197,7 @@ impl Manifest {
     }
 
     /// Every file that a key refers to, with that key.
-    fn references(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn references(&self) -> Vec<(&'static str, &str)> {
         let mut files = vec![
             ("text.file", self.text.file.as_str()),
             ("text.vocabulary", &self.text.vocabulary),
@@ -228,6 +222,18 @@ impl Manifest {
         }
         files
     }
+}
+
+/// # Errors
+/// [`BundleError::Manifest`] at `key` for anything but a plain file name.
+pub(crate) fn check_name(key: &'static str, name: &str) -> Result<(), BundleError> {
+    let bad = name.is_empty()
+        || name.starts_with('.')
+        || name.contains(['/', '\\', ':', '\0'])
+        || name == MANIFEST;
+    require(key, !bad, || {
+        ("a plain file name".into(), format!("{name:?}"))
+    })
 }
 
 /// # Errors
