@@ -1,4 +1,4 @@
-"""`python -m recipe build --out models/default` and `python -m recipe eval --out models/eval`."""
+"""`python -m recipe build --out models/default`, `python -m recipe eval --out models/eval`, `python -m recipe clip --help`."""
 
 import os
 
@@ -9,6 +9,7 @@ import argparse  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from . import build, evaluate  # noqa: E402
+from .clip import command, fixtures  # noqa: E402
 
 _MODELS = Path(__file__).parents[1]
 
@@ -22,9 +23,16 @@ def main() -> None:
     verb = verbs.add_parser("eval", help="measure a bundle on the listed photos")
     verb.add_argument("--bundle", type=Path, default=_MODELS / "default")
     verb.add_argument("--out", type=Path, default=_MODELS / "eval")
+    command.add(verbs)
+    verb = verbs.add_parser("clip-fixtures", help="make the small models of random weights that the tests pack")
+    verb.add_argument("--out", type=Path, default=_MODELS.parent / "tests/data/clip")
     arguments = parser.parse_args()
     if arguments.verb == "build":
         build.build(arguments.out, arguments.tests)
+    elif arguments.verb == "clip":
+        command.run(arguments)
+    elif arguments.verb == "clip-fixtures":
+        fixtures.write(arguments.out, _MODELS.parent / "tests/data/photos", _MODELS / "default/classes.txt")
     else:
         evaluate.evaluate(arguments.bundle, arguments.out)
 

@@ -18,6 +18,7 @@
 mod bundle_copy;
 mod c_program;
 mod clip;
+mod draft;
 mod pixels;
 
 pub use bundle_copy::BundleCopy;
@@ -26,6 +27,7 @@ pub use c_program::{
     run_preloaded, run_program, run_with_input, source, tool,
 };
 pub use clip::{CLIP_LABELS, Clip};
+pub use draft::{Draft, PackedDraft};
 pub use pixels::{nv12, yu12, yuyv};
 use serde_json::Value;
 use std::{

@@ -2,13 +2,13 @@
 
 import gzip
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
@@ -66,14 +66,30 @@ def _numbered(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Byte
 
 
 def train(texts: list[str], merges: int) -> BytePairs:
-    """A small tokenizer of the same kind, for models that have learned nothing."""
-    tokenizer = Tokenizer(BPE(end_of_word_suffix=_WORD_END))
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
-    size = 512 + merges
-    trainer = BpeTrainer(vocab_size=size, end_of_word_suffix=_WORD_END, initial_alphabet=sorted(ByteLevel.alphabet()), show_progress=False)
-    tokenizer.train_from_iterator((word for text in texts for word in text.lower().split()), trainer)
-    learned = json.loads(tokenizer.to_str())["model"]["merges"]
-    return of_merges([tuple(pair) for pair in learned][:merges])
+    """A small tokenizer of the same kind, for models that have learned nothing. Of pairs that are as frequent the first by name is merged."""
+    letter = dict(zip([*range(ord("!"), ord("~") + 1)], letters()))
+    counts = Counter(word for text in texts for word in text.lower().split() if word.isascii())
+    words = {word: [letter[b] for b in word[:-1].encode()] + [letter[ord(word[-1])] + _WORD_END] for word in counts}
+    made = []
+    while len(made) < merges:
+        pairs = Counter()
+        for word, parts in words.items():
+            for pair in zip(parts, parts[1:]):
+                pairs[pair] += counts[word]
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        made.append(best)
+        words = {word: _merged(parts, best) for word, parts in words.items()}
+    return of_merges(made)
+
+
+def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
+    made = []
+    for part in parts:
+        if made and (made[-1], part) == pair:
+            made[-1] += part
+        else:
+            made.append(part)
+    return made
 
 
 def encoder(pairs: BytePairs):

@@ -36,8 +36,11 @@ def write(out: Path, photos: Path, classes: Path) -> None:
         facts = draft.Facts(f"clip-{kind}-random", _LICENSE, "Random weights of the recipe, for tests: it has learned nothing.", _SIDES[kind], Pixels(), _OPTIONS)
         _centre(weights.state, kind, encode, pairs, facts, shown)
         made = draft.files(weights.state, pairs, encode, facts, shown)
-        draft.write(made, out / kind)
-        print(f"{out / kind}: {sum(map(len, made.values()))} bytes")
+        own = {name: blob for name, blob in made.items() if name.startswith(("image-", "golden.s", "manifest"))}
+        draft.write(own, out / kind)
+        # The words and the picture are those of both.
+        draft.write({name: blob for name, blob in made.items() if name not in own}, out)
+        print(f"{out / kind}: {sum(map(len, own.values()))} bytes of {sum(map(len, made.values()))}")
 
 
 def _cuts(seen: list[Image.Image]) -> list[Image.Image]:

@@ -79,12 +79,11 @@ impl Engine {
         let threads = pool.threads();
         let loader = Loader { isa, memory, pool };
         let manifest = bundle.manifest();
-        let text = TextPlans::make(
-            &loader.encoder(&bundle, &manifest.text.file)?,
-            &manifest.text,
-        )?;
-        let image = ImageEncoder::load(&bundle, loader)?;
+        let encoder = loader.encoder(&bundle, &manifest.text.file)?;
         let tokenizer = tokenizer(&bundle)?;
+        check_rows(&encoder, &manifest.text, tokenizer.vocabulary_len())?;
+        let text = TextPlans::make(&encoder, &manifest.text)?;
+        let image = ImageEncoder::load(&bundle, loader)?;
         let templates = Templates::new(manifest.text.templates.clone())?;
 
         let (head_file, classes) = match &manifest.head {
@@ -423,6 +422,22 @@ impl TextPlans {
     fn of(&self, length: usize) -> &Plan {
         let exact = self.0.iter().find(|(dim, _)| *dim == Dim::Fixed(length));
         exact.map_or(self.longest(), |(_, plan)| plan)
+    }
+}
+
+/// Whether the text encoder has a row for each piece of the vocabulary.
+fn check_rows(encoder: &Encoder, text: &Text, pieces: usize) -> Result<(), BundleError> {
+    match encoder.model().rows_looked_up_by("input_ids") {
+        Some(rows) if rows < pieces => Err(BundleError::Contents {
+            file: text.file.clone(),
+            what: "table that input_ids are looked up in".into(),
+            expected: format!(
+                "a row for each of the {pieces} pieces of {}",
+                text.vocabulary
+            ),
+            got: format!("{rows} rows"),
+        }),
+        _ => Ok(()),
     }
 }
 
