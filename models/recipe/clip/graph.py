@@ -8,7 +8,7 @@ OPSET, IR = 17, 8
 
 
 class Graph:
-    """A graph in f32 under way. `products` names the products with weights, which INT8 is for."""
+    """A graph in f32 under way."""
 
     def __init__(self):
         self.nodes, self.constants = [], {}
@@ -32,8 +32,8 @@ class Graph:
         made = self.op("MatMul", x, self.constant(weight.T), name=f"linear_{len(self.nodes)}")
         return made if bias is None else self.op("Add", made, self.constant(bias))
 
-    def norm(self, x: str, scale: np.ndarray, bias: np.ndarray) -> str:
-        return self.op("LayerNormalization", x, self.constant(scale), self.constant(bias), axis=-1, epsilon=1e-5)
+    def norm(self, x: str, scale: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5) -> str:
+        return self.op("LayerNormalization", x, self.constant(scale), self.constant(bias), axis=-1, epsilon=epsilon)
 
     def gelu(self, x: str, quick: bool) -> str:
         if quick:
