@@ -19,6 +19,7 @@ mod board;
 mod bundle_copy;
 mod c_program;
 mod clip;
+mod draft;
 mod pixels;
 
 pub use board::board;
@@ -28,6 +29,7 @@ pub use c_program::{
     run_preloaded, run_program, run_with_input, source, tool,
 };
 pub use clip::{CLIP_LABELS, Clip};
+pub use draft::{Draft, PackedDraft};
 pub use pixels::{nv12, yu12, yuyv};
 use serde_json::Value;
 use std::{

@@ -1,19 +1,22 @@
-//! `cargo xtask models build|eval`: the Python recipe that makes every file of the default bundle, and the one that
-//! measures it.
+//! `cargo xtask models build|eval|clip`: the Python recipe that makes every file of the default bundle, the one that
+//! measures it, and those that make other bundles.
 //!
 //! The recipe runs in an environment of its own, made from `models/recipe/requirements.txt`.
 
 use crate::{process, python, repo};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Make or measure the default bundle
+/// Make bundles, and measure them
 #[derive(clap::Args)]
 pub struct Args {
     /// What to do
     #[arg(value_enum)]
     what: What,
+    /// Which bundle to make: plus has MiniLM as its text tower, and goes to the cache unless --out says where
+    #[arg(long, value_enum, default_value = "default")]
+    bundle: Which,
     /// Where to write, instead of the committed place
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -26,8 +29,20 @@ pub struct Args {
 enum What {
     /// Make the bundle's files
     Build,
-    /// Measure the bundle on photos and write the report
+    /// Measure the bundles on photos and write the reports
     Eval,
+    /// Make the draft of a bundle from a CLIP-family checkpoint; `-- --help` says of what, `ocellus bundle pack` makes it a bundle
+    Clip,
+    /// Make the small models of random weights that the tests pack
+    ClipFixtures,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Which {
+    /// The one inside the programs
+    Default,
+    /// Three times its size, not committed
+    Plus,
 }
 
 impl What {
@@ -35,6 +50,8 @@ impl What {
         match self {
             Self::Build => "build",
             Self::Eval => "eval",
+            Self::Clip => "clip",
+            Self::ClipFixtures => "clip-fixtures",
         }
     }
 }
@@ -45,6 +62,13 @@ pub fn run(args: &Args) -> Result<()> {
     let python = python::environment(&models.join("recipe/requirements.txt"))?;
     let mut recipe = Command::new(python);
     recipe.args(["-m", "recipe", args.what.name()]);
+    if args.bundle == Which::Plus {
+        ensure!(
+            matches!(args.what, What::Build),
+            "--bundle plus: only `build` makes it; `eval` compares it with the default by itself"
+        );
+        recipe.args(["--bundle", "plus"]);
+    }
     if let Some(out) = &args.out {
         // The recipe runs elsewhere, so a relative folder would be another one.
         recipe.arg("--out").arg(std::path::absolute(out)?);

@@ -258,6 +258,7 @@
 
 /**
  * Policy: the frame's entropy picks the resolution; below 4.0 bits, below 7.0 bits and above, or by `thresholds_bits`.
+ * Where the bundle has other than three resolutions, by the bundle's thresholds.
  */
 #define OCELLUS_POLICY_ENTROPY 2
 
@@ -448,7 +449,7 @@ typedef struct {
      */
     int32_t no_match;
     /**
-     * The calibrated probability that at least one label fits, 0 to 1.
+     * The calibrated probability that at least one label fits, 0 to 1; 1 where the bundle cannot tell.
      */
     float match_probability;
     /**

@@ -37,7 +37,7 @@ pub struct ocellus_result {
     pub hit_count: u32,
     /// 1 where nothing fits: `match_probability` is below the bundle's threshold.
     pub no_match: i32,
-    /// The calibrated probability that at least one label fits, 0 to 1.
+    /// The calibrated probability that at least one label fits, 0 to 1; 1 where the bundle cannot tell.
     pub match_probability: f32,
     /// Shannon entropy of the grey histogram of what was seen, 0 to 8 bits; of several tiles the largest.
     pub entropy_bits: f32,

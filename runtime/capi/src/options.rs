@@ -14,6 +14,7 @@ pub const OCELLUS_POLICY_BUNDLE: i32 = 0;
 /// Policy: always `resolution`.
 pub const OCELLUS_POLICY_FIXED: i32 = 1;
 /// Policy: the frame's entropy picks the resolution; below 4.0 bits, below 7.0 bits and above, or by `thresholds_bits`.
+/// Where the bundle has other than three resolutions, by the bundle's thresholds.
 pub const OCELLUS_POLICY_ENTROPY: i32 = 2;
 /// Policy: starts at `resolution`, and goes to the highest where the answer's margin is below `margin`.
 pub const OCELLUS_POLICY_CASCADE: i32 = 3;
@@ -226,8 +227,11 @@ impl Wanted {
         let resolutions = &manifest.image.resolutions;
         match self.policy {
             OCELLUS_POLICY_FIXED => Policy::Fixed(self.resolution),
-            OCELLUS_POLICY_ENTROPY => Policy::Entropy {
-                thresholds_bits: thresholds(&Policy::ENTROPY_BITS),
+            OCELLUS_POLICY_ENTROPY => match self.thresholds_bits.is_empty() {
+                true => Policy::entropy_of(manifest),
+                false => Policy::Entropy {
+                    thresholds_bits: self.thresholds_bits.clone(),
+                },
             },
             OCELLUS_POLICY_CASCADE => Policy::Cascade {
                 start: match self.resolution {

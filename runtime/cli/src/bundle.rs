@@ -1,14 +1,18 @@
-//! `ocellus bundle`: look into a bundle, verify it.
+//! `ocellus bundle`: look into a bundle, verify it, make one of its parts.
 
-use crate::loading::BundleOption;
+use crate::loading::{BundleOption, isa};
+use anyhow::Context;
 use ocellus::{
-    Engine, Pool,
+    Engine, Packed, Pool,
     encoder::{Dim, Step},
 };
 use serde_json::{Value, json};
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-/// Look into a bundle, or verify it
+/// Look into a bundle, verify it, or make one of its parts
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -30,6 +34,15 @@ enum Command {
         #[command(flatten)]
         bundle: BundleOption,
     },
+    /// Make a checked bundle of a draft: a folder with the models, the words and a manifest without hashes and counts
+    Pack {
+        /// The draft's folder
+        #[arg(value_name = "DIR")]
+        draft: PathBuf,
+        /// Where the bundle goes; nothing may be there yet
+        #[arg(long, value_name = "BUNDLE")]
+        out: PathBuf,
+    },
 }
 
 /// Runs the command.
@@ -48,8 +61,35 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 bundle.sha256()
             );
         }
+        Command::Pack { draft, out } => pack(&draft, &out)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn pack(draft: &Path, out: &Path) -> anyhow::Result<()> {
+    let packed = Packed::of(draft, isa()?).with_context(|| format!("draft {}", draft.display()))?;
+    packed.write(out)?;
+    let bundle = packed.engine.bundle();
+    let manifest = bundle.manifest();
+    for check in &packed.goldens {
+        println!(
+            "golden {}: cosine {:.5}, least {}",
+            check.name, check.cosine, check.least
+        );
+    }
+    for (side, macs) in manifest.image.resolutions.iter().zip(&manifest.image.macs) {
+        println!(
+            "resolution {side}: {:.1} M multiply-accumulates",
+            *macs as f64 / 1e6
+        );
+    }
+    let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    let (name, version, files) = (&manifest.name, &manifest.version, manifest.files.len());
+    println!(
+        "{name} {version}: {files} files, {bytes} bytes, {}",
+        bundle.sha256()
+    );
+    Ok(())
 }
 
 /// An encoder's name, with its input's side where it has one, and its steps.

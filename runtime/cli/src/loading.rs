@@ -118,7 +118,7 @@ pub struct PolicyOptions {
 /// The policies that need no further number; a fixed resolution is `--resolution N`.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub enum PolicyName {
-    /// The rule of 4.0 and 7.0 bits.
+    /// The rule of 4.0 and 7.0 bits for three resolutions; for another number of them, the bundle's thresholds alone.
     Entropy,
     /// From the middle resolution to the highest, by the bundle's margin.
     Cascade,
@@ -131,9 +131,7 @@ impl PolicyName {
     pub fn of(self, manifest: &Manifest) -> Policy {
         let resolutions = &manifest.image.resolutions;
         match self {
-            PolicyName::Entropy => Policy::Entropy {
-                thresholds_bits: Policy::ENTROPY_BITS.to_vec(),
-            },
+            PolicyName::Entropy => Policy::entropy_of(manifest),
             PolicyName::Cascade => Policy::Cascade {
                 start: resolutions[resolutions.len() / 2],
                 margin: manifest.policy.margin,

@@ -59,6 +59,25 @@ pub enum LanguageError {
         piece: String,
     },
 
+    /// A piece that the tokenizer needs is not in the vocabulary.
+    #[error("vocabulary: expected the piece {}, got none; restore the bundle's file", quote(.piece))]
+    PieceMissing {
+        /// The piece.
+        piece: String,
+    },
+    /// A line of the merges is no pair of pieces whose union is a piece.
+    #[error(
+        "merges line {line}: expected two pieces of the vocabulary whose union is one too, separated by a space, got {}; \
+         restore the bundle's file, or take merges and vocabulary from one tokenizer",
+        quote(.got)
+    )]
+    Merge {
+        /// The line.
+        line: usize,
+        /// What it holds.
+        got: String,
+    },
+
     /// There are no templates.
     #[error("templates: expected at least one, got none; \"{{}}\" uses the label as it is")]
     NoTemplates,

@@ -17,22 +17,28 @@
 //! # Ok::<(), ocellus_language::LanguageError>(())
 //! ```
 //!
-//! Limits: the normalisation and the pieces are BERT's; byte-pair tokenizers are another kind, with no place here yet.
+//! Pieces are BERT's, found in a [`Vocabulary`] by length, or CLIP's [`BytePairs`]. What stands around them for a text
+//! encoder that is a transformer is a [`Sequence`].
 
 #![forbid(unsafe_code)]
 
+mod byte_pairs;
+mod clip_text;
 mod ensemble;
 mod error;
 mod labels;
 mod normalize;
+mod sequence;
 mod templates;
 mod tokenizer;
 mod vocabulary;
 
+pub use byte_pairs::BytePairs;
 pub use ensemble::ensemble;
 pub use error::LanguageError;
 pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS};
 pub use normalize::Normalization;
+pub use sequence::Sequence;
 pub use templates::Templates;
 pub use tokenizer::{Tokenizer, Tokens};
 pub use vocabulary::{MAX_PIECES, Vocabulary};

@@ -3,14 +3,16 @@
 //!
 //! A word that cannot be cut into known pieces to its end is left out, where BERT would put `[UNK]`: a static text
 //! table has no direction for "some word", and a vector of it would make all unknown words alike. What was left out is
-//! reported, and a text of which nothing is left has its own question, [`Tokenizer::require_known`].
+//! reported, and a text of which nothing is left has its own question, [`Tokenizer::require_known`]. Byte pairs, the other
+//! kind of pieces, know every word; they have a file of their own.
 //!
 //! Time is linear in the text: a word costs at most its characters times the longest piece's, and a word above 100
 //! characters is not searched at all. Nothing is looked at behind the last piece that fits.
 
 use crate::{
-    LanguageError, Normalization, Vocabulary,
+    BytePairs, LanguageError, Normalization, Sequence, Vocabulary, clip_text,
     normalize::{is_punctuation, words},
+    sequence::Frame,
 };
 
 /// Longer words are unknown, as in the reference. It bounds the search inside a word.
@@ -19,15 +21,29 @@ const MAX_WORD_CHARS: usize = 100;
 /// Cuts text into the pieces of a vocabulary.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
+    pieces: Pieces,
+    frame: Frame,
+    max_tokens: usize,
+}
+
+/// What text is cut into.
+#[derive(Clone, Debug)]
+enum Pieces {
+    Words(WordPieces),
+    Bytes(BytePairs),
+}
+
+#[derive(Clone, Debug)]
+struct WordPieces {
     vocabulary: Vocabulary,
     normalization: Normalization,
-    max_tokens: usize,
 }
 
 /// The pieces of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// The ids of the pieces, in the text's order; at most the tokenizer's `max_tokens`. No special token is added.
+    /// The ids of the pieces, in the text's order; at most the tokenizer's `max_tokens`, those of its [`Sequence`] among
+    /// them, and then what fills it up.
     pub ids: Vec<u32>,
     /// The words that were left out, normalised, in the text's order up to where it was cut. Punctuation that the
     /// vocabulary lacks is left out too, but is no word.
@@ -37,39 +53,70 @@ pub struct Tokens {
 }
 
 impl Tokenizer {
-    /// A tokenizer that gives at most `max_tokens` ids for a text.
+    /// A tokenizer of word pieces that gives at most `max_tokens` ids for a text.
     pub fn new(
         vocabulary: Vocabulary,
         normalization: Normalization,
         max_tokens: usize,
     ) -> Tokenizer {
-        Tokenizer {
+        let pieces = WordPieces {
             vocabulary,
             normalization,
+        };
+        Tokenizer {
+            pieces: Pieces::Words(pieces),
+            frame: Frame::default(),
             max_tokens,
         }
     }
 
-    /// The vocabulary that ids refer to.
-    pub fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+    /// A tokenizer of byte pairs that gives at most `max_tokens` ids for a text.
+    pub fn of_byte_pairs(pairs: BytePairs, max_tokens: usize) -> Tokenizer {
+        Tokenizer {
+            pieces: Pieces::Bytes(pairs),
+            frame: Frame::default(),
+            max_tokens,
+        }
     }
 
-    /// The pieces of `text`. Any text has an answer; it may be empty.
-    pub fn tokenize(&self, text: &str) -> Tokens {
-        let mut tokens = Tokens::default();
-        for word in words(text, self.normalization) {
-            match self.pieces(&word) {
-                Some(ids) => tokens.ids.extend(ids),
-                None if word.starts_with(is_punctuation) => {}
-                None => tokens.unknown.push(word),
-            }
-            if tokens.ids.len() > self.max_tokens {
-                tokens.ids.truncate(self.max_tokens);
-                tokens.truncated = true;
-                break;
-            }
+    /// The same with a frame around every text.
+    ///
+    /// # Errors
+    /// [`LanguageError::PieceMissing`] for a piece of the frame that the vocabulary lacks.
+    pub fn with_sequence(self, sequence: &Sequence) -> Result<Tokenizer, LanguageError> {
+        let frame = Frame::new(sequence, |piece| match &self.pieces {
+            Pieces::Words(words) => words.vocabulary.id(piece),
+            Pieces::Bytes(pairs) => pairs.id(piece),
+        })?;
+        Ok(Tokenizer { frame, ..self })
+    }
+
+    /// How many pieces the vocabulary has; ids are below it.
+    pub fn vocabulary_len(&self) -> usize {
+        match &self.pieces {
+            Pieces::Words(words) => words.vocabulary.len(),
+            Pieces::Bytes(pairs) => pairs.len(),
         }
+    }
+
+    /// The pieces of `text`. Any text has an answer; it may be empty but for what is around every text.
+    pub fn tokenize(&self, text: &str) -> Tokens {
+        let room = self.frame.room(self.max_tokens);
+        let mut tokens = match &self.pieces {
+            Pieces::Words(pieces) => pieces.tokenize(text, room),
+            Pieces::Bytes(pairs) => {
+                let mut tokens = Tokens::default();
+                let cleaned = pairs.cleaned(text);
+                for word in clip_text::words(&cleaned) {
+                    tokens.ids.extend(pairs.pieces(word));
+                    if tokens.cut(room) {
+                        break;
+                    }
+                }
+                tokens
+            }
+        };
+        tokens.ids = self.frame.around(std::mem::take(&mut tokens.ids));
         tokens
     }
 
@@ -82,17 +129,55 @@ impl Tokenizer {
     ///
     /// [`LanguageError::UnknownLabel`], where no word is known or there is no word.
     pub fn require_known(&self, label: &str) -> Result<(), LanguageError> {
+        let unknown = match &self.pieces {
+            Pieces::Words(pieces) => pieces.unknown_in(label),
+            Pieces::Bytes(pairs) => pairs.cleaned(label).is_empty().then(Vec::new),
+        };
+        match unknown {
+            None => Ok(()),
+            Some(words) => Err(LanguageError::UnknownLabel {
+                label: label.into(),
+                words,
+            }),
+        }
+    }
+}
+
+impl Tokens {
+    /// Cuts the ids to `room`; whether there were more.
+    fn cut(&mut self, room: usize) -> bool {
+        self.truncated = self.ids.len() > room;
+        self.ids.truncate(room);
+        self.truncated
+    }
+}
+
+impl WordPieces {
+    fn tokenize(&self, text: &str, room: usize) -> Tokens {
+        let mut tokens = Tokens::default();
+        for word in words(text, self.normalization) {
+            match self.pieces(&word) {
+                Some(ids) => tokens.ids.extend(ids),
+                None if word.starts_with(is_punctuation) => {}
+                None => tokens.unknown.push(word),
+            }
+            if tokens.cut(room) {
+                break;
+            }
+        }
+        tokens
+    }
+
+    /// The words of `label` where none of them is known.
+    fn unknown_in(&self, label: &str) -> Option<Vec<String>> {
         let mut unknown = Vec::new();
         for word in words(label, self.normalization) {
             if self.pieces(&word).is_some() {
-                return Ok(());
+                return None;
             }
             unknown.push(word);
         }
-        Err(LanguageError::UnknownLabel {
-            label: label.into(),
-            words: unknown,
-        })
+        Some(unknown)
     }
 
     /// The ids of one normalised word; `None` where some of it is in no piece.

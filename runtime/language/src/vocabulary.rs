@@ -32,20 +32,14 @@ impl Vocabulary {
     }
 
     fn parse_at_most(max_pieces: usize, bytes: &[u8]) -> Result<Vocabulary, LanguageError> {
-        let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        if lines.is_empty() {
-            return Err(LanguageError::VocabularyEmpty);
-        }
         let mut vocabulary = Vocabulary {
             starts: HashMap::new(),
             continuations: HashMap::new(),
             longest_chars: 0,
         };
-        for (id, line) in lines.split(|&byte| byte == b'\n').enumerate() {
-            if id == max_pieces {
-                return Err(LanguageError::VocabularyTooLong);
-            }
-            vocabulary.insert(checked_piece(id + 1, line)?, id as u32)?;
+        for piece in pieces(bytes, max_pieces)? {
+            let (id, piece) = piece?;
+            vocabulary.insert(piece, id)?;
         }
         Ok(vocabulary)
     }
@@ -58,6 +52,14 @@ impl Vocabulary {
     /// Never: an empty file is refused.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The id of a piece as it stands in the file.
+    pub(crate) fn id(&self, piece: &str) -> Option<u32> {
+        match piece.strip_prefix("##") {
+            Some(text) => self.continuation(text),
+            None => self.start(piece),
+        }
     }
 
     /// The id of a piece that begins a word.
@@ -90,6 +92,25 @@ impl Vocabulary {
             }),
         }
     }
+}
+
+/// The pieces of a vocabulary file with their ids, each checked by itself.
+///
+/// # Errors
+/// [`LanguageError::VocabularyEmpty`]; of a piece, whatever is wrong with its line.
+pub(crate) fn pieces(
+    bytes: &[u8],
+    max_pieces: usize,
+) -> Result<impl Iterator<Item = Result<(u32, &str), LanguageError>>, LanguageError> {
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if lines.is_empty() {
+        return Err(LanguageError::VocabularyEmpty);
+    }
+    let lines = lines.split(|&byte| byte == b'\n').enumerate();
+    Ok(lines.map(move |(id, line)| match id < max_pieces {
+        true => Ok((id as u32, checked_piece(id + 1, line)?)),
+        false => Err(LanguageError::VocabularyTooLong),
+    }))
 }
 
 fn checked_piece(line: usize, bytes: &[u8]) -> Result<&str, LanguageError> {

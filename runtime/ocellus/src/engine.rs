@@ -1,17 +1,18 @@
 //! The engine: a bundle made ready to run. It is shared by sessions and never changes; what a session caches is its own.
 
 use crate::{
-    bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors},
+    bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors, Text},
     error::Error,
     heads::{Background, Conse, HeadSpace, make_unit, unit},
+    image_encoder::{ImageEncoder, Loader},
     memory::MemoryLimit,
     report::BundleId,
 };
-use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
+use ocellus_encoder::{Dim, Encoder, Input, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
-use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
+use ocellus_language::{BytePairs, Normalization, Templates, Tokenizer, Vocabulary};
 use ocellus_sys::Pool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A loaded bundle: encoders, words and heads.
 pub struct Engine {
@@ -20,13 +21,13 @@ pub struct Engine {
     isa: Isa,
     memory: MemoryLimit,
     threads: usize,
-    image: Encoder,
-    plans: Vec<OnceLock<Plan>>,
-    text: Plan,
+    image: ImageEncoder,
+    text: TextPlans,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) templates: Templates,
     conse: Option<Conse>,
-    backgrounds: Vec<Background>,
+    /// One a resolution, where there is a no-match verdict.
+    backgrounds: Option<Vec<Background>>,
 }
 
 /// What an engine may use of the machine. The default is the thread of whoever calls, and no limit.
@@ -41,9 +42,9 @@ pub struct Resources {
 /// What the image encoder and the head made of one picture.
 #[derive(Clone, Debug)]
 pub struct Embedded {
-    /// The last feature map, `[1, c, h, w]`.
-    pub map: Tensor,
-    /// The pooled map, `[c]`.
+    /// The last feature map, `[1, c, h, w]`, where the bundle's encoder gives one.
+    pub map: Option<Tensor>,
+    /// The pooled map, `[c]`, or the embedding as the encoder gives it, of any length.
     pub features: Vec<f32>,
     /// Class logits, `[classes]`, where the head has a classifier.
     pub logits: Option<Vec<f32>>,
@@ -75,53 +76,42 @@ impl Engine {
 
     fn of(bundle: Arc<Bundle>, isa: Isa, resources: Resources) -> Result<Engine, Error> {
         let Resources { memory, pool } = resources;
+        let threads = pool.threads();
+        let loader = Loader { isa, memory, pool };
         let manifest = bundle.manifest();
-        let encoder = |file: &str| -> Result<Encoder, Error> {
-            let bytes = bundle.file(file)?;
-            // A model takes about as much memory as its file.
-            memory.check(file, bytes.len())?;
-            let encoder = Encoder::new(CheckedModel::scan(file, bytes, &Limits::default())?, isa)?;
-            memory.check(file, 0)?;
-            Ok(encoder)
-        };
-        let image = encoder(&manifest.image.file)?.with_pool(Arc::clone(&pool));
-        let text = encoder(&manifest.text.file)?.plan(
-            "input_ids",
-            &[Dim::Fixed(1), Dim::Any],
-            &["tokens", "embedding"],
-        )?;
-        let vocabulary = Vocabulary::parse(bundle.file(&manifest.text.vocabulary)?)?;
-        let normalization = Normalization {
-            lowercase: manifest.text.lowercase,
-        };
-        let tokenizer = Tokenizer::new(vocabulary, normalization, manifest.text.max_tokens);
+        let encoder = loader.encoder(&bundle, &manifest.text.file)?;
+        let tokenizer = tokenizer(&bundle)?;
+        check_rows(&encoder, &manifest.text, tokenizer.vocabulary_len())?;
+        let text = TextPlans::make(&encoder, &manifest.text)?;
+        let image = ImageEncoder::load(&bundle, loader)?;
         let templates = Templates::new(manifest.text.templates.clone())?;
 
         let (head_file, classes) = match &manifest.head {
-            Head::Conse { file, classes, .. } => (file, utf8_file(&bundle, classes)?),
-            Head::None { file } => (file, ""),
+            Head::Conse { file, classes, .. } => (Some(file), utf8_file(&bundle, classes)?),
+            Head::Embedding { file } => (file.as_ref(), ""),
         };
-        let tensors = Tensors::parse(head_file, bundle.file(head_file)?)?;
         let (channels, dimension) = (manifest.image.channels, manifest.text.dimension);
-        let conse = Conse::load(&manifest.head, &tensors, classes, channels, dimension)?;
-        let resolutions = &manifest.image.resolutions;
-        let backgrounds: Result<_, BundleError> = resolutions
-            .iter()
-            .map(|&side| Background::load(&tensors, side, dimension))
-            .collect();
+        let (mut conse, mut backgrounds) = (None, None);
+        if let Some(file) = head_file {
+            let tensors = Tensors::parse(file, bundle.file(file)?)?;
+            conse = Conse::load(&manifest.head, &tensors, classes, channels, dimension)?;
+            if manifest.no_match.is_some() {
+                let sides = manifest.image.resolutions.iter();
+                let load = |&side: &u32| Background::load(&tensors, side, dimension);
+                backgrounds = Some(sides.map(load).collect::<Result<_, BundleError>>()?);
+            }
+        }
 
-        let plans = resolutions.iter().map(|_| OnceLock::new()).collect();
         let engine = Engine {
             isa,
             memory,
-            threads: pool.threads(),
+            threads,
             image,
-            plans,
             text,
             tokenizer,
             templates,
             conse,
-            backgrounds: backgrounds?,
+            backgrounds,
             id: BundleId {
                 name: bundle.manifest().name.as_str().into(),
                 sha256: bundle.sha256().into(),
@@ -186,26 +176,25 @@ impl Engine {
         self.image_plan(resolution).map(|_| ())
     }
 
-    /// The image encoder's plan at a resolution, from normalised pixels `[1, 3, resolution, resolution]` to the last
-    /// feature map and the pooled one.
+    /// The image encoder's plan at a resolution, from normalised pixels `[1, 3, resolution, resolution]` to
+    /// [`Engine::image_outputs`].
     ///
     /// # Errors
     /// As [`Engine::prepare`].
     pub fn image_plan(&self, resolution: u32) -> Result<&Plan, Error> {
-        let slot = &self.plans[self.index(resolution)?];
-        if let Some(plan) = slot.get() {
+        let index = self.index(resolution)?;
+        if let Some(plan) = self.image.made(index) {
             return Ok(plan);
         }
-        let side = resolution as usize;
-        let dims = [
-            Dim::Fixed(1),
-            Dim::Fixed(3),
-            Dim::Fixed(side),
-            Dim::Fixed(side),
-        ];
-        let plan = self.image.plan("image", &dims, &["map", "features"])?;
+        let plan = self.image.make(&self.bundle, index)?;
         self.room("the image encoder's plan")?;
-        Ok(slot.get_or_init(|| plan))
+        Ok(self.image.keep(index, plan))
+    }
+
+    /// The outputs of the image encoder's plans, by their names in the model: the map, where the bundle's encoder gives
+    /// one, and then `features` or `embedding`.
+    pub fn image_outputs(&self) -> &'static [&'static str] {
+        self.image.outputs()
     }
 
     /// The image encoder's steps at a resolution, as they run.
@@ -216,16 +205,17 @@ impl Engine {
         Ok(self.image_plan(resolution)?.steps())
     }
 
-    /// The text encoder's steps, as they run.
+    /// The text encoder's steps, as they run; of several lengths, at the longest.
     pub fn text_steps(&self) -> &[Step] {
-        self.text.steps()
+        self.text.longest().steps()
     }
 
-    /// Encodes a picture of RGB bytes, `[resolution, resolution, 3]`, into map and pooled features.
+    /// Encodes a picture of RGB bytes, `[resolution, resolution, 3]`, into the map, where there is one, and the
+    /// pooled features.
     ///
     /// # Errors
     /// [`Error::Encoder`], or [`Error::NotFinite`] where the features hold NaN or infinity.
-    pub fn encode(&self, resolution: u32, rgb: &[u8]) -> Result<(Tensor, Vec<f32>), Error> {
+    pub fn encode(&self, resolution: u32, rgb: &[u8]) -> Result<(Option<Tensor>, Vec<f32>), Error> {
         self.encode_input(resolution, self.pixels(rgb))
     }
 
@@ -237,10 +227,11 @@ impl Engine {
         &self,
         resolution: u32,
         input: Input<'_>,
-    ) -> Result<(Tensor, Vec<f32>), Error> {
+    ) -> Result<(Option<Tensor>, Vec<f32>), Error> {
         let mut outputs = Vec::new();
-        let [map, features] = self.encode_into(resolution, input, &mut outputs)?;
-        Ok((std::mem::take(map), std::mem::take(&mut features.data)))
+        self.encode_into(resolution, input, &mut outputs)?;
+        let features = outputs.pop().unwrap_or_default();
+        Ok((outputs.pop(), features.data))
     }
 
     /// RGB bytes with the bundle's normalisation, as the plan takes them.
@@ -253,23 +244,23 @@ impl Engine {
         })
     }
 
-    /// [`Engine::encode_input`] into tensors that are kept.
+    /// [`Engine::encode_input`] into tensors that are kept; what is last of them is returned: the features.
     pub(crate) fn encode_into<'t>(
         &self,
         resolution: u32,
         input: Input<'_>,
         outputs: &'t mut Vec<Tensor>,
-    ) -> Result<&'t mut [Tensor; 2], Error> {
+    ) -> Result<&'t [f32], Error> {
         let image = &self.bundle.manifest().image;
         self.image_plan(resolution)?.run_into(input, outputs)?;
-        let both: &mut [Tensor; 2] = (&mut outputs[..])
-            .try_into()
-            .map_err(|_| self.not_finite("set of outputs"))?;
-        let features = &both[1];
+        let features = outputs
+            .last()
+            .ok_or_else(|| self.not_finite("set of outputs"))?;
         if features.data.len() != image.channels {
+            let name = self.image_outputs().last().unwrap_or(&"features");
             return Err(BundleError::Contents {
-                file: image.file.clone(),
-                what: "output features".into(),
+                file: image.file.at(self.index(resolution)?).into(),
+                what: format!("output {name}"),
                 expected: format!("[1, {}]", image.channels),
                 got: format!("{:?}", features.shape),
             }
@@ -278,7 +269,7 @@ impl Engine {
         if features.data.iter().any(|value| !value.is_finite()) {
             return Err(self.not_finite("features vector"));
         }
-        Ok(both)
+        Ok(&features.data)
     }
 
     /// Class logits `[classes]` of pooled features, where the head has a classifier.
@@ -293,7 +284,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotFinite`] where they have no direction there.
-    pub fn embed(&self, map: Tensor, features: Vec<f32>) -> Result<Embedded, Error> {
+    pub fn embed(&self, map: Option<Tensor>, features: Vec<f32>) -> Result<Embedded, Error> {
         let mut space = HeadSpace::default();
         self.embed_into(&features, &mut space)?;
         Ok(Embedded {
@@ -350,15 +341,16 @@ impl Engine {
         self.conse.as_ref().map(|conse| conse.name(class))
     }
 
-    /// Runs the text encoder on piece ids: token vectors `[1, l, d]` and the unit embedding `[d]`.
-    pub(crate) fn encode_text(&self, ids: &[i64]) -> Result<(Tensor, Vec<f32>), Error> {
-        let outputs = self.text.run(Input::I64(ids, &[1, ids.len()]))?;
+    /// Runs the text encoder on piece ids: the unit embedding `[d]`.
+    pub(crate) fn encode_text(&self, ids: &[i64]) -> Result<Vec<f32>, Error> {
+        let plan = self.text.of(ids.len());
+        let outputs = plan.run(Input::I64(ids, &[1, ids.len()]))?;
         let file = || self.bundle.manifest().text.file.clone();
         let not_finite = || Error::NotFinite {
             file: file(),
             what: "text embedding",
         };
-        let [tokens, embedding]: [Tensor; 2] = outputs.try_into().map_err(|_| not_finite())?;
+        let [embedding]: [Tensor; 1] = outputs.try_into().map_err(|_| not_finite())?;
         let dimension = self.bundle.manifest().text.dimension;
         if embedding.data.len() != dimension {
             return Err(BundleError::Contents {
@@ -369,19 +361,108 @@ impl Engine {
             }
             .into());
         }
-        Ok((tokens, unit(embedding.data).ok_or_else(not_finite)?))
+        unit(embedding.data).ok_or_else(not_finite)
     }
 
-    pub(crate) fn background(&self, resolution: u32) -> Result<&Background, Error> {
-        Ok(&self.backgrounds[self.index(resolution)?])
+    /// Whether the text encoder takes the vocabulary's last id; a table of fewer rows would be found out by the first
+    /// label that has it.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`], and those of a text encoder that gives no direction.
+    pub(crate) fn check_last_id(&self) -> Result<(), Error> {
+        let last = self.tokenizer.vocabulary_len() as i64 - 1;
+        let sequence = self.bundle.manifest().text.sequence.as_ref();
+        let lengths = sequence.map_or(&[][..], |sequence| &sequence.lengths);
+        match lengths {
+            [] => self.encode_text(&[last]).map(drop),
+            lengths => lengths
+                .iter()
+                .try_for_each(|&length| self.encode_text(&vec![last; length]).map(drop)),
+        }
+    }
+
+    /// The background at a resolution, where the bundle has a no-match verdict.
+    pub(crate) fn background(&self, resolution: u32) -> Result<Option<&Background>, Error> {
+        let index = self.index(resolution)?;
+        Ok(self.backgrounds.as_ref().map(|all| &all[index]))
     }
 
     pub(crate) fn not_finite(&self, what: &'static str) -> Error {
         Error::NotFinite {
-            file: self.bundle.manifest().image.file.clone(),
+            file: self.bundle.manifest().image.file.all().join(", "),
             what,
         }
     }
+}
+
+/// The text encoder's plans: one for each length that texts are filled up to, or one for any.
+struct TextPlans(Vec<(Dim, Plan)>);
+
+impl TextPlans {
+    fn make(encoder: &Encoder, text: &Text) -> Result<TextPlans, Error> {
+        let lengths = text.sequence.as_ref().map(|sequence| &sequence.lengths[..]);
+        let dims = match lengths.unwrap_or_default() {
+            [] => vec![Dim::Any],
+            lengths => lengths.iter().copied().map(Dim::Fixed).collect(),
+        };
+        let plan = |dim: Dim| {
+            let plan = encoder.plan("input_ids", &[Dim::Fixed(1), dim], &["embedding"])?;
+            Ok((dim, plan))
+        };
+        Ok(TextPlans(
+            dims.into_iter().map(plan).collect::<Result<_, Error>>()?,
+        ))
+    }
+
+    fn longest(&self) -> &Plan {
+        // There is one at least.
+        &self.0[self.0.len() - 1].1
+    }
+
+    fn of(&self, length: usize) -> &Plan {
+        let exact = self.0.iter().find(|(dim, _)| *dim == Dim::Fixed(length));
+        exact.map_or(self.longest(), |(_, plan)| plan)
+    }
+}
+
+/// Whether the text encoder has a row for each piece of the vocabulary.
+fn check_rows(encoder: &Encoder, text: &Text, pieces: usize) -> Result<(), BundleError> {
+    match encoder.model().rows_looked_up_by("input_ids") {
+        Some(rows) if rows < pieces => Err(BundleError::Contents {
+            file: text.file.clone(),
+            what: "table that input_ids are looked up in".into(),
+            expected: format!(
+                "a row for each of the {pieces} pieces of {}",
+                text.vocabulary
+            ),
+            got: format!("{rows} rows"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Cuts texts into the ids that the text encoder takes.
+fn tokenizer(bundle: &Bundle) -> Result<Tokenizer, Error> {
+    let text = &bundle.manifest().text;
+    let vocabulary = bundle.file(&text.vocabulary)?;
+    let sequence = text.sequence.clone().unwrap_or_default();
+    let tokenizer = match &sequence.merges {
+        Some(merges) => {
+            let pairs = BytePairs::parse(vocabulary, bundle.file(merges)?, text.lowercase)?;
+            Tokenizer::of_byte_pairs(pairs, text.max_tokens)
+        }
+        None => {
+            let normalization = Normalization {
+                lowercase: text.lowercase,
+            };
+            Tokenizer::new(
+                Vocabulary::parse(vocabulary)?,
+                normalization,
+                text.max_tokens,
+            )
+        }
+    };
+    Ok(tokenizer.with_sequence(&sequence.sequence())?)
 }
 
 fn utf8_file<'a>(bundle: &'a Bundle, name: &str) -> Result<&'a str, BundleError> {

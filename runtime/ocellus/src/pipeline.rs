@@ -54,7 +54,7 @@ pub(crate) struct Kept {
     space: Workspace,
     /// The encoder's input.
     rgb: Vec<u8>,
-    /// The encoder's map and features of each view.
+    /// The encoder's map, where there is one, and features of each view.
     outputs: Vec<Vec<Tensor>>,
     heads: HeadSpace,
     answer: Answer,
@@ -144,7 +144,8 @@ pub(crate) fn run(
     };
     report.labels.clear();
     report.labels.extend(answer.order.iter().map(&mut hit));
-    report.no_match = answer.match_probability < manifest.no_match.threshold;
+    let calibration = manifest.no_match.as_ref();
+    report.no_match = calibration.is_some_and(|of| answer.match_probability < of.threshold);
     report.match_probability = answer.match_probability;
     report.entropy_bits = entropy_bits;
     report.resolution = resolution;
@@ -176,8 +177,8 @@ pub(crate) fn embed(
     for picture in reading.pictures() {
         picture.resize_into(resolution as usize, &mut kept.rgb, &mut kept.space);
         let (input, outputs) = (engine.pixels(&kept.rgb), &mut kept.outputs[0]);
-        let [_, features] = engine.encode_into(resolution, input, outputs)?;
-        engine.embed_into(&features.data, &mut kept.heads)?;
+        let features = engine.encode_into(resolution, input, outputs)?;
+        engine.embed_into(features, &mut kept.heads)?;
         for (sum, value) in sum.iter_mut().zip(&kept.heads.embedding) {
             *sum += value;
         }
@@ -228,11 +229,11 @@ fn answer(
         timed(&mut watch.resize, || {
             picture.resize_into(resolution as usize, rgb, space);
         });
-        let [_, features] = timed(&mut watch.encode, || {
+        let features = timed(&mut watch.encode, || {
             engine.encode_into(resolution, engine.pixels(rgb), outputs)
         })?;
         timed(&mut watch.heads, || -> Result<(), Error> {
-            engine.embed_into(&features.data, heads)?;
+            engine.embed_into(features, heads)?;
             for (score, label) in answer.scores.iter_mut().zip(&words.embeddings) {
                 *score = score.max(cosine(&heads.embedding, label));
             }
@@ -243,7 +244,10 @@ fn answer(
         let scores = &answer.scores;
         softmax_into(scores, manifest.text.logit_scale, &mut answer.probabilities);
         rank(scores, &mut answer.order);
-        answer.match_probability = standing.match_probability(scores, &manifest.no_match);
+        answer.match_probability = match (standing, &manifest.no_match) {
+            (Some(standing), Some(calibration)) => standing.match_probability(scores, calibration),
+            _ => 1.0,
+        };
     });
     Ok(())
 }

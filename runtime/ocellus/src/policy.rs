@@ -47,6 +47,18 @@ impl Policy {
         }
     }
 
+    /// The rule of [`Policy::ENTROPY_BITS`] where the bundle has three resolutions, as that is for; else the entropy
+    /// alone by the bundle's thresholds.
+    pub fn entropy_of(manifest: &Manifest) -> Policy {
+        let calibrated = &manifest.policy.entropy_bits;
+        Policy::Entropy {
+            thresholds_bits: match calibrated.len() == Policy::ENTROPY_BITS.len() {
+                true => Policy::ENTROPY_BITS.to_vec(),
+                false => calibrated.clone(),
+            },
+        }
+    }
+
     /// `fixed`, `entropy`, `cascade` or `entropy-cascade`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@
 //! of the background, and its probability is to be taken as an order, not as a frequency.
 
 use crate::{
+    bundle::NoMatch,
     engine::Engine,
     error::Error,
     heads::{Standing, make_unit},
@@ -19,8 +20,8 @@ use ocellus_language::Labels;
 #[derive(Debug)]
 pub struct Query {
     embedding: Vec<f32>,
-    standing: Standing,
-    calibration: crate::bundle::NoMatch,
+    /// Where the bundle has a no-match verdict.
+    standing: Option<(Standing, NoMatch)>,
     unknown: Vec<String>,
 }
 
@@ -62,9 +63,14 @@ impl Query {
         resolution: u32,
     ) -> Result<Query, Error> {
         let background = engine.background(resolution)?;
+        let calibration = engine.bundle().manifest().no_match.as_ref();
         Ok(Query {
-            standing: Standing::new(background, std::slice::from_ref(&embedding)),
-            calibration: engine.bundle().manifest().no_match.clone(),
+            standing: background
+                .zip(calibration)
+                .map(|(background, calibration)| {
+                    let standing = Standing::new(background, std::slice::from_ref(&embedding));
+                    (standing, calibration.clone())
+                }),
             embedding,
             unknown,
         })
@@ -80,13 +86,22 @@ impl Query {
         &self.unknown
     }
 
-    /// The probability, 0..1, that a picture with this cosine shows what was asked for.
+    /// The probability, 0..1, that a picture with this cosine shows what was asked for; 1 where the bundle has no
+    /// `[no_match]` table and cannot tell.
     pub fn match_probability(&self, score: f32) -> f32 {
-        self.standing.match_probability(&[score], &self.calibration)
+        self.standing
+            .as_ref()
+            .map_or(1.0, |(standing, calibration)| {
+                standing.match_probability(&[score], calibration)
+            })
     }
 
     /// Whether a picture with this cosine is none of what was asked for, by the bundle's threshold.
     pub fn no_match(&self, score: f32) -> bool {
-        self.match_probability(score) < self.calibration.threshold
+        let threshold = self
+            .standing
+            .as_ref()
+            .map_or(0.0, |(_, calibration)| calibration.threshold);
+        self.match_probability(score) < threshold
     }
 }

@@ -12,7 +12,8 @@ pub struct Report {
     pub labels: Vec<Hit>,
     /// Nothing fits: `match_probability` is below the bundle's threshold.
     pub no_match: bool,
-    /// The calibrated probability that at least one label fits, 0..1, against the bundle's background pictures.
+    /// The calibrated probability that at least one label fits, 0..1, against the bundle's background pictures; 1 where the
+    /// bundle has no `[no_match]` table and cannot tell.
     pub match_probability: f32,
     /// Shannon entropy of the grey histogram, 0..8 bits; of several views the largest.
     pub entropy_bits: f32,

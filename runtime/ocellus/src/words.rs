@@ -57,15 +57,18 @@ impl Words {
         Ok(())
     }
 
-    /// The labels against the background at a resolution.
-    pub fn standing(&self, engine: &Engine, resolution: u32) -> Result<&Standing, Error> {
-        let background = engine.background(resolution)?;
+    /// The labels against the background at a resolution, where the bundle has a no-match verdict.
+    pub fn standing(&self, engine: &Engine, resolution: u32) -> Result<Option<&Standing>, Error> {
+        let Some(background) = engine.background(resolution)? else {
+            return Ok(None);
+        };
         let index = engine
             .resolutions()
             .iter()
             .position(|&side| side == resolution)
             .unwrap_or(0);
-        Ok(self.standings[index].get_or_init(|| Standing::new(background, &self.embeddings)))
+        let made = || Standing::new(background, &self.embeddings);
+        Ok(Some(self.standings[index].get_or_init(made)))
     }
 }
 
@@ -96,6 +99,6 @@ impl Engine {
             .into_iter()
             .map(i64::from)
             .collect();
-        Ok(self.encode_text(&ids)?.1)
+        self.encode_text(&ids)
     }
 }

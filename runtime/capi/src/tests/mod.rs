@@ -6,6 +6,7 @@ mod answers;
 mod bad_arguments;
 mod bad_frames;
 mod callbacks;
+mod clip;
 mod dma_bufs;
 mod embedding;
 mod flags;

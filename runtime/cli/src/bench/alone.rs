@@ -35,8 +35,11 @@ pub fn run(
             (name.clone(), std::fs::read(path).context(name)?)
         }
         None => {
-            let file = &bundle.manifest().image.file;
-            (file.clone(), bundle.file(file)?.to_vec())
+            let image = &bundle.manifest().image;
+            let asked = |&side: &u32| Some(side) == arguments.resolution;
+            let index = image.resolutions.iter().position(asked);
+            let file = image.file.at(index.unwrap_or(image.resolutions.len() - 1));
+            (file.to_owned(), bundle.file(file)?.to_vec())
         }
     };
     let model = CheckedModel::scan(&file, &bytes, &Limits::default())?;

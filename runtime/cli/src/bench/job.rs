@@ -7,6 +7,7 @@ use crate::{Usage, loading};
 use anyhow::Context;
 use ocellus::{
     Bundle, Engine, Error, Policy, Report, Session, SessionOptions, StagesUs,
+    bundle::ImageFiles,
     encoder::{Input, Tensor},
 };
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ pub fn run(
     });
     Ok(Measured {
         isa: engine.isa(),
-        model: manifest.image.file.clone(),
+        model: manifest.image.file.all().join(", "),
         load_us,
         threads: counts,
         rows,
@@ -186,7 +187,7 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
         scene.rgb(side)?,
     );
     let pixels = scene.normalized(&rgb, side);
-    let with_logits = |(map, features): (Tensor, Vec<f32>)| {
+    let with_logits = |(map, features): (Option<Tensor>, Vec<f32>)| {
         let logits = engine.logits(&features);
         (map, features, logits)
     };
@@ -199,15 +200,22 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
         let macs = logits.len() * features.len();
         steps.push(json!({"name": "logits", "op": "Gemm", "kernel": "head", "macs": macs}));
     }
-    let manifest = engine.bundle().manifest();
+    let image = &engine.bundle().manifest().image;
+    let index = image.resolutions.iter().position(|&of| of == side);
+    let file = image.file.at(index.unwrap_or(0));
+    // A model of one resolution is loaded for that alone.
+    let resolutions = match &image.file {
+        ImageFiles::One(_) => engine.resolutions(),
+        ImageFiles::Each(_) => &[side],
+    };
     regions.load(&marks::Loading {
-        file: &manifest.image.file,
-        bytes: engine.bundle().file(&manifest.image.file)?,
+        file,
+        bytes: engine.bundle().file(file)?,
         isa: engine.isa(),
         regions: true,
         input: "image",
-        outputs: &["map", "features"],
-        resolutions: engine.resolutions(),
+        outputs: engine.image_outputs(),
+        resolutions,
     })?;
     regions.mark("total", || session.infer(&frame))?;
     let camera = Camera::new(&scene.picture);

@@ -19,7 +19,7 @@ mod wire;
 use std::collections::HashMap;
 use std::fmt;
 
-use self::graph::Graph;
+use self::graph::{Graph, Node};
 pub use self::tensor::Element;
 use self::wire::{Reader, Span};
 use crate::{EncoderError, Fault, Limit, Limits};
@@ -39,6 +39,8 @@ pub struct CheckedModel {
     node_count: usize,
     nodes: Vec<CheckedNode>,
     constants: HashMap<String, Vec<usize>>,
+    /// What indexes the rows of a constant, and how many rows that has.
+    tables: Vec<(String, usize)>,
 }
 
 /// A model's input or output as it is declared.
@@ -104,6 +106,7 @@ impl CheckedModel {
                 .map(|&output| output.to_owned())
                 .collect(),
         });
+        let tables = tables(&scanned.graph);
         let constants = scanned.graph.initializers.values();
         Ok(CheckedModel {
             name: name.to_owned(),
@@ -112,6 +115,7 @@ impl CheckedModel {
             opset: scanned.opset,
             node_count: tally.nodes,
             nodes: nodes.collect(),
+            tables,
             constants: constants
                 .map(|tensor| (tensor.name.to_owned(), tensor.dims.clone()))
                 .collect(),
@@ -133,6 +137,13 @@ impl CheckedModel {
     /// The version of ONNX's own operator set.
     pub fn opset(&self) -> i64 {
         self.opset
+    }
+
+    /// The rows of the smallest constant table whose rows are looked up by `input` itself; `None` where there is none. An
+    /// id must be below it.
+    pub fn rows_looked_up_by(&self, input: &str) -> Option<usize> {
+        let tables = self.tables.iter().filter(|(index, _)| index == input);
+        tables.map(|(_, rows)| *rows).min()
     }
 
     /// The inputs that must be fed, in file order.
@@ -172,6 +183,18 @@ impl CheckedModel {
     pub(crate) fn constants(&self) -> &HashMap<String, Vec<usize>> {
         &self.constants
     }
+}
+
+/// The constants whose rows a Gather looks up: what it looks them up by, and their number.
+fn tables(graph: &Graph<'_>) -> Vec<(String, usize)> {
+    let gathers = graph.nodes.iter().filter(|node| node.op == "Gather");
+    let table = |node: &Node<'_>| {
+        let (&data, &index) = (node.inputs.first()?, node.inputs.get(1)?);
+        let rows = graph.initializers.get(data)?.dims.first()?;
+        let by_rows = node.integer("axis").is_none_or(|axis| axis == 0);
+        by_rows.then(|| (index.to_owned(), *rows))
+    };
+    gathers.filter_map(table).collect()
 }
 
 impl fmt::Debug for CheckedModel {

@@ -44,14 +44,7 @@ impl Manifest {
             },
         )?;
         in_range("policy.margin", policy.margin, 0.0, 1.0)?;
-        in_range("no_match.threshold", self.no_match.threshold, 0.0, 1.0)?;
-        in_range(
-            "no_match.slope",
-            self.no_match.slope,
-            f32::MIN_POSITIVE,
-            1e3,
-        )?;
-        in_range("no_match.intercept", self.no_match.intercept, -1e3, 1e3)?;
+        self.check_no_match()?;
         in_range("golden.min_cosine", self.golden.min_cosine, 0.0, 1.0)?;
         for (key, file) in self.references() {
             require(
@@ -71,13 +64,7 @@ impl Manifest {
     fn check_files(&self) -> Result<(), BundleError> {
         for (index, entry) in self.files.iter().enumerate() {
             let name = &entry.name;
-            let bad = name.is_empty()
-                || name.starts_with('.')
-                || name.contains(['/', '\\', ':', '\0'])
-                || name == MANIFEST;
-            require("file.name", !bad, || {
-                ("a plain file name".into(), format!("{name:?}"))
-            })?;
+            check_name("file.name", name)?;
             require(
                 "file.name",
                 self.files[..index].iter().all(|other| other.name != *name),
@@ -110,6 +97,7 @@ impl Manifest {
                 format!("{resolutions:?}"),
             )
         })?;
+        image.file.check(resolutions.len())?;
         require("image.macs", image.macs.len() == resolutions.len(), || {
             (
                 format!("{} numbers, one a resolution", resolutions.len()),
@@ -153,7 +141,24 @@ impl Manifest {
             (1..=4096).contains(&text.max_tokens),
             || ("1 to 4096".into(), text.max_tokens.to_string()),
         )?;
+        if let Some(sequence) = &text.sequence {
+            sequence.check(text)?;
+        }
         in_range("text.logit_scale", text.logit_scale, f32::MIN_POSITIVE, 1e4)
+    }
+
+    fn check_no_match(&self) -> Result<(), BundleError> {
+        let Some(no_match) = &self.no_match else {
+            return Ok(());
+        };
+        in_range("no_match.threshold", no_match.threshold, 0.0, 1.0)?;
+        in_range("no_match.slope", no_match.slope, f32::MIN_POSITIVE, 1e3)?;
+        in_range("no_match.intercept", no_match.intercept, -1e3, 1e3)?;
+        let without = matches!(self.head, Head::Embedding { file: None });
+        require("head.file", !without, || {
+            let expected = "the background tensors that [no_match] is measured against";
+            (expected.into(), "no file".into())
+        })
     }
 
     fn check_head(&self) -> Result<(), BundleError> {
@@ -161,7 +166,11 @@ impl Manifest {
             temperature, top_k, ..
         } = &self.head
         else {
-            return Ok(());
+            let (channels, dimension) = (self.image.channels, self.text.dimension);
+            return require("image.channels", channels == dimension, || {
+                let expected = format!("{dimension}, the text space's, where the head is none");
+                (expected, channels.to_string())
+            });
         };
         in_range("head.temperature", *temperature, 1e-3, 1e3)?;
         require("head.top_k", *top_k > 0, || {
@@ -188,25 +197,48 @@ impl Manifest {
     }
 
     /// Every file that a key refers to, with that key.
-    fn references(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn references(&self) -> Vec<(&'static str, &str)> {
         let mut files = vec![
-            ("image.file", self.image.file.as_str()),
-            ("text.file", &self.text.file),
+            ("text.file", self.text.file.as_str()),
             ("text.vocabulary", &self.text.vocabulary),
             ("golden.picture", &self.golden.picture),
             ("golden.vectors", &self.golden.vectors),
         ];
+        let images = self.image.file.all().iter();
+        files.extend(images.map(|file| ("image.file", file.as_str())));
+        let merges = self
+            .text
+            .sequence
+            .as_ref()
+            .and_then(|of| of.merges.as_ref());
+        files.extend(merges.map(|file| ("text.sequence.merges", file.as_str())));
         match &self.head {
             Head::Conse { file, classes, .. } => {
                 files.extend([("head.file", file.as_str()), ("head.classes", classes)])
             }
-            Head::None { file } => files.push(("head.file", file)),
+            Head::Embedding { file } => {
+                files.extend(file.as_ref().map(|file| ("head.file", file.as_str())));
+            }
         }
         files
     }
 }
 
-fn require(
+/// # Errors
+/// [`BundleError::Manifest`] at `key` for anything but a plain file name.
+pub(crate) fn check_name(key: &'static str, name: &str) -> Result<(), BundleError> {
+    let bad = name.is_empty()
+        || name.starts_with('.')
+        || name.contains(['/', '\\', ':', '\0'])
+        || name == MANIFEST;
+    require(key, !bad, || {
+        ("a plain file name".into(), format!("{name:?}"))
+    })
+}
+
+/// # Errors
+/// [`BundleError::Manifest`] at `key` with `words`, what it may hold and what it held, where it does not hold.
+pub(super) fn require(
     key: &'static str,
     holds: bool,
     words: impl FnOnce() -> (String, String),

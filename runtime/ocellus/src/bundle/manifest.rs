@@ -3,7 +3,7 @@
 //! Parsing is strict: an unknown key is an error, since a mistyped threshold that is silently ignored would give wrong
 //! answers without a sign. What passes [`Manifest::parse`] is in range; nobody checks again.
 
-use super::BundleError;
+use super::{BundleError, ImageFiles, TextSequence};
 use serde::Deserialize;
 
 /// The only schema this version reads.
@@ -36,8 +36,8 @@ pub struct Manifest {
     pub head: Head,
     /// The calibrated defaults of the resolution policies.
     pub policy: PolicyDefaults,
-    /// The calibration of the no-match verdict.
-    pub no_match: NoMatch,
+    /// The calibration of the no-match verdict, where the bundle can tell.
+    pub no_match: Option<NoMatch>,
     /// How relevance is computed, where the bundle can tell.
     pub relevance: Option<RelevanceDefaults>,
     /// What a board re-computes to prove that it computes what the recipe computed.
@@ -60,13 +60,13 @@ pub struct FileEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Image {
-    /// The ONNX file.
-    pub file: String,
+    /// The ONNX file, or one for each resolution.
+    pub file: ImageFiles,
     /// Square input sizes in pixels, rising.
     pub resolutions: Vec<u32>,
     /// Multiply-accumulates of one inference, by resolution.
     pub macs: Vec<u64>,
-    /// Channels of the map and length of the pooled features.
+    /// Channels of the map and length of the pooled features, or of the embedding.
     pub channels: usize,
     /// Side of the centre square over the picture's short side, in (0, 1].
     pub crop_fraction: f64,
@@ -90,15 +90,17 @@ pub struct Text {
     pub dimension: usize,
     /// Whether text is lower-cased and stripped of accents.
     pub lowercase: bool,
-    /// Pieces beyond this many are cut.
+    /// Ids of a text at the most; pieces beyond are cut.
     pub max_tokens: usize,
+    /// What stands around the pieces, for a transformer.
+    pub sequence: Option<TextSequence>,
     /// Prompt templates, each with one `{}`.
     pub templates: Vec<String>,
     /// `probability = softmax(logit_scale * cosine)`.
     pub logit_scale: f32,
 }
 
-/// The head that maps pooled features into the text space.
+/// The head that maps what the image encoder gives into the text space.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Head {
@@ -113,10 +115,10 @@ pub enum Head {
         /// How many classes are mixed, at most.
         top_k: usize,
     },
-    /// The pooled features are the embedding.
-    None {
-        /// The background tensors.
-        file: String,
+    /// The image encoder gives the embedding itself, as CLIP's does (Radford et al., 2021).
+    Embedding {
+        /// The background tensors, where there is a `[no_match]` table.
+        file: Option<String>,
     },
 }
 
@@ -197,6 +199,74 @@ mod tests {
         let manifest = Manifest::parse(GOOD).expect("the example is valid");
         assert_eq!(manifest.image.resolutions, [112, 160, 224]);
         assert!(matches!(manifest.head, Head::Conse { top_k: 10, .. }));
+    }
+
+    const CLIP: &str = include_str!("../../tests/data/clip.toml");
+
+    #[test]
+    fn the_specified_example_of_a_clip_bundle_parses() {
+        let manifest = Manifest::parse(CLIP).expect("the example is valid");
+        assert_eq!(manifest.image.file.at(2), "image-336.onnx");
+        assert!(matches!(manifest.head, Head::Embedding { file: None }));
+        assert!(manifest.no_match.is_none() && manifest.relevance.is_none());
+        assert_eq!(manifest.text.sequence.expect("a table").lengths, [16, 77]);
+    }
+
+    #[test]
+    fn each_bad_value_of_a_clip_bundle_is_named() {
+        for (from, to, key) in [
+            (
+                "file = [\"image-224.onnx\", \"image-256.onnx\", \"image-336.onnx\"]",
+                "file = [\"image-224.onnx\", \"image-256.onnx\"]",
+                "image.file",
+            ),
+            (
+                "\"image-256.onnx\", \"image",
+                "\"other.onnx\", \"image",
+                "image.file",
+            ),
+            ("channels = 512", "channels = 256", "image.channels"),
+            (
+                "lengths = [16, 77]",
+                "lengths = [77, 16]",
+                "text.sequence.lengths",
+            ),
+            (
+                "lengths = [16, 77]",
+                "lengths = [16, 64]",
+                "text.sequence.lengths",
+            ),
+            (
+                "lengths = [16, 77]",
+                "lengths = [0, 77]",
+                "text.sequence.lengths",
+            ),
+            ("lengths = [16, 77]", "", "text.sequence.pad"),
+            ("pad = \"!\"", "", "text.sequence.pad"),
+            (
+                "merges = \"merges.txt\"",
+                "merges = \"m.txt\"",
+                "text.sequence.merges",
+            ),
+            ("max_tokens = 77", "max_tokens = 2", "text.sequence.lengths"),
+            (
+                "kind = \"embedding\"",
+                "kind = \"embedding\"\nfile = \"head.safetensors\"",
+                "head.file",
+            ),
+            (
+                "[golden]",
+                "[no_match]\nslope = 1.0\nintercept = 0.0\nthreshold = 0.5\n[golden]",
+                "head.file",
+            ),
+        ] {
+            let text = CLIP.replacen(from, to, 1);
+            assert_ne!(text, CLIP, "{from} is not in the example");
+            match Manifest::parse(&text) {
+                Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
+                other => panic!("{to}: expected an error at {key}, got {other:?}"),
+            }
+        }
     }
 
     #[test]

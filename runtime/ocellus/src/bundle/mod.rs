@@ -4,14 +4,19 @@
 //! (save [`Bundle::embedded`], whose bytes are part of the program and were checked when it was built).
 
 mod check;
+mod image_files;
 mod manifest;
 mod tensors;
+mod text_sequence;
 
+pub(crate) use check::check_name;
+pub use image_files::ImageFiles;
 pub use manifest::{
     FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
     SCHEMA, Text,
 };
 pub(crate) use tensors::{I8Rows, Tensors};
+pub use text_sequence::TextSequence;
 
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, fs, io::Read, path::Path};
@@ -216,7 +221,11 @@ impl Bundle {
 }
 
 /// Reads one file of a bundle. A size that the manifest does not name is found out before the bytes are read.
-fn read_file(folder: &Path, name: &str, expected: Option<u64>) -> Result<Vec<u8>, BundleError> {
+pub(crate) fn read_file(
+    folder: &Path,
+    name: &str,
+    expected: Option<u64>,
+) -> Result<Vec<u8>, BundleError> {
     let path = folder.join(name);
     let io = |message: String| BundleError::Io {
         file: path.display().to_string(),
@@ -250,11 +259,24 @@ fn read_file(folder: &Path, name: &str, expected: Option<u64>) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, BundleError> {
+/// Reads a file of a draft, whose size nothing says.
+///
+/// # Errors
+/// [`BundleError::Io`].
+pub(crate) fn read_draft_file(folder: &Path, name: &str) -> Result<Vec<u8>, BundleError> {
+    let path = folder.join(name);
+    let metadata = fs::metadata(&path).map_err(|error| BundleError::Io {
+        file: path.display().to_string(),
+        message: error.to_string(),
+    })?;
+    read_file(folder, name, Some(metadata.len()))
+}
+
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, BundleError> {
     std::str::from_utf8(bytes).map_err(|error| BundleError::Syntax(format!("not UTF-8: {error}")))
 }
 
-fn hex_sha256(bytes: &[u8]) -> String {
+pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

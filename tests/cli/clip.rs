@@ -1,0 +1,198 @@
+//! Bundles whose head is CLIP's: a vision transformer and a residual network with files for each resolution, byte pairs, a causal
+//! text tower. The models have learned nothing; what is asked is that INT8 on this machine is near what they are in f32.
+#![allow(missing_docs)]
+
+use ocellus_tests::{Draft, ocellus, photo};
+use serde_json::Value;
+
+fn label(bundle: &str, more: &[&str]) -> Value {
+    let photo = photo("chelsea.jpg");
+    let words = [
+        "label",
+        &photo,
+        "--labels",
+        "a cat,a dog,a rocket",
+        "--json",
+        "--bundle",
+        bundle,
+    ];
+    ocellus([&words[..], more].concat()).answer()
+}
+
+fn score(answer: &Value, label: &str) -> f64 {
+    let labels = answer["labels"].as_array().expect("labels");
+    let hit = labels
+        .iter()
+        .find(|hit| hit["label"] == label)
+        .expect("the label");
+    hit["score"].as_f64().expect("a number")
+}
+
+#[test]
+fn embeddings_are_those_of_the_models_in_f32() {
+    for (kind, vectors) in [("vit", 6), ("conv", 5)] {
+        let bundle = Draft::new(kind).into_packed();
+        let doctor = ocellus(["doctor", "--json", "--bundle", &bundle.path]).answer();
+        assert_eq!(doctor["healthy"], true, "{doctor}");
+        let goldens = doctor["goldens"].as_array().expect("a list");
+        assert_eq!(goldens.len(), vectors, "{kind}");
+        for golden in goldens {
+            let cosine = golden["cosine"].as_f64().expect("a number");
+            println!("{kind} {}: {cosine:.5}", golden["name"]);
+            assert!(cosine >= 0.99, "{kind}: {golden}");
+        }
+    }
+}
+
+#[test]
+fn each_resolution_and_policy_answers() {
+    let vit = Draft::new("vit").into_packed();
+    for side in ["64", "80", "112"] {
+        let answer = label(&vit.path, &["--resolution", side]);
+        assert_eq!(answer["resolution"].to_string(), side);
+        let scores = ["a cat", "a dog", "a rocket"].map(|label| score(&answer, label));
+        assert!(
+            scores.iter().all(|score| score.abs() < 1.0) && scores[0] != scores[1],
+            "{scores:?}"
+        );
+        // The bundle cannot tell whether anything fits.
+        assert_eq!(
+            (&answer["no_match"], &answer["match_probability"]),
+            (&false.into(), &1.0.into())
+        );
+    }
+    let conv = Draft::new("conv").into_packed();
+    for policy in ["entropy", "cascade", "entropy-cascade"] {
+        for bundle in [&vit, &conv] {
+            let answer = label(&bundle.path, &["--policy", policy]);
+            assert_eq!(answer["policy"], policy);
+        }
+    }
+    // Of two resolutions the bundle's one threshold decides, and one may be given.
+    let low = label(
+        &conv.path,
+        &["--policy", "entropy", "--thresholds-bits", "7.9"],
+    );
+    let high = label(
+        &conv.path,
+        &["--policy", "entropy", "--thresholds-bits", "1"],
+    );
+    assert_eq!(
+        (&low["resolution"], &high["resolution"]),
+        (&64.into(), &96.into())
+    );
+    let sides = [
+        "label",
+        &photo("chelsea.jpg"),
+        "--labels",
+        "a cat",
+        "--bundle",
+        &conv.path,
+        "--resolution",
+        "224",
+    ]
+    .map(String::from);
+    ocellus(sides).fails(2, &["[64, 96]", "224"]);
+}
+
+#[test]
+fn any_text_is_a_label() {
+    let bundle = Draft::new("conv").into_packed();
+    let long = "a cat ".repeat(100);
+    let photo = photo("chelsea.jpg");
+    let words = [
+        "label",
+        &photo,
+        "--json",
+        "--bundle",
+        &bundle.path,
+        "--label",
+        "猫 on a \u{1f6cb}",
+        "--label",
+        long.trim(),
+        "--label",
+        "ＣＡＴ",
+        "--label",
+        "cat",
+    ];
+    let answer = ocellus(words).answer();
+    assert_eq!(answer["labels"].as_array().map(Vec::len), Some(4));
+    assert_eq!(score(&answer, "ＣＡＴ"), score(&answer, "cat"), "{answer}");
+    assert!(answer["warnings"].is_null(), "{answer}");
+    ocellus([
+        "label",
+        &photo,
+        "--bundle",
+        &bundle.path,
+        "--label",
+        "\u{3000}",
+    ])
+    .fails(1, &["label 1"]);
+}
+
+#[test]
+fn where_is_refused_by_a_bundle_that_cannot_tell() {
+    let bundle = Draft::new("conv").into_packed();
+    let photo = photo("chelsea.jpg");
+    ocellus([
+        "label",
+        &photo,
+        "--labels",
+        "a cat",
+        "--where",
+        "--bundle",
+        &bundle.path,
+    ])
+    .fails(2, &["clip-conv-random", "[relevance]"]);
+}
+
+#[test]
+fn photos_are_indexed_searched_and_watched() {
+    let bundle = Draft::new("vit").into_packed();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["chelsea.jpg", "coffee.jpg"] {
+        std::fs::copy(photo(name), folder.path().join(name)).expect("a photo");
+    }
+    let photos = folder.path().to_str().expect("UTF-8");
+    let db = folder.path().join("photos.db").display().to_string();
+    let run = ocellus(["index", photos, "--db", &db, "--bundle", &bundle.path]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let like = ocellus([
+        "search",
+        "--like",
+        &photo("coffee.jpg"),
+        "--db",
+        &db,
+        "--json",
+        "--bundle",
+        &bundle.path,
+    ])
+    .json();
+    assert!(
+        like[0]["path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("coffee.jpg")),
+        "{like:?}"
+    );
+    assert!(
+        like[0]["score"].as_f64() > Some(0.99) && like[1]["score"].as_f64() < Some(0.9),
+        "{like:?}"
+    );
+    let words = ocellus([
+        "search",
+        "a cup of coffee",
+        "--db",
+        &db,
+        "--json",
+        "--bundle",
+        &bundle.path,
+    ])
+    .json();
+    assert_eq!(words.len(), 2);
+    assert!(
+        words.iter().all(|hit| hit["no_match"] == false),
+        "{words:?}"
+    );
+    // An index of one space is none of another's.
+    ocellus(["search", "a cat", "--db", &db]).fails(1, &["clip-vit-random", "ocellus-default"]);
+}
