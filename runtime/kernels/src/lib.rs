@@ -15,13 +15,21 @@ extern crate alloc;
 mod aarch64;
 mod attention;
 mod divisor;
+mod exp;
+#[cfg(target_arch = "aarch64")]
+mod exp_neon;
+mod f32_attention;
+mod f32_gelu;
+mod f32_layer_norm;
 mod f32_range;
 mod f32_round;
+mod f32_softmax;
 #[cfg(target_arch = "aarch64")]
 mod finish_text;
 #[cfg(test)]
 mod harness;
 mod isa;
+mod lanes;
 mod qs8_add;
 mod qs8_cast;
 mod qs8_conv;
@@ -49,8 +57,12 @@ pub use attention::{
     TokensError,
 };
 pub use divisor::Divisor;
+pub use f32_attention::{AttentionHead, Strided};
+pub use f32_gelu::{Gelu, f32_gelu};
+pub use f32_layer_norm::f32_layer_norm;
 pub use f32_range::f32_range;
 pub use f32_round::{Grid, f32_round, f32_round_sums};
+pub use f32_softmax::f32_softmax;
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};

@@ -1,0 +1,65 @@
+//! Panels of the right side of a product: sixteen columns each, the last one eight where that is enough, and zeros where there is
+//! none. A panel is `[k, width]`.
+
+use super::{Strided, WIDEST};
+
+/// Columns of a matrix that are packed together.
+#[derive(Clone, Copy)]
+pub struct Panel {
+    /// The first column.
+    pub start: usize,
+    /// How many there are, with those of zeros.
+    pub width: usize,
+    /// How many there are.
+    pub live: usize,
+}
+
+impl Panel {
+    /// The panel's elements of `packed`, a matrix of `k` rows.
+    pub fn of(self, packed: &[f32], k: usize) -> &[f32] {
+        &packed[self.start * k..][..self.width * k]
+    }
+}
+
+/// The panels of `columns` columns.
+pub fn panels(columns: usize) -> impl Iterator<Item = Panel> {
+    (0..columns).step_by(WIDEST).map(move |start| {
+        let live = (columns - start).min(WIDEST);
+        let width = live.next_multiple_of(WIDEST / 2);
+        Panel { start, width, live }
+    })
+}
+
+/// The elements of all panels of `columns` columns and `k` rows.
+pub fn packed_len(columns: usize, k: usize) -> usize {
+    columns.next_multiple_of(WIDEST / 2) * k
+}
+
+/// Packs `from`, `[k, columns]`.
+pub fn pack(from: Strided, [k, columns]: [usize; 2], to: &mut [f32]) {
+    for panel in panels(columns) {
+        let to = &mut to[panel.start * k..][..panel.width * k];
+        if from.column == 1 {
+            for (row, to) in to.chunks_exact_mut(panel.width).enumerate() {
+                let (live, zeros) = to.split_at_mut(panel.live);
+                live.copy_from_slice(&from.elements[row * from.row + panel.start..][..panel.live]);
+                zeros.fill(0.0);
+            }
+            continue;
+        }
+        if panel.live < panel.width {
+            to.fill(0.0);
+        }
+        for column in 0..panel.live {
+            let start = (panel.start + column) * from.column;
+            let to = to[column..].iter_mut().step_by(panel.width);
+            if from.row == 1 {
+                let from = &from.elements[start..][..k];
+                to.zip(from).for_each(|(to, from)| *to = *from);
+            } else {
+                to.enumerate()
+                    .for_each(|(row, to)| *to = from.elements[start + row * from.row]);
+            }
+        }
+    }
+}
