@@ -46,6 +46,7 @@ mod region;
 mod scan;
 mod share;
 mod tensor;
+mod transformer;
 mod typed;
 
 pub use encoder::Encoder;

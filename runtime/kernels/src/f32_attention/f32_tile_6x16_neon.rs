@@ -1,33 +1,24 @@
-//! Tiles of one to six rows by sixteen or eight columns, as one piece of assembly each.
+//! Tiles of six rows by sixteen or eight columns, as one piece of assembly each.
 //!
 //! v0-v23: sums, four registers, or two, for each row; v24-v29: four elements of each row; v30, v31: eight columns of the panel.
 //! Behind the last element, v24-v29 are the rows' factors.
 
-use super::Tile;
+use super::{STEP, Tile, To};
 use core::arch::asm;
 
 /// See [`Tile::run`], which checked everything.
 ///
 /// # Safety
 ///
-/// The CPU has neon; `rows` is 1 to 6 and `width` 8 or 16, and the slices hold that.
-pub unsafe fn run(tile: &Tile, rows: usize, width: usize, (out, stride): (&mut [f32], usize)) {
-    let out = out.as_mut_ptr();
+/// The CPU has neon, and the slices hold six rows and a panel of `width`, 8 or 16.
+pub unsafe fn run(tile: &Tile, width: usize, to: To) {
     // SAFETY: the caller's promise.
     unsafe {
-        match (rows, width) {
-            (1, 16) => tile_1x16(tile, out, stride),
-            (2, 16) => tile_2x16(tile, out, stride),
-            (3, 16) => tile_3x16(tile, out, stride),
-            (4, 16) => tile_4x16(tile, out, stride),
-            (5, 16) => tile_5x16(tile, out, stride),
-            (6, 16) => tile_6x16(tile, out, stride),
-            (1, _) => tile_1x8(tile, out, stride),
-            (2, _) => tile_2x8(tile, out, stride),
-            (3, _) => tile_3x8(tile, out, stride),
-            (4, _) => tile_4x8(tile, out, stride),
-            (5, _) => tile_5x8(tile, out, stride),
-            (_, _) => tile_6x8(tile, out, stride),
+        match (to, width) {
+            (To::Tile(to), 16) => tile_16(tile, to.as_mut_ptr(), 0),
+            (To::Tile(to), _) => tile_8(tile, to.as_mut_ptr(), 0),
+            (To::Rows(to, stride), 16) => rows_16(tile, to.as_mut_ptr(), stride),
+            (To::Rows(to, stride), _) => rows_8(tile, to.as_mut_ptr(), stride),
         }
     }
 }
@@ -43,7 +34,7 @@ macro_rules! add {
 
 /// One element of each row, times the panel's row.
 macro_rules! element {
-    ($lane:literal, $([$o:ident $i:literal $a:literal: $s0:literal $s1:literal $s2:literal $s3:literal])*) => {
+    ($lane:literal, $([$a:literal: $s0:literal $s1:literal $s2:literal $s3:literal])*) => {
         concat!(
             "ldp q30, q31, [{b}], #32\n",
             $(add!($lane $a 30 $s0), add!($lane $a 31 $s1),)*
@@ -51,7 +42,7 @@ macro_rules! element {
             $(add!($lane $a 30 $s2), add!($lane $a 31 $s3),)*
         )
     };
-    ($lane:literal, $([$o:ident $i:literal $a:literal: $s0:literal $s1:literal])*) => {
+    ($lane:literal, $([$a:literal: $s0:literal $s1:literal])*) => {
         concat!(
             "ldp q30, q31, [{b}], #32\n",
             $(add!($lane $a 30 $s0), add!($lane $a 31 $s1),)*
@@ -59,65 +50,72 @@ macro_rules! element {
     };
 }
 
-macro_rules! finish {
-    ($a:literal $($s:literal)*) => {
-        concat!(
-            $("fmul v", $s, ".4s, v", $s, ".4s, v", $a, ".s[0]\n",)*
-            finish!(store $($s)*),
+/// Stores the sums: into six rows, or into a tile, four columns of all rows after the other.
+macro_rules! store {
+    (rows $([$s0:literal $s1:literal])*) => {
+        concat!($("stp q", $s0, ", q", $s1, ", [{out}]\nadd {out}, {out}, {stride}\n",)*)
+    };
+    (rows $([$s0:literal $s1:literal $s2:literal $s3:literal])*) => {
+        concat!($(
+            "stp q", $s0, ", q", $s1, ", [{out}]\nstp q", $s2, ", q", $s3, ", [{out}, #32]\n",
             "add {out}, {out}, {stride}\n",
+        )*)
+    };
+    (tile [$a0:literal $a1:literal] [$b0:literal $b1:literal] [$c0:literal $c1:literal]
+          [$d0:literal $d1:literal] [$e0:literal $e1:literal] [$f0:literal $f1:literal]) => {
+        concat!(store!(six $a0 $b0 $c0 $d0 $e0 $f0), store!(six $a1 $b1 $c1 $d1 $e1 $f1))
+    };
+    (tile [$a0:literal $a1:literal $a2:literal $a3:literal] [$b0:literal $b1:literal $b2:literal $b3:literal]
+          [$c0:literal $c1:literal $c2:literal $c3:literal] [$d0:literal $d1:literal $d2:literal $d3:literal]
+          [$e0:literal $e1:literal $e2:literal $e3:literal] [$f0:literal $f1:literal $f2:literal $f3:literal]) => {
+        concat!(
+            store!(six $a0 $b0 $c0 $d0 $e0 $f0), store!(six $a1 $b1 $c1 $d1 $e1 $f1),
+            store!(six $a2 $b2 $c2 $d2 $e2 $f2), store!(six $a3 $b3 $c3 $d3 $e3 $f3),
         )
     };
-    (store $s0:literal $s1:literal) => {
-        concat!("stp q", $s0, ", q", $s1, ", [{out}]\n")
-    };
-    (store $s0:literal $s1:literal $s2:literal $s3:literal) => {
+    (six $a:literal $b:literal $c:literal $d:literal $e:literal $f:literal) => {
         concat!(
-            "stp q", $s0, ", q", $s1, ", [{out}]\n",
-            "stp q", $s2, ", q", $s3, ", [{out}, #32]\n",
+            "stp q", $a, ", q", $b, ", [{out}], #32\nstp q", $c, ", q", $d, ", [{out}], #32\n",
+            "stp q", $e, ", q", $f, ", [{out}], #32\n",
         )
     };
 }
 
 macro_rules! tile {
-    ($name:ident, $([$o:ident $i:literal $a:literal: $($s:literal)*])*) => {
+    ($name:ident $store:ident, $([$a:literal: $($s:literal)*])*) => {
         /// # Safety
         ///
         /// As [`run`].
         #[target_feature(enable = "neon")]
         unsafe fn $name(tile: &Tile, out: *mut f32, stride: usize) {
-            let a = tile.a.as_ptr();
-            // SAFETY: each row of `a` has `k` elements and the panel `k` of its width; rows of `out` have their width.
+            // SAFETY: `a` has six rows of `k` elements and the panel `k` of its width; `out` has room for six of these.
             unsafe {
                 asm!(
                     $($(concat!("movi v", $s, ".4s, #0"),)*)*
-                    "cbz {fours}, 3f",
+                    "cbz {steps}, 3f",
                     "2:",
-                    $(concat!("ldr q", $a, ", [{", stringify!($o), "}], #16"),)*
-                    element!(0, $([$o $i $a: $($s)*])*),
-                    element!(1, $([$o $i $a: $($s)*])*),
-                    element!(2, $([$o $i $a: $($s)*])*),
-                    element!(3, $([$o $i $a: $($s)*])*),
-                    "subs {fours}, {fours}, #1",
+                    "ldp q24, q25, [{a}], #32",
+                    "ldp q26, q27, [{a}], #32",
+                    "ldp q28, q29, [{a}], #32",
+                    element!(0, $([$a: $($s)*])*),
+                    element!(1, $([$a: $($s)*])*),
+                    element!(2, $([$a: $($s)*])*),
+                    element!(3, $([$a: $($s)*])*),
+                    "subs {steps}, {steps}, #1",
                     "b.ne 2b",
                     "3:",
-                    "cbz {rest}, 5f",
-                    "4:",
-                    $(concat!("ldr s", $a, ", [{", stringify!($o), "}], #4"),)*
-                    element!(0, $([$o $i $a: $($s)*])*),
-                    "subs {rest}, {rest}, #1",
-                    "b.ne 4b",
-                    "5:",
                     "ldp s24, s25, [{factors}]",
                     "ldp s26, s27, [{factors}, #8]",
                     "ldp s28, s29, [{factors}, #16]",
-                    $(finish!($a $($s)*),)*
-                    $($o = inout(reg) a.add($i * tile.a_stride) => _,)*
+                    $($(concat!("fmul v", $s, ".4s, v", $s, ".4s, v", $a, ".s[0]"),)*)*
+                    store!($store $([$($s)*])*),
+                    "/* {stride} */",
+                    a = inout(reg) tile.a.as_ptr() => _,
                     b = inout(reg) tile.panel.as_ptr() => _,
-                    fours = inout(reg) tile.k / 4 => _,
-                    rest = inout(reg) tile.k % 4 => _,
+                    steps = inout(reg) tile.k / STEP => _,
                     factors = in(reg) tile.factors.as_ptr(),
                     out = inout(reg) out => _,
-                    stride = in(reg) stride * 4,
+                    stride = in(reg) stride * size_of::<f32>(),
                     out("v0") _, out("v1") _, out("v2") _, out("v3") _,
                     out("v4") _, out("v5") _, out("v6") _, out("v7") _,
                     out("v8") _, out("v9") _, out("v10") _, out("v11") _,
@@ -133,18 +131,20 @@ macro_rules! tile {
     };
 }
 
-tile!(tile_1x16, [a0 0 24: 0 1 2 3]);
-tile!(tile_2x16, [a0 0 24: 0 1 2 3] [a1 1 25: 4 5 6 7]);
-tile!(tile_3x16, [a0 0 24: 0 1 2 3] [a1 1 25: 4 5 6 7] [a2 2 26: 8 9 10 11]);
-tile!(tile_4x16, [a0 0 24: 0 1 2 3] [a1 1 25: 4 5 6 7] [a2 2 26: 8 9 10 11] [a3 3 27: 12 13 14 15]);
-tile!(tile_5x16, [a0 0 24: 0 1 2 3] [a1 1 25: 4 5 6 7] [a2 2 26: 8 9 10 11] [a3 3 27: 12 13 14 15]
-    [a4 4 28: 16 17 18 19]);
-tile!(tile_6x16, [a0 0 24: 0 1 2 3] [a1 1 25: 4 5 6 7] [a2 2 26: 8 9 10 11] [a3 3 27: 12 13 14 15]
-    [a4 4 28: 16 17 18 19] [a5 5 29: 20 21 22 23]);
-tile!(tile_1x8, [a0 0 24: 0 1]);
-tile!(tile_2x8, [a0 0 24: 0 1] [a1 1 25: 4 5]);
-tile!(tile_3x8, [a0 0 24: 0 1] [a1 1 25: 4 5] [a2 2 26: 8 9]);
-tile!(tile_4x8, [a0 0 24: 0 1] [a1 1 25: 4 5] [a2 2 26: 8 9] [a3 3 27: 12 13]);
-tile!(tile_5x8, [a0 0 24: 0 1] [a1 1 25: 4 5] [a2 2 26: 8 9] [a3 3 27: 12 13] [a4 4 28: 16 17]);
-tile!(tile_6x8, [a0 0 24: 0 1] [a1 1 25: 4 5] [a2 2 26: 8 9] [a3 3 27: 12 13] [a4 4 28: 16 17]
-    [a5 5 29: 20 21]);
+macro_rules! wide {
+    ($name:ident $store:ident) => {
+        tile!($name $store, [24: 0 1 2 3] [25: 4 5 6 7] [26: 8 9 10 11] [27: 12 13 14 15]
+            [28: 16 17 18 19] [29: 20 21 22 23]);
+    };
+}
+
+macro_rules! narrow {
+    ($name:ident $store:ident) => {
+        tile!($name $store, [24: 0 1] [25: 4 5] [26: 8 9] [27: 12 13] [28: 16 17] [29: 20 21]);
+    };
+}
+
+wide!(tile_16 tile);
+wide!(rows_16 rows);
+narrow!(tile_8 tile);
+narrow!(rows_8 rows);

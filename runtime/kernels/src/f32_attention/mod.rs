@@ -2,14 +2,15 @@
 //!
 //! Keys and values are packed once for all rows, in panels of sixteen or eight columns that a tile of six rows of queries or of
 //! weights is multiplied with. The scores of six rows are all that exists of the matrix of scores. Weights are left as powers of two,
-//! and what is computed of them is divided by their sum.
+//! and what is computed of them is divided by their sum. A tile lies as its products read it, `[k / 4][6][4]`, with zeros where a
+//! row ends or is missing.
 //!
 //! Products are fused on ARM and not on other machines, so results differ between the two. A result is within
 //! `2^-22 * (d * S + n + 32) * max |v|` and `3e-5 * max |v|` of the exact one, where `n` is the number of keys, `d` the size of a key
 //! and `S` the greatest sum of `|scale * q k|` of a query and a key, and of masks. A row is the same whichever rows are computed with
 //! it. A row whose greatest score is infinite or that has a NaN is NaN altogether.
 //!
-//! Limits: a scale of 0 and more.
+//! Limits: a scale of 0 and more; a value that is not finite reaches every row.
 
 #[cfg(target_arch = "aarch64")]
 mod f32_tile_6x16_neon;
@@ -19,13 +20,15 @@ mod weigh;
 
 use core::ops::Range;
 
-use self::pack::{Panel, pack, packed_len, panels};
+use self::pack::{Panel, pack, packed_len, padded, panels};
 use crate::Isa;
 use crate::f32_softmax::LOG2_E;
 
 /// Rows of a tile.
 const ROWS: usize = 6;
-/// The widest panel, and what rows of scores are rounded up to.
+/// Elements of a row that lie together in a tile.
+const STEP: usize = 4;
+/// The widest panel.
 const WIDEST: usize = 16;
 
 /// A matrix whose element `[i, j]` is `elements[i * row + j * column]`.
@@ -50,13 +53,20 @@ pub struct AttentionHead {
     pub d_value: usize,
 }
 
-/// A product of a tile: rows of `a`, `[rows, k]`, with a panel, `[k, width]`, each multiplied by its factor.
+/// A product of a tile, `[k / 4][6][4]`, with a panel, `[k, width]`, whose rows are multiplied by a factor each.
 struct Tile<'a> {
     a: &'a [f32],
-    a_stride: usize,
     panel: &'a [f32],
     k: usize,
     factors: &'a [f32; ROWS],
+}
+
+/// Where a product of a tile goes.
+enum To<'a> {
+    /// Into a tile, `[width / 4][6][4]`.
+    Tile(&'a mut [f32]),
+    /// Into six rows, so far apart.
+    Rows(&'a mut [f32], usize),
 }
 
 impl AttentionHead {
@@ -76,16 +86,12 @@ impl AttentionHead {
 
     /// The elements that [`pack`](Self::pack) fills.
     pub fn packed_len(self) -> usize {
-        packed_len(self.keys, self.d) + packed_len(self.d_value, self.keys)
+        packed_len([self.d, self.keys]) + packed_len([self.keys, self.d_value])
     }
 
     /// The elements of scratch that [`attend`](Self::attend) needs.
     pub fn scratch_len(self) -> usize {
-        ROWS * (self.scores_stride() + self.d + WIDEST)
-    }
-
-    fn scores_stride(self) -> usize {
-        self.keys.next_multiple_of(WIDEST)
+        ROWS * (padded(self.keys) + self.d.next_multiple_of(STEP) + WIDEST)
     }
 
     /// Packs `keys`, `[keys, d]`, and `values`, `[keys, d_value]`, into `to`.
@@ -101,7 +107,7 @@ impl AttentionHead {
             to.len(),
             self.packed_len()
         );
-        let (to_keys, to_values) = to.split_at_mut(packed_len(self.keys, self.d));
+        let (to_keys, to_values) = to.split_at_mut(packed_len([self.d, self.keys]));
         // The columns of a panel are keys, and those of the other elements of values.
         let columns = Strided {
             row: keys.column,
@@ -141,7 +147,7 @@ impl AttentionHead {
             "f32_attention: rows of {} in steps of {stride}",
             self.d_value
         );
-        let packed = packed.split_at(packed_len(self.keys, self.d));
+        let packed = packed.split_at(packed_len([self.d, self.keys]));
         let first = rows.start;
         for start in rows.clone().step_by(ROWS) {
             let rows = start..rows.end.min(start + ROWS);
@@ -167,49 +173,43 @@ impl AttentionHead {
         (out, stride): (&mut [f32], usize),
     ) {
         let count = rows.len();
-        let scores_stride = self.scores_stride();
-        let (scores, scratch) = scratch.split_at_mut(ROWS * scores_stride);
-        let (tile, edge) = scratch.split_at_mut(ROWS * self.d);
-        for (row, to) in rows.clone().zip(tile.chunks_exact_mut(self.d)) {
-            queries.copy_row(row, to);
-        }
+        let (d, columns) = (self.d.next_multiple_of(STEP), padded(self.keys));
+        let (scores, scratch) = scratch.split_at_mut(ROWS * columns);
+        let (tile, edge) = scratch.split_at_mut(ROWS * d);
+        let edge = &mut edge[..ROWS * WIDEST];
+        queries.fill_tile(rows.clone(), self.d, tile);
         for panel in panels(self.keys) {
             let product = Tile {
                 a: tile,
-                a_stride: self.d,
-                panel: panel.of(keys, self.d),
-                k: self.d,
+                panel: panel.of(keys, d),
+                k: d,
                 factors: &[scale * LOG2_E; ROWS],
             };
-            product.run(
-                isa,
-                count,
-                panel,
-                (&mut scores[panel.start..], scores_stride),
-            );
+            let to = &mut scores[panel.start * ROWS..][..panel.width * ROWS];
+            product.run(isa, panel, To::Tile(to));
         }
-        let mut factors = [0.0; ROWS];
-        for (i, row) in rows.enumerate() {
-            let scores = &mut scores[i * scores_stride..][..scores_stride];
-            if let Some(mask) = mask {
-                mask.add_row(row, LOG2_E, &mut scores[..self.keys]);
-            }
-            scores[self.keys..].fill(f32::NEG_INFINITY);
-            factors[i] = 1.0 / weigh::weigh(isa, scores);
+        if let Some(mask) = mask {
+            mask.add_to_tile(rows, self.keys, scores);
         }
+        for column in self.keys..columns {
+            let fours = scores[column / STEP * STEP * ROWS..].iter_mut();
+            let column = fours.skip(column % STEP).step_by(STEP).take(ROWS);
+            column.for_each(|score| *score = f32::NEG_INFINITY);
+        }
+        let factors = weigh::weigh(isa, scores);
+        let k = self.keys.next_multiple_of(STEP);
         for panel in panels(self.d_value) {
             let product = Tile {
-                a: scores,
-                a_stride: scores_stride,
-                panel: panel.of(values, self.keys),
-                k: self.keys,
+                a: &scores[..ROWS * k],
+                panel: panel.of(values, k),
+                k,
                 factors: &factors,
             };
-            if panel.live == panel.width {
-                product.run(isa, count, panel, (&mut out[panel.start..], stride));
+            if panel.live == panel.width && count == ROWS {
+                product.run(isa, panel, To::Rows(&mut out[panel.start..], stride));
                 continue;
             }
-            product.run(isa, count, panel, (edge, WIDEST));
+            product.run(isa, panel, To::Rows(edge, WIDEST));
             for (row, edge) in edge.chunks_exact(WIDEST).take(count).enumerate() {
                 let to = &mut out[row * stride + panel.start..][..panel.live];
                 to.copy_from_slice(&edge[..panel.live]);
@@ -226,43 +226,61 @@ impl AttentionHead {
 }
 
 impl Tile<'_> {
-    /// Computes `rows` rows of a panel's columns; rows of `out` are `stride` apart.
-    fn run(&self, isa: Isa, rows: usize, panel: Panel, (out, stride): (&mut [f32], usize)) {
-        let spans = |stride: usize, row: usize| (rows - 1) * stride + row;
+    /// Computes a panel's columns.
+    fn run(&self, isa: Isa, panel: Panel, to: To) {
+        let (room, len) = match &to {
+            To::Tile(tile) => (tile.len(), ROWS * panel.width),
+            To::Rows(rows, stride) => (rows.len(), (ROWS - 1) * stride + panel.width),
+        };
         assert!(
-            (1..=ROWS).contains(&rows)
-                && self.a.len() >= spans(self.a_stride, self.k)
+            self.k.is_multiple_of(STEP)
+                && self.a.len() == ROWS * self.k
                 && self.panel.len() == self.k * panel.width
-                && out.len() >= spans(stride, panel.width),
+                && room >= len,
             "f32_attention: a tile beyond its slices"
         );
         match isa {
-            Isa::Scalar => f32_tile_scalar::run(self, rows, panel.width, (out, stride)),
+            Isa::Scalar => f32_tile_scalar::run(self, panel.width, to),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(_) | Isa::DotProd(_) => {
                 // SAFETY: the instruction set includes neon; the slices' lengths were checked.
-                unsafe { f32_tile_6x16_neon::run(self, rows, panel.width, (out, stride)) }
+                unsafe { f32_tile_6x16_neon::run(self, panel.width, to) }
             }
         }
     }
 }
 
 impl Strided<'_> {
-    fn copy_row(self, row: usize, to: &mut [f32]) {
-        let from = &self.elements[row * self.row..];
-        if self.column == 1 {
-            return to.copy_from_slice(&from[..to.len()]);
+    /// Puts the first `d` elements of the rows `rows` into a tile.
+    fn fill_tile(self, rows: Range<usize>, d: usize, tile: &mut [f32]) {
+        if rows.len() < ROWS || !d.is_multiple_of(STEP) {
+            tile.fill(0.0);
         }
-        for (at, to) in to.iter_mut().enumerate() {
-            *to = from[at * self.column];
+        for (i, row) in rows.enumerate() {
+            let from = &self.elements[row * self.row..];
+            let to = tile.chunks_exact_mut(ROWS * STEP);
+            let to = to.map(|step| &mut step[i * STEP..][..STEP]);
+            if self.column == 1 {
+                for (from, to) in from[..d].chunks(STEP).zip(to) {
+                    to[..from.len()].copy_from_slice(from);
+                }
+                continue;
+            }
+            for (at, to) in to.flatten().take(d).enumerate() {
+                *to = from[at * self.column];
+            }
         }
     }
 
-    /// Adds the elements of a row, each times `factor`.
-    fn add_row(self, row: usize, factor: f32, to: &mut [f32]) {
-        let from = &self.elements[row * self.row..];
-        for (at, to) in to.iter_mut().enumerate() {
-            *to += from[at * self.column] * factor;
+    /// Adds the first `columns` elements of the rows `rows` to the scores in a tile, which are powers of two.
+    fn add_to_tile(self, rows: Range<usize>, columns: usize, tile: &mut [f32]) {
+        for (i, row) in rows.enumerate() {
+            let from = &self.elements[row * self.row..];
+            let to = tile.chunks_exact_mut(ROWS * STEP);
+            let to = to.flat_map(|step| &mut step[i * STEP..][..STEP]);
+            for (at, to) in to.take(columns).enumerate() {
+                *to += from[at * self.column] * LOG2_E;
+            }
         }
     }
 }

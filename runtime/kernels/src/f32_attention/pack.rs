@@ -1,7 +1,7 @@
 //! Panels of the right side of a product: sixteen columns each, the last one eight where that is enough, and zeros where there is
-//! none. A panel is `[k, width]`.
+//! none. A panel is `[k, width]`, its `k` whole steps, with rows of zeros behind the last.
 
-use super::{Strided, WIDEST};
+use super::{STEP, Strided, WIDEST};
 
 /// Columns of a matrix that are packed together.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// The panel's elements of `packed`, a matrix of `k` rows.
+    /// The panel's elements of `packed`, of `k` rows.
     pub fn of(self, packed: &[f32], k: usize) -> &[f32] {
         &packed[self.start * k..][..self.width * k]
     }
@@ -25,30 +25,43 @@ impl Panel {
 pub fn panels(columns: usize) -> impl Iterator<Item = Panel> {
     (0..columns).step_by(WIDEST).map(move |start| {
         let live = (columns - start).min(WIDEST);
-        let width = live.next_multiple_of(WIDEST / 2);
-        Panel { start, width, live }
+        Panel {
+            start,
+            width: padded(live),
+            live,
+        }
     })
 }
 
-/// The elements of all panels of `columns` columns and `k` rows.
-pub fn packed_len(columns: usize, k: usize) -> usize {
-    columns.next_multiple_of(WIDEST / 2) * k
+/// The columns of all panels of `columns` columns.
+pub fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(WIDEST / 2)
+}
+
+/// The elements of all panels of a matrix `[k, columns]`.
+pub fn packed_len([k, columns]: [usize; 2]) -> usize {
+    padded(columns) * k.next_multiple_of(STEP)
 }
 
 /// Packs `from`, `[k, columns]`.
 pub fn pack(from: Strided, [k, columns]: [usize; 2], to: &mut [f32]) {
+    let rows = k.next_multiple_of(STEP);
     for panel in panels(columns) {
-        let to = &mut to[panel.start * k..][..panel.width * k];
-        if from.column == 1 {
-            for (row, to) in to.chunks_exact_mut(panel.width).enumerate() {
-                let (live, zeros) = to.split_at_mut(panel.live);
-                live.copy_from_slice(&from.elements[row * from.row + panel.start..][..panel.live]);
-                zeros.fill(0.0);
-            }
-            continue;
-        }
+        let to = &mut to[panel.start * rows..][..panel.width * rows];
         if panel.live < panel.width {
             to.fill(0.0);
+        }
+        let (to, zeros) = to.split_at_mut(k * panel.width);
+        zeros.fill(0.0);
+        if from.column == 1 {
+            for (row, to) in to.chunks_exact_mut(panel.width).enumerate() {
+                let from = &from.elements[row * from.row + panel.start..];
+                match to.first_chunk_mut::<WIDEST>() {
+                    Some(to) if panel.live == WIDEST => to.copy_from_slice(&from[..WIDEST]),
+                    _ => to[..panel.live].copy_from_slice(&from[..panel.live]),
+                }
+            }
+            continue;
         }
         for column in 0..panel.live {
             let start = (panel.start + column) * from.column;

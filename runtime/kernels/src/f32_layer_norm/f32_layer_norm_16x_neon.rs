@@ -1,6 +1,6 @@
 //! Sixteen reals of a row at a time; what is left of a row goes through a block of its own.
 
-use super::{Norm, root};
+use super::Norm;
 use crate::isa::Neon;
 use crate::lanes::{LANES, neon::*};
 use core::arch::aarch64::*;
@@ -35,7 +35,8 @@ fn run_row(norm: Norm, x: &[f32], out: &mut [f32]) {
     }
     let variance = total(sums) / count;
 
-    let inverse = vdupq_n_f32(1.0 / root(variance + norm.epsilon));
+    let one = vdupq_n_f32(1.0);
+    let inverse = vdivq_f32(one, vsqrtq_f32(vdupq_n_f32(variance + norm.epsilon)));
     let (scales, scales_left) = norm.scale.as_chunks::<LANES>();
     let (biases, biases_left) = norm.bias.as_chunks::<LANES>();
     let (to, to_rest) = out.as_chunks_mut::<LANES>();

@@ -60,7 +60,7 @@ pub fn f32_layer_norm(
     }
 }
 
-/// The square root of `x`, rounded to nearest as IEEE 754 has it; this crate has no `std` to ask.
+/// The square root of `x`, rounded to nearest as IEEE 754 has it; without vectors this crate has nobody to ask.
 fn root(x: f32) -> f32 {
     if x.is_nan() || x < 0.0 {
         return f32::NAN;
