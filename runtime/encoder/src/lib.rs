@@ -37,6 +37,7 @@ mod error;
 mod guard;
 mod import;
 mod inspect;
+mod layout;
 mod limits;
 mod observe;
 mod plan;

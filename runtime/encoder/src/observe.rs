@@ -71,7 +71,7 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
             continue;
         }
         let op = node.op().name().into_owned();
-        if let Some((kernel, macs)) = product(graph, node) {
+        if let Some((kernel, macs)) = product(node) {
             operations.push(Operation {
                 name: file_name(&node.name),
                 macs,
@@ -98,7 +98,7 @@ fn file_name(name: &str) -> String {
 }
 
 /// The kernel of an operator of ours outside of regions, and its multiply-accumulates.
-fn product(graph: &TypedModel, node: &TypedNode) -> Option<(&'static str, u64)> {
+fn product(node: &TypedNode) -> Option<(&'static str, u64)> {
     if let Some(scaled) = node.op_as::<Scaled>() {
         return Some((scaled.kernel(), scaled.macs()));
     }
@@ -106,12 +106,7 @@ fn product(graph: &TypedModel, node: &TypedNode) -> Option<(&'static str, u64)> 
         return Some(kernel);
     }
     let paired = node.op_as::<Paired>()?;
-    let rows = graph
-        .outlet_fact(node.inputs[0])
-        .ok()?
-        .shape
-        .as_concrete()?;
-    Some((paired.kernel(), paired.macs(*rows.last()?)))
+    Some((paired.kernel(), paired.macs()))
 }
 
 /// Whether an operator of the engine is a convolution or a matrix product. Others have costs in the engine's eyes too,

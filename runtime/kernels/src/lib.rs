@@ -40,6 +40,7 @@ mod qs8_gemv;
 mod qs8_maxpool;
 mod qs8_scan;
 mod qs8_table;
+mod qs8_turn;
 mod quantize;
 #[cfg(target_arch = "aarch64")]
 mod reals_neon;
@@ -80,6 +81,7 @@ pub use qs8_scan::{
     PANEL_ROWS, SCAN_STEP, ScanQuery, panel_bytes, panel_row, put_panel_row, qs8_scan, row_scale,
 };
 pub use qs8_table::qs8_table;
+pub use qs8_turn::qs8_turn;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
 pub use resample::{Lane, ROWS_ACROSS, Rows, Taps, across_space, resample_across, resample_down};

@@ -9,41 +9,15 @@ use ocellus_kernels::{AttentionHead, Strided};
 use tract_onnx::tract_hir::internal::*;
 
 use super::Means;
-use super::layout::View;
+use crate::layout::Matrices;
 use crate::region::parts::by_rows;
 
-/// Where the matrices of all heads lie in a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heads {
-    /// Of each head.
-    starts: Vec<usize>,
-    row: usize,
-    column: usize,
-}
-
-impl Heads {
-    /// The last two axes of `view` are those of a head.
-    pub(super) fn of(view: &View) -> Heads {
-        let rank = view.shape.len();
-        let mut starts = vec![0];
-        for axis in 0..rank - 2 {
-            let places =
-                |start: usize| (0..view.shape[axis]).map(move |at| start + at * view.strides[axis]);
-            starts = starts.into_iter().flat_map(places).collect();
-        }
-        Heads {
-            starts,
-            row: view.strides[rank - 2],
-            column: view.strides[rank - 1],
-        }
-    }
-
-    fn matrix<'a>(&self, head: usize, elements: &'a [f32]) -> Strided<'a> {
-        Strided {
-            elements: &elements[self.starts[head]..],
-            row: self.row,
-            column: self.column,
-        }
+/// The matrix of a head in the tensor of `elements`.
+fn matrix<'a>(heads: &Matrices, head: usize, elements: &'a [f32]) -> Strided<'a> {
+    Strided {
+        elements: &elements[heads.starts[head]..],
+        row: heads.row,
+        column: heads.column,
     }
 }
 
@@ -73,10 +47,10 @@ impl Mask {
 pub(super) struct Attend {
     head: AttentionHead,
     rows: usize,
-    queries: Heads,
-    keys: Heads,
-    values: Heads,
-    out: Heads,
+    queries: Matrices,
+    keys: Matrices,
+    values: Matrices,
+    out: Matrices,
     scale: f32,
     mask: Option<Mask>,
     shape: TVec<usize>,
@@ -87,11 +61,11 @@ pub(super) struct Attend {
 impl Eq for Attend {}
 
 impl Attend {
-    /// Heads of `rows` rows, their output in a tensor of `shape`. Nothing where rows of that tensor are not whole.
+    /// Matrices of `rows` rows, their output in a tensor of `shape`. Nothing where rows of that tensor are not whole.
     pub(super) fn new(
         head: AttentionHead,
         rows: usize,
-        [queries, keys, values, out]: [Heads; 4],
+        [queries, keys, values, out]: [Matrices; 4],
         (scale, mask): (f32, Option<Mask>),
         shape: &[usize],
         means: &Means,
@@ -107,7 +81,7 @@ impl Attend {
             queries,
             keys,
             values,
-            out: Heads { row, ..out },
+            out: Matrices { row, ..out },
             scale,
             mask,
             shape: shape.into(),
@@ -137,8 +111,8 @@ impl Attend {
             |heads, to, _| {
                 for (head, to) in heads.zip(to.chunks_exact_mut(len)) {
                     let (keys, values) = (
-                        self.keys.matrix(head, keys),
-                        self.values.matrix(head, values),
+                        matrix(&self.keys, head, keys),
+                        matrix(&self.values, head, values),
                     );
                     self.head.pack(keys, values, to);
                 }
@@ -163,7 +137,7 @@ impl Attend {
                 continue;
             }
             let to = &mut to[(rows.start - part.start) * self.out.row + column..];
-            let queries = self.queries.matrix(head, queries);
+            let queries = matrix(&self.queries, head, queries);
             let rows = rows.start - first..rows.end - first;
             self.head.attend(
                 self.means.isa,

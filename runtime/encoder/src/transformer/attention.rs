@@ -8,10 +8,10 @@ use tract_core::ops::einsum::EinSum;
 use tract_core::ops::math::Add;
 use tract_onnx::tract_hir::internal::*;
 
-use super::attend::{Attend, Heads, Mask};
-use super::layout::{self, View};
+use super::attend::{Attend, Mask};
 use super::values::{binary, only_user, scaled, shape, source};
 use super::{Means, Replacement, softmax};
+use crate::layout::{self, Matrices, View};
 use crate::region::is_transposed;
 
 /// The attention whose Softmax `node` is.
@@ -60,7 +60,12 @@ pub(super) fn find(model: &TypedModel, node: &TypedNode, means: &Means) -> Optio
     let op = Attend::new(
         head,
         *rows,
-        [Heads::of(&q), Heads::of(&k), Heads::of(&v), Heads::of(&out)],
+        [
+            Matrices::of(&q),
+            Matrices::of(&k),
+            Matrices::of(&v),
+            Matrices::of(&out),
+        ],
         (scored.scale, mask.map(|(_, mask)| mask)),
         model.outlet_fact(output).ok()?.shape.as_concrete()?,
         means,
@@ -85,9 +90,9 @@ struct Scored {
 /// Walks back from the scores at `outlet`, each of which one node sees.
 fn scored(model: &TypedModel, mut outlet: OutletId) -> Option<Scored> {
     let (mut scale, mut mask) = (1.0, None);
-    let whole = shape(model, outlet)?;
+    let rank = shape(model, outlet)?.len();
     loop {
-        let node = model.node(outlet.node);
+        let (node, whole) = (model.node(outlet.node), shape(model, outlet)?);
         only_user(model, outlet)?;
         if let Some(product) = node.op_as::<EinSum>() {
             let &[queries, keys] = &node.inputs[..] else {
@@ -96,14 +101,17 @@ fn scored(model: &TypedModel, mut outlet: OutletId) -> Option<Scored> {
             return Some(Scored {
                 queries,
                 keys,
-                keys_turned: is_transposed(product, whole.len())?,
+                keys_turned: is_transposed(product, rank).filter(|_| whole.len() == rank)?,
                 scale,
                 mask,
             });
         }
+        if keeps_matrices(model, node) {
+            outlet = node.inputs[0];
+            continue;
+        }
         if let Some((of, factor)) = scaled(model, node) {
-            // What is scaled behind a mask scales the mask too.
-            if mask.is_some() || factor.is_nan() || factor < 0.0 || !factor.is_finite() {
+            if !(0.0..=f32::MAX).contains(&factor) {
                 return None;
             }
             scale *= factor;
@@ -116,16 +124,30 @@ fn scored(model: &TypedModel, mut outlet: OutletId) -> Option<Scored> {
         };
         let comes_from_product = |outlet: OutletId| {
             let node = model.node(outlet.node);
-            node.op_is::<EinSum>() || scaled(model, node).is_some()
+            node.op_is::<EinSum>() || scaled(model, node).is_some() || keeps_matrices(model, node)
         };
         let [of, added] = [[a, b], [b, a]]
             .into_iter()
             .find(|&[of, _]| is_scores(of) && comes_from_product(of))?;
+        // What scales a masked score scales the mask too.
         if mask.is_some() || scale != 1.0 {
             return None;
         }
         (outlet, mask) = (of, Some(added));
     }
+}
+
+/// Whether `node` puts matrices into another batch.
+fn keeps_matrices(model: &TypedModel, node: &TypedNode) -> bool {
+    let shapes = || Some([shape(model, node.inputs[0])?, shape(model, node.id.into())?]);
+    let moves = match node.op_as::<AxisOp>() {
+        None | Some(AxisOp::Move(..)) => return false,
+        Some(_) => shapes(),
+    };
+    moves.is_some_and(|[from, to]| {
+        let last = from.len().min(to.len()).min(2);
+        from[from.len() - last..] == to[to.len() - last..] && last == 2
+    })
 }
 
 /// The matrices of all heads at `outlet`, of `rank` axes, and what they lie in; their last two axes change places where they are
@@ -138,9 +160,11 @@ fn operand(
 ) -> Option<(OutletId, View)> {
     let (from, mut view) = layout::before(model, outlet)?;
     shape(model, from)?;
-    if turned {
-        view.shape.swap(rank - 2, rank - 1);
-        view.strides.swap(rank - 2, rank - 1);
+    if view.shape.len() != rank {
+        return None;
     }
-    (view.shape.len() == rank).then_some((from, view))
+    if turned {
+        view = view.turned();
+    }
+    Some((from, view))
 }

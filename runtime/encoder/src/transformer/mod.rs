@@ -18,7 +18,6 @@ mod gelu;
 mod gelu_form;
 mod layer_norm;
 mod layer_norm_form;
-mod layout;
 mod rows;
 mod softmax;
 mod values;

@@ -63,16 +63,34 @@ pub fn pack(from: Strided, [k, columns]: [usize; 2], to: &mut [f32]) {
             }
             continue;
         }
-        for column in 0..panel.live {
+        let mut column = 0;
+        while from.row == 1 && column + STEP <= panel.live {
+            let start = |i: usize| (panel.start + column + i) * from.column;
+            let columns = [0, 1, 2, 3].map(|i| &from.elements[start(i)..][..k]);
+            turn(columns, panel.width, &mut to[column..]);
+            column += STEP;
+        }
+        for column in column..panel.live {
             let start = (panel.start + column) * from.column;
             let to = to[column..].iter_mut().step_by(panel.width);
-            if from.row == 1 {
-                let from = &from.elements[start..][..k];
-                to.zip(from).for_each(|(to, from)| *to = *from);
-            } else {
-                to.enumerate()
-                    .for_each(|(row, to)| *to = from.elements[start + row * from.row]);
-            }
+            to.enumerate()
+                .for_each(|(row, to)| *to = from.elements[start + row * from.row]);
         }
+    }
+}
+
+/// Writes four columns, which are as long, to rows `stride` apart.
+fn turn(columns: [&[f32]; STEP], stride: usize, to: &mut [f32]) {
+    let [a, b, c, d] = columns.map(|column| column.as_chunks::<STEP>());
+    let blocks = a.0.iter().zip(b.0).zip(c.0.iter().zip(d.0));
+    for (((a, b), (c, d)), to) in blocks.zip(to.chunks_mut(STEP * stride)) {
+        for i in 0..STEP {
+            to[i * stride..][..STEP].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
+        }
+    }
+    let done = a.0.len() * STEP;
+    let rest = a.1.iter().zip(b.1).zip(c.1.iter().zip(d.1)).enumerate();
+    for (i, ((a, b), (c, d))) in rest {
+        to[(done + i) * stride..][..STEP].copy_from_slice(&[*a, *b, *c, *d]);
     }
 }

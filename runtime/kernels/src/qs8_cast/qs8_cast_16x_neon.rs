@@ -35,10 +35,14 @@ pub fn quantize(_proof: Neon, quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
 #[target_feature(enable = "neon")]
 fn quantize_blocks<const FUSED: bool>(quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
     let quantizer = InRegisters::<FUSED>::new(quantizer);
-    for start in starts(out.len()) {
-        let bytes = quantizer.bytes(&x[start..]);
-        // SAFETY: start is at most sixteen below the length.
-        unsafe { vst1q_s8(out.as_mut_ptr().add(start), bytes) }
+    let blocks = x.as_chunks::<BLOCK>().0.iter();
+    for (x, out) in blocks.zip(out.as_chunks_mut::<BLOCK>().0) {
+        // SAFETY: the array's type says that there are sixteen.
+        unsafe { vst1q_s8(out.as_mut_ptr(), quantizer.bytes(x)) }
+    }
+    if let (Some(x), Some(out)) = (x.last_chunk(), out.last_chunk_mut::<BLOCK>()) {
+        // SAFETY: as above.
+        unsafe { vst1q_s8(out.as_mut_ptr(), quantizer.bytes(x)) }
     }
 }
 
@@ -98,9 +102,9 @@ fn weave<const FUSED: bool>(planes: [&[f32]; 3], quantizer: Quantizer, out: &mut
     let quantizer = InRegisters::<FUSED>::new(quantizer);
     for start in starts(planes[0].len()) {
         // Written out: a closure would be a call.
-        let red = quantizer.bytes(&planes[0][start..]);
-        let green = quantizer.bytes(&planes[1][start..]);
-        let blue = quantizer.bytes(&planes[2][start..]);
+        let red = quantizer.first_bytes(&planes[0][start..]);
+        let green = quantizer.first_bytes(&planes[1][start..]);
+        let blue = quantizer.first_bytes(&planes[2][start..]);
         // SAFETY: start is at most sixteen pixels below the last, and a pixel has three bytes in `out`.
         unsafe {
             vst3q_s8(
@@ -205,8 +209,14 @@ impl<const FUSED: bool> InRegisters<FUSED> {
     /// The bytes of the first sixteen elements of `x`.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn bytes(self, x: &[f32]) -> int8x16_t {
-        let x: &[f32; BLOCK] = x.first_chunk().expect("a block");
+    fn first_bytes(self, x: &[f32]) -> int8x16_t {
+        self.bytes(x.first_chunk().expect("a block"))
+    }
+
+    /// The bytes of `x`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bytes(self, x: &[f32; BLOCK]) -> int8x16_t {
         // SAFETY: the array's type says that sixteen elements can be read.
         let x = unsafe { vld1q_f32_x4(x.as_ptr()) };
         let steps = [

@@ -7,14 +7,14 @@ use tract_onnx::tract_hir::internal::*;
 
 /// The axes of a tensor, in elements of the one that it is a view of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) shape: Vec<usize>,
-    pub(super) strides: Vec<usize>,
+pub(crate) struct View {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) strides: Vec<usize>,
 }
 
 impl View {
     /// A tensor as it lies.
-    pub(super) fn whole(shape: &[usize]) -> View {
+    pub(crate) fn whole(shape: &[usize]) -> View {
         let mut strides = vec![1; shape.len()];
         for axis in (1..shape.len()).rev() {
             strides[axis - 1] = strides[axis] * shape[axis];
@@ -23,6 +23,14 @@ impl View {
             shape: shape.into(),
             strides,
         }
+    }
+
+    /// The same with its last two axes in the other's place.
+    pub(crate) fn turned(mut self) -> View {
+        let rank = self.shape.len();
+        self.shape.swap(rank - 2, rank - 1);
+        self.strides.swap(rank - 2, rank - 1);
+        self
     }
 
     /// The view behind `op`, if there is one.
@@ -88,8 +96,36 @@ fn reshaped(shape: &[usize], strides: &[usize], to: &[usize]) -> Option<Vec<usiz
     whole.is_empty().then_some(made)
 }
 
+/// Where the matrices that are a tensor's last two axes lie in another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Matrices {
+    /// Of each matrix.
+    pub(crate) starts: Vec<usize>,
+    /// The distance of neighbours in a column.
+    pub(crate) row: usize,
+    /// The distance of neighbours in a row.
+    pub(crate) column: usize,
+}
+
+impl Matrices {
+    /// Those of `view`, which has two axes at least.
+    pub(crate) fn of(view: &View) -> Matrices {
+        let before = view.shape.len() - 2;
+        let mut starts = vec![0];
+        for (size, stride) in view.shape[..before].iter().zip(&view.strides) {
+            let places = |start: usize| (0..*size).map(move |at| start + at * stride);
+            starts = starts.into_iter().flat_map(places).collect();
+        }
+        Matrices {
+            starts,
+            row: view.strides[before],
+            column: view.strides[before + 1],
+        }
+    }
+}
+
 /// Where the tensor at `outlet` comes from before its axes were moved, and how it lies in that.
-pub(super) fn before(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, View)> {
+pub(crate) fn before(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, View)> {
     let mut chain = Vec::new();
     let mut source = outlet;
     while let Some(op) = model.node(source.node).op_as::<AxisOp>() {
@@ -112,7 +148,7 @@ pub(super) fn before(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, 
 
 /// Where the tensor at `outlet` goes once its axes are moved, as long as nobody sees it on the way and rows stay whole, and how it
 /// lies in that.
-pub(super) fn behind(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, View)> {
+pub(crate) fn behind(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, View)> {
     let shape = model
         .outlet_fact(outlet)
         .ok()?
