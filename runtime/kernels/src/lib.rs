@@ -69,7 +69,8 @@ pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
 pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
-    Affine, Quantizer, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
+    Affine, Quantizer, dequantize, dequantize_add, dequantize_planes, quantize, quantize_pixels,
+    quantize_planes,
 };
 pub use qs8_conv::{PackedConv, PackedRealConv};
 pub use qs8_dwconv::PackedDepthwise;

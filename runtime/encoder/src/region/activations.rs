@@ -233,10 +233,16 @@ pub(crate) struct Paired {
 }
 
 impl Paired {
+    /// The columns that are computed: one more, which is the sum of the row, and then as many as fill a panel.
+    fn columns(&self) -> usize {
+        (self.sizes[2] + 1).next_multiple_of(4)
+    }
+
     /// The right side of the matrix `at`, packed, with a row of ones behind the others.
     fn pack(&self, at: usize, b: &[i8]) -> TractResult<PackedRealGemm> {
         let ([_, k, n], side) = (self.sizes, &self.sides[1]);
-        let mut weights = vec![1; (n + 1) * k];
+        let mut weights = vec![0; self.columns() * k];
+        weights[n * k..][..k].fill(1);
         let rows = &mut weights[..n * k];
         let b = &b[side.starts[at]..];
         match (side.row, side.column) {
@@ -257,13 +263,15 @@ impl Paired {
                 }
             }
         }
-        PackedRealGemm::new(self.isa, &weights, [n + 1, k]).map_err(|error| format_err!("{error}"))
+        PackedRealGemm::new(self.isa, &weights, [self.columns(), k])
+            .map_err(|error| format_err!("{error}"))
     }
 
     /// Writes the rows `part` of the output's, which are `to`.
     fn rows(&self, a: &[i8], packed: &[PackedRealGemm], part: Range<usize>, to: &mut [f32]) {
         let ([m, k, n], side) = (self.sizes, &self.sides[0]);
-        let mut sums = vec![0.0; part.len().min(m) * (n + 1)];
+        let columns = self.columns();
+        let mut sums = vec![0.0; part.len().min(m) * columns];
         for (at, gemm) in packed.iter().enumerate() {
             let start = self.out.starts[at];
             let (first, column) = (start / self.out.row, start % self.out.row);
@@ -273,16 +281,16 @@ impl Paired {
             }
             let a = &a[side.starts[at] + (rows.start - first) * side.row..];
             let numbers = gemm.numbers(self.zero_points[0], |_| 1.0, |_| 0.0);
-            let sums = &mut sums[..rows.len() * (n + 1)];
+            let sums = &mut sums[..rows.len() * columns];
             if side.column == 1 && side.row >= k {
-                gemm.run(&numbers, (a, side.row), rows.len(), (sums, n + 1));
+                gemm.run(&numbers, (a, side.row), rows.len(), (sums, columns));
             } else {
                 let element = |i: usize| a[i / k * side.row + i % k * side.column];
                 let lines: Vec<i8> = (0..rows.len() * k).map(element).collect();
-                gemm.run(&numbers, (&lines, k), rows.len(), (sums, n + 1));
+                gemm.run(&numbers, (&lines, k), rows.len(), (sums, columns));
             }
             let to = to[(rows.start - part.start) * self.out.row..].chunks_mut(self.out.row);
-            for (sums, to) in sums.chunks_exact(n + 1).zip(to) {
+            for (sums, to) in sums.chunks_exact(columns).zip(to) {
                 let (sums, row) = sums.split_at(n);
                 let offset = f32::from(self.zero_points[1]) * row[0];
                 let to = &mut to[column..][..n];

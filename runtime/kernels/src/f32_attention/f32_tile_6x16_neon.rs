@@ -23,29 +23,27 @@ pub unsafe fn run(tile: &Tile, width: usize, to: To) {
     }
 }
 
-/// One instruction for a register of sums and one of the panel, with lane `$lane` of a row's elements.
+/// One instruction for a register of sums and one of the panel, with lane `$lane` of a row's elements. The first starts the sums.
 macro_rules! add {
-    ($lane:literal $a:literal $b:literal $sum:literal) => {
-        concat!(
-            "fmla v", $sum, ".4s, v", $b, ".4s, v", $a, ".s[", $lane, "]\n"
-        )
+    ($op:literal $lane:literal $a:literal $b:literal $sum:literal) => {
+        concat!($op, " v", $sum, ".4s, v", $b, ".4s, v", $a, ".s[", $lane, "]\n")
     };
 }
 
 /// One element of each row, times the panel's row.
 macro_rules! element {
-    ($lane:literal, $([$a:literal: $s0:literal $s1:literal $s2:literal $s3:literal])*) => {
+    ($op:literal $lane:literal, $([$a:literal: $s0:literal $s1:literal $s2:literal $s3:literal])*) => {
         concat!(
             "ldp q30, q31, [{b}], #32\n",
-            $(add!($lane $a 30 $s0), add!($lane $a 31 $s1),)*
+            $(add!($op $lane $a 30 $s0), add!($op $lane $a 31 $s1),)*
             "ldp q30, q31, [{b}], #32\n",
-            $(add!($lane $a 30 $s2), add!($lane $a 31 $s3),)*
+            $(add!($op $lane $a 30 $s2), add!($op $lane $a 31 $s3),)*
         )
     };
-    ($lane:literal, $([$a:literal: $s0:literal $s1:literal])*) => {
+    ($op:literal $lane:literal, $([$a:literal: $s0:literal $s1:literal])*) => {
         concat!(
             "ldp q30, q31, [{b}], #32\n",
-            $(add!($lane $a 30 $s0), add!($lane $a 31 $s1),)*
+            $(add!($op $lane $a 30 $s0), add!($op $lane $a 31 $s1),)*
         )
     };
 }
@@ -91,19 +89,22 @@ macro_rules! tile {
             // SAFETY: `a` has six rows of `k` elements and the panel `k` of its width; `out` has room for six of these.
             unsafe {
                 asm!(
-                    $($(concat!("movi v", $s, ".4s, #0"),)*)*
-                    "cbz {steps}, 3f",
+                    "ldp q24, q25, [{a}], #32",
+                    "ldp q26, q27, [{a}], #32",
+                    "ldp q28, q29, [{a}], #32",
+                    element!("fmul" 0, $([$a: $($s)*])*),
+                    "b 3f",
                     "2:",
                     "ldp q24, q25, [{a}], #32",
                     "ldp q26, q27, [{a}], #32",
                     "ldp q28, q29, [{a}], #32",
-                    element!(0, $([$a: $($s)*])*),
-                    element!(1, $([$a: $($s)*])*),
-                    element!(2, $([$a: $($s)*])*),
-                    element!(3, $([$a: $($s)*])*),
+                    element!("fmla" 0, $([$a: $($s)*])*),
+                    "3:",
+                    element!("fmla" 1, $([$a: $($s)*])*),
+                    element!("fmla" 2, $([$a: $($s)*])*),
+                    element!("fmla" 3, $([$a: $($s)*])*),
                     "subs {steps}, {steps}, #1",
                     "b.ne 2b",
-                    "3:",
                     "ldp s24, s25, [{factors}]",
                     "ldp s26, s27, [{factors}, #8]",
                     "ldp s28, s29, [{factors}, #16]",

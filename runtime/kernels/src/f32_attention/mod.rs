@@ -260,6 +260,12 @@ impl Strided<'_> {
             let from = &self.elements[row * self.row..];
             let to = tile.chunks_exact_mut(ROWS * STEP);
             let to = to.map(|step| &mut step[i * STEP..][..STEP]);
+            if self.column == 1 && d.is_multiple_of(STEP) {
+                for (from, to) in from[..d].as_chunks::<STEP>().0.iter().zip(to) {
+                    to.copy_from_slice(from);
+                }
+                continue;
+            }
             if self.column == 1 {
                 for (from, to) in from[..d].chunks(STEP).zip(to) {
                     to[..from.len()].copy_from_slice(from);

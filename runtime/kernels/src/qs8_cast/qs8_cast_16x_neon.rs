@@ -69,6 +69,45 @@ fn dequantize_blocks(affine: Affine, x: &[i8], out: &mut [f32]) {
     }
 }
 
+/// See [`dequantize_add`](super::dequantize_add), which checked the lengths.
+pub fn dequantize_add(_proof: Neon, affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    if addends.len() < BLOCK {
+        return qs8_cast_scalar::dequantize_add(affine, addends, x, out);
+    }
+    let rows = x.chunks_exact(addends.len());
+    for (x, out) in rows.zip(out.chunks_exact_mut(addends.len())) {
+        // SAFETY: the proof says that the CPU has neon.
+        unsafe { dequantize_add_row(affine, addends, x, out) }
+    }
+}
+
+#[target_feature(enable = "neon")]
+fn dequantize_add_row(affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    let real = Real::new(affine.scale, affine.zero_point);
+    let blocks = x.as_chunks::<BLOCK>().0.iter();
+    let numbers = addends.as_chunks::<BLOCK>().0;
+    for ((x, addends), out) in blocks.zip(numbers).zip(out.as_chunks_mut::<BLOCK>().0) {
+        add_block(real, addends, x, out);
+    }
+    let last = (addends.last_chunk(), x.last_chunk(), out.last_chunk_mut());
+    if let (Some(addends), Some(x), Some(out)) = last {
+        add_block(real, addends, x, out);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_block(real: Real, addends: &[f32; BLOCK], x: &[i8; BLOCK], out: &mut [f32; BLOCK]) {
+    // SAFETY: the arrays' types say that there are sixteen.
+    unsafe {
+        let reals = real.reals16(vld1q_s8(x.as_ptr()));
+        for (i, reals) in reals.into_iter().enumerate() {
+            let addends = vld1q_f32(addends.as_ptr().add(4 * i));
+            vst1q_f32(out.as_mut_ptr().add(4 * i), vaddq_f32(reals, addends));
+        }
+    }
+}
+
 /// See [`quantize_planes`](super::quantize_planes), which checked the lengths. Three planes are woven; of other numbers
 /// only one is worth a kernel.
 pub fn quantize_planes(
