@@ -6,14 +6,27 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::{Means, Replacement, rows, values};
 
-/// The Softmax that `node` is, if it is one of rows.
+/// The Softmax that `node` is, if it is one of rows, with the number that they are multiplied by.
 pub(super) fn find(model: &TypedModel, node: &TypedNode, means: &Means) -> Option<Replacement> {
-    let rank = values::shape(model, *node.inputs.first()?)?.len();
-    is_of_rows(node, rank).then(|| Replacement {
+    let mut x = values::source(model, *node.inputs.first()?);
+    let rank = values::shape(model, x)?.len();
+    if !is_of_rows(node, rank) {
+        return None;
+    }
+    let mut scale = 1.0;
+    if let Some((of, factor)) = values::scaled(model, model.node(x.node))
+        && factor > 0.0
+        && factor.is_finite()
+        && values::is_used_once(model, x)
+    {
+        (x, scale) = (of, factor);
+    }
+    Some(Replacement {
         op: Box::new(Softmax {
+            scale,
             means: means.clone(),
         }),
-        inputs: node.inputs[..].into(),
+        inputs: tvec![x],
         output: node.id.into(),
     })
 }
@@ -31,9 +44,11 @@ pub(super) fn is_of_rows(node: &TypedNode, rank: usize) -> bool {
 /// Softmax of the last axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Softmax {
+    scale: f32,
     means: Means,
 }
 
+// A scale is finite.
 impl Eq for Softmax {}
 
 impl Softmax {
@@ -57,7 +72,7 @@ impl EvalOp for Softmax {
         let x = args_1!(inputs);
         let row = *x.shape().last().context("a softmax of no axes")?;
         let y = rows::map(&self.means.pool, &x, row, |x, y| {
-            f32_softmax(self.means.isa, x, row, y);
+            f32_softmax(self.means.isa, self.scale, x, row, y);
         })?;
         Ok(tvec![y.into_tvalue()])
     }

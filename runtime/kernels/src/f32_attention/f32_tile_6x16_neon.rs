@@ -26,7 +26,9 @@ pub unsafe fn run(tile: &Tile, width: usize, to: To) {
 /// One instruction for a register of sums and one of the panel, with lane `$lane` of a row's elements. The first starts the sums.
 macro_rules! add {
     ($op:literal $lane:literal $a:literal $b:literal $sum:literal) => {
-        concat!($op, " v", $sum, ".4s, v", $b, ".4s, v", $a, ".s[", $lane, "]\n")
+        concat!(
+            $op, " v", $sum, ".4s, v", $b, ".4s, v", $a, ".s[", $lane, "]\n"
+        )
     };
 }
 

@@ -1,20 +1,19 @@
 //! Sixteen reals of a row at a time; what is left of a row goes through a block of its own.
 
-use super::LOG2_E;
 use crate::exp_neon::exp2;
 use crate::isa::Neon;
 use crate::lanes::{LANES, neon::*};
 use core::arch::aarch64::*;
 
-pub fn run(_proof: Neon, x: &[f32], row: usize, out: &mut [f32]) {
+pub fn run(_proof: Neon, scale: f32, x: &[f32], row: usize, out: &mut [f32]) {
     for (x, out) in x.chunks_exact(row).zip(out.chunks_exact_mut(row)) {
         // SAFETY: the proof says that the CPU has neon.
-        unsafe { run_row(x, out) }
+        unsafe { run_row(scale, x, out) }
     }
 }
 
 #[target_feature(enable = "neon")]
-fn run_row(x: &[f32], out: &mut [f32]) {
+fn run_row(scale: f32, x: &[f32], out: &mut [f32]) {
     let (sixteens, rest) = x.as_chunks::<LANES>();
     let (to, to_rest) = out.as_chunks_mut::<LANES>();
     let mut last = [f32::NEG_INFINITY; LANES];
@@ -29,16 +28,16 @@ fn run_row(x: &[f32], out: &mut [f32]) {
         to.as_flattened_mut().fill(f32::NAN);
         return to_rest.fill(f32::NAN);
     }
-    let (greatest, log2_e) = (vdupq_n_f32(greatest), vdupq_n_f32(LOG2_E));
+    let (greatest, scale) = (vdupq_n_f32(greatest), vdupq_n_f32(scale));
     let mut sums = zeros();
     for (sixteen, to) in sixteens.iter().zip(&mut *to) {
-        let powers = powers(load(sixteen), greatest, log2_e);
+        let powers = powers(load(sixteen), greatest, scale);
         store(to, powers);
         sums = add(sums, powers);
     }
     let mut powers_left = zeros();
     if !rest.is_empty() {
-        powers_left = first(rest.len(), powers(load(&last), greatest, log2_e));
+        powers_left = first(rest.len(), powers(load(&last), greatest, scale));
         sums = add(sums, powers_left);
     }
     let share = vdupq_n_f32(1.0 / total(sums));
@@ -52,6 +51,6 @@ fn run_row(x: &[f32], out: &mut [f32]) {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn powers(x: Reals, greatest: float32x4_t, log2_e: float32x4_t) -> Reals {
-    x.map(|x| exp2(vmulq_f32(vsubq_f32(x, greatest), log2_e)))
+fn powers(x: Reals, greatest: float32x4_t, scale: float32x4_t) -> Reals {
+    x.map(|x| exp2(vmulq_f32(vsubq_f32(x, greatest), scale)))
 }

@@ -1,11 +1,10 @@
 //! The specification of [`f32_softmax`](super::f32_softmax).
 
-use super::LOG2_E;
 use crate::exp::exp2;
 use crate::lanes;
 
-/// One row: `2^((x[i] - max x) * log2 e)`, divided by the sum of all.
-pub fn run(x: &[f32], out: &mut [f32]) {
+/// One row: `2^((x[i] - max x) * scale)`, divided by the sum of all.
+pub fn run(scale: f32, x: &[f32], out: &mut [f32]) {
     let greater = |greatest: f32, &x: &f32| match x > greatest || x.is_nan() {
         true => x,
         false => greatest,
@@ -15,7 +14,7 @@ pub fn run(x: &[f32], out: &mut [f32]) {
         return out.fill(f32::NAN);
     }
     for (&x, out) in x.iter().zip(&mut *out) {
-        *out = exp2((x - greatest) * LOG2_E);
+        *out = exp2((x - greatest) * scale);
     }
     let share = 1.0 / lanes::sum(out, |power| power);
     for out in out {
