@@ -18,7 +18,7 @@ pub const B: f32 = 4.067_647;
 pub const C: f32 = 31.222_974;
 
 /// What a power is too large by: the square of the cubic's leading coefficient, inverted.
-pub const GAIN: f32 = 20_836.939;
+pub const GAIN: f32 = 20_836.94;
 /// The greatest argument whose power, gain included, is finite.
 pub const CEILING: f32 = 112.0;
 

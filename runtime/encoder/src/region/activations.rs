@@ -346,7 +346,6 @@ impl EvalOp for Paired {
                 self.rows(&a, &packed, part, to);
             });
         }
-        drop(plain);
         Ok(tvec![y.into_tvalue()])
     }
 }

@@ -181,7 +181,6 @@ impl EvalOp for Attend {
                 self.rows((&packed, queries, mask), part, to);
             },
         );
-        drop(plain);
         Ok(tvec![y.into_tvalue()])
     }
 }

@@ -13,7 +13,7 @@ pub fn run(curve: Curve, x: &[f32], out: &mut [f32]) {
 fn share(curve: Curve, x: f32) -> f32 {
     match curve {
         Curve::Normal => {
-            let x = x.max(-END).min(END);
+            let x = x.clamp(-END, END);
             let square = x * x;
             let horner = |sum: f32, &c: &f32| sum * square + c;
             let p = NORMAL_P[1..].iter().fold(NORMAL_P[0], horner);

@@ -62,7 +62,7 @@ impl Gelu {
             Gelu::Normal => Curve::Normal,
             // Half of 1 + tanh(t) is the sigmoid of 2 t.
             Gelu::Tanh => {
-                let linear = -2.0 * 0.797_884_56 * LOG2_E;
+                let linear = -2.0 * 0.797_884_6 * LOG2_E;
                 Curve::Cubic {
                     linear,
                     cubic: linear * 0.044_715,

@@ -140,7 +140,6 @@ impl EvalOp for Scaled {
             }
             _ => self.multiply(&numbers, &bytes, reals),
         }
-        drop(plain);
         Ok(tvec![y.into_tvalue()])
     }
 }
