@@ -7,6 +7,7 @@
 //! 2. its INT8 regions become one operator each, for the instruction set that the encoder was made with. Weights are
 //!    still integers here, each conversion is one of [`quant`]'s two operators, and no simplification has taken apart
 //!    the pattern of a convolution between them;
+//!    Attention and other pieces of transformers that stay in f32 become operators with kernels of ours;
 //! 3. conversions of constants that are left are folded into f32;
 //! 4. the engine simplifies and lowers what is left, and equal constants of different plans become one.
 //!
@@ -29,7 +30,7 @@ use crate::plan::{Compiled, Feed, Run, shape_text};
 use crate::share::Shared;
 use crate::{
     CheckedModel, Dim, Element, EncoderError, Fault, Plan, Port, analyse, guard, import, inspect,
-    observe, quant, region, typed,
+    observe, quant, region, transformer, typed,
 };
 
 /// A parsed model. Plans made from it share its constants, and outlive it.
@@ -134,6 +135,7 @@ impl Encoder {
                     let products = region::dynamic::replace(&mut typed, isa, pool, &self.packs)?;
                     let pairs = region::activations::replace(&mut typed, isa, pool)?;
                     outcome.covered.extend(products.into_iter().chain(pairs));
+                    transformer::replace(&mut typed, isa, pool)?;
                     quant::round(&mut typed, isa)?;
                     Some(outcome)
                 }

@@ -37,6 +37,7 @@ mod error;
 mod guard;
 mod import;
 mod inspect;
+mod layout;
 mod limits;
 mod observe;
 mod plan;
@@ -46,6 +47,7 @@ mod region;
 mod scan;
 mod share;
 mod tensor;
+mod transformer;
 mod typed;
 
 pub use encoder::Encoder;

@@ -14,6 +14,7 @@ use crate::Step;
 use crate::region::activations::Paired;
 use crate::region::dynamic::Scaled;
 use crate::region::{Label, Region};
+use crate::transformer;
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
 pub trait Observer {
@@ -74,9 +75,9 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
             continue;
         }
         let op = node.op().name().into_owned();
-        if let Some((kernel, macs)) = product(graph, node) {
+        if let Some((kernel, macs)) = product(node) {
             operations.push(Operation {
-                name: node.name.trim_end_matches(".int8").to_owned(),
+                name: file_name(&node.name),
                 macs,
                 kernel,
                 op,
@@ -93,18 +94,23 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
     operations
 }
 
-/// The kernel of a product of ours outside of regions, and its multiply-accumulates.
-fn product(graph: &TypedModel, node: &TypedNode) -> Option<(&'static str, u64)> {
+/// The name in the file of what an operator of ours stands for.
+fn file_name(name: &str) -> String {
+    name.trim_end_matches(".int8")
+        .trim_end_matches(transformer::SUFFIX)
+        .to_owned()
+}
+
+/// The kernel of an operator of ours outside of regions, and its multiply-accumulates.
+fn product(node: &TypedNode) -> Option<(&'static str, u64)> {
     if let Some(scaled) = node.op_as::<Scaled>() {
         return Some((scaled.kernel(), scaled.macs()));
     }
+    if let Some(kernel) = transformer::kernel(node) {
+        return Some(kernel);
+    }
     let paired = node.op_as::<Paired>()?;
-    let rows = graph
-        .outlet_fact(node.inputs[0])
-        .ok()?
-        .shape
-        .as_concrete()?;
-    Some((paired.kernel(), paired.macs(*rows.last()?)))
+    Some((paired.kernel(), paired.macs()))
 }
 
 /// Whether an operator of the engine is a convolution or a matrix product. Others have costs in the engine's eyes too,

@@ -65,6 +65,14 @@ fn noise(len: usize, seed: u64) -> Vec<i8> {
         .collect()
 }
 
+/// Reals within `spread` of 0, the same on every machine.
+pub fn reals(len: usize, spread: f32) -> Vec<f32> {
+    let (high, low) = (noise(len, 3), noise(len, 4));
+    let pairs = high.iter().zip(&low);
+    let real = |(&high, &low): (&i8, &i8)| f32::from(high) + f32::from(low) / 256.0;
+    pairs.map(|pair| real(pair) * (spread / 128.5)).collect()
+}
+
 /// Where guarded elements lie between their two guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -15,13 +15,21 @@ extern crate alloc;
 mod aarch64;
 mod attention;
 mod divisor;
+mod exp;
+#[cfg(target_arch = "aarch64")]
+mod exp_neon;
+mod f32_attention;
+mod f32_gelu;
+mod f32_layer_norm;
 mod f32_range;
 mod f32_round;
+mod f32_softmax;
 #[cfg(target_arch = "aarch64")]
 mod finish_text;
 #[cfg(test)]
 mod harness;
 mod isa;
+mod lanes;
 mod qs8_add;
 mod qs8_cast;
 mod qs8_conv;
@@ -32,6 +40,7 @@ mod qs8_gemv;
 mod qs8_maxpool;
 mod qs8_scan;
 mod qs8_table;
+mod qs8_turn;
 mod quantize;
 #[cfg(target_arch = "aarch64")]
 mod reals_neon;
@@ -49,14 +58,19 @@ pub use attention::{
     TokensError,
 };
 pub use divisor::Divisor;
+pub use f32_attention::{AttentionHead, Strided};
+pub use f32_gelu::{Gelu, f32_gelu};
+pub use f32_layer_norm::f32_layer_norm;
 pub use f32_range::f32_range;
 pub use f32_round::{Grid, f32_round, f32_round_sums};
+pub use f32_softmax::f32_softmax;
 #[cfg(target_arch = "aarch64")]
 pub use isa::{DotProd, Neon};
 pub use isa::{Isa, Tier, UnknownTier};
 pub use qs8_add::{AddScales, qs8_add};
 pub use qs8_cast::{
-    Affine, Quantizer, dequantize, dequantize_planes, quantize, quantize_pixels, quantize_planes,
+    Affine, Quantizer, dequantize, dequantize_add, dequantize_planes, quantize, quantize_pixels,
+    quantize_planes,
 };
 pub use qs8_conv::{PackedConv, PackedRealConv};
 pub use qs8_dwconv::PackedDepthwise;
@@ -68,6 +82,7 @@ pub use qs8_scan::{
     PANEL_ROWS, SCAN_STEP, ScanQuery, panel_bytes, panel_row, put_panel_row, qs8_scan, row_scale,
 };
 pub use qs8_table::qs8_table;
+pub use qs8_turn::qs8_turn;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
 pub use resample::{Lane, ROWS_ACROSS, Rows, Taps, across_space, resample_across, resample_down};

@@ -28,6 +28,7 @@ mod report;
 mod search;
 mod table;
 mod threads;
+mod transformers;
 
 use crate::counter::Counter;
 use crate::deploy::Place;
@@ -49,6 +50,10 @@ pub struct Args {
     /// The part of the report that is of the attention kernels, alone: tests/reports/attention.json and .md
     #[arg(long, conflicts_with_all = ["emulated", "report", "board", "args"])]
     report_attention: bool,
+    /// Count the transformers of tests/reports/transformers_peers.toml, whose files are in this folder, on every core, and write
+    /// tests/reports/transformers.md
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
+    report_transformers: Option<PathBuf>,
     /// One resolution instead of all
     #[arg(long, value_name = "N", requires = "emulated")]
     resolution: Option<u32>,
@@ -79,7 +84,8 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    if args.report || args.report_attention || args.emulated.is_some() {
+    let counts = args.report || args.report_attention || args.report_transformers.is_some();
+    if counts || args.emulated.is_some() {
         let here = args.place.host.is_none();
         ensure!(
             here,
@@ -91,6 +97,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.report_attention {
         return attention::write(&args.profile, &Counter::build()?);
+    }
+    if let Some(models) = &args.report_transformers {
+        return transformers::write(&args.profile, models);
     }
     let Some(cpu) = &args.emulated else {
         if args.board.is_none() && args.place.host.is_none() {

@@ -13,6 +13,8 @@ use crate::region::affine;
 pub(crate) struct Quantize {
     scale: Scale,
     target: DatumType,
+    /// The type of the integers that are given: i8 where those of u8 are to be 128 less.
+    given: DatumType,
     /// What its kernel may use in a plan.
     pub(crate) isa: Isa,
 }
@@ -35,8 +37,17 @@ impl Quantize {
         Ok(Quantize {
             scale,
             target,
+            given: target,
             isa: Isa::Scalar,
         })
+    }
+
+    /// The same with integers that are signed whatever they were.
+    pub(crate) fn signed(&self) -> Quantize {
+        Quantize {
+            given: i8::datum_type(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn scale(&self) -> &Scale {
@@ -46,6 +57,9 @@ impl Quantize {
     /// The integers nearest to `x`.
     pub(super) fn apply(&self, x: &Tensor) -> TractResult<Tensor> {
         match self.target {
+            DatumType::U8 if self.given == DatumType::I8 => {
+                self.apply_to::<i8>(x, (0, 255), |integer| (integer - 128) as i8)
+            }
             DatumType::U8 => self.apply_to::<u8>(x, (0, 255), |integer| integer as u8),
             _ => self.apply_to::<i8>(x, (-128, 127), |integer| integer as i8),
         }
@@ -55,12 +69,15 @@ impl Quantize {
     fn by_kernel(&self, affine: Affine, x: &Tensor) -> TractResult<Tensor> {
         let plain = x.try_as_plain_ram()?;
         let reals = plain.as_slice::<f32>()?;
-        let mut bytes = vec![0; reals.len()];
-        quantize(self.isa, Quantizer::of_one_run(affine), reals, &mut bytes);
-        if self.target == DatumType::I8 {
-            return Tensor::from_shape(x.shape(), &bytes);
+        let mut bytes = Tensor::zero::<i8>(x.shape())?;
+        let mut signed = bytes.try_as_plain_ram_mut()?;
+        let quantizer = Quantizer::of_one_run(affine);
+        quantize(self.isa, quantizer, reals, signed.as_slice_mut::<i8>()?);
+        if self.given == DatumType::I8 {
+            return Ok(bytes);
         }
-        let unsigned: Vec<u8> = bytes.into_iter().map(|byte| byte as u8 ^ 0x80).collect();
+        let signed = bytes.try_as_plain_ram()?.as_slice::<i8>()?;
+        let unsigned: Vec<u8> = signed.iter().map(|byte| *byte as u8 ^ 0x80).collect();
         Tensor::from_shape(x.shape(), &unsigned)
     }
 
@@ -119,7 +136,7 @@ impl EvalOp for Quantize {
 
 impl TypedOp for Quantize {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec![self.target.fact(inputs[0].shape.clone())])
+        Ok(tvec![self.given.fact(inputs[0].shape.clone())])
     }
 
     fn axes_mapping(

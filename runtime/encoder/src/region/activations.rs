@@ -4,14 +4,18 @@
 //! `sum (a - za) * (b - zb)`; a zero point of the right side costs a sum of each row, which one column of ones makes. The
 //! arithmetic is that of a region, `round_half_even(sum * ((sa * sb) / sy))` within the bounds of the integers, times `sy`.
 //!
-//! Limits: the same batch on both sides; rows so short that sums are exact in f32; who computes packs the right side at
-//! each run.
+//! Matrices are read where they lie in what is quantized, and written where they go: axes that are moved in between are strides.
+//!
+//! Limits: the same batch on both sides; rows so short that sums are exact in f32; the right side is packed at each run, by
+//! one thread.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use ocellus_kernels::{Affine, Grid, Isa, PackedRealGemm, f32_round_sums};
+use ocellus_kernels::{Affine, Grid, Isa, PackedRealGemm, f32_round_sums, qs8_turn};
 use ocellus_sys::Pool;
 use tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_hir::internal::*;
@@ -20,8 +24,8 @@ use super::chain::read_once;
 use super::constant::shifted;
 use super::find::affine;
 use super::layer::is_transposed;
-use super::pack::transpose;
 use super::parts::by_rows;
+use crate::layout::{self, Matrices, View};
 use crate::quant::{Dequantize, Quantize};
 
 /// From so many elements a sum of products might not be exact in f32.
@@ -40,10 +44,11 @@ pub(crate) fn replace(
             continue;
         };
         let mut patch = TypedModelPatch::default();
-        let inputs = [
-            patch.tap_model(model, found.inputs[0])?,
-            patch.tap_model(model, found.inputs[1])?,
-        ];
+        let mut inputs: TVec<OutletId> = tvec![];
+        for (at, side) in found.inputs.into_iter().enumerate() {
+            let name = model.unique_name(format!("{}.side{at}", model.node(id).name));
+            inputs.push(side.wire(model, &mut patch, name.into_owned(), isa)?);
+        }
         let name = model.unique_name(format!("{}.int8", model.node(id).name));
         let output = patch.wire_node(name.into_owned(), found.op, &inputs)?[0];
         for real in found.outputs {
@@ -60,9 +65,63 @@ pub(crate) fn replace(
 
 struct Found {
     op: Paired,
-    inputs: [OutletId; 2],
+    inputs: [Side; 2],
     outputs: Vec<OutletId>,
     names: Vec<String>,
+}
+
+/// One side of a product.
+struct Side {
+    /// Where its bytes are, or where they are once what is there is quantized.
+    outlet: OutletId,
+    quantize: Option<Quantize>,
+    affine: Affine,
+    view: View,
+}
+
+impl Side {
+    /// The bytes behind the reals at `outlet`. Where a Quantize stands behind operators that move axes, it is taken before them.
+    fn find(model: &TypedModel, outlet: OutletId) -> Option<Side> {
+        let node = model.node(outlet.node);
+        let scale = node.op_as::<Dequantize>()?.scale();
+        let bytes = node.inputs[0];
+        let fact = model.outlet_fact(bytes).ok()?;
+        let affine = affine(scale, fact.datum_type).filter(|_| fact.konst.is_none())?;
+        let quantize = model.node(bytes.node);
+        if let Some(op) = quantize.op_as::<Quantize>() {
+            let (outlet, view) = layout::before(model, quantize.inputs[0])?;
+            let real = model.outlet_fact(outlet).ok()?.datum_type == f32::datum_type();
+            return real.then(|| Side {
+                outlet,
+                quantize: Some(op.signed()),
+                affine,
+                view,
+            });
+        }
+        let shape = fact.shape.as_concrete()?;
+        Some(Side {
+            outlet: bytes,
+            quantize: None,
+            affine,
+            view: View::whole(shape),
+        })
+    }
+
+    /// Wires what its bytes are read from.
+    fn wire(
+        self,
+        model: &TypedModel,
+        patch: &mut TypedModelPatch,
+        name: String,
+        isa: Isa,
+    ) -> TractResult<OutletId> {
+        let outlet = patch.tap_model(model, self.outlet)?;
+        let Some(mut quantize) = self.quantize else {
+            return Ok(outlet);
+        };
+        quantize.isa = isa;
+        Ok(patch.wire_node(name, quantize, &[outlet])?[0])
+    }
 }
 
 /// The product that the node `id` is, if both sides are bytes and what it computes is quantized.
@@ -71,18 +130,27 @@ fn find(model: &TypedModel, id: usize, isa: Isa, pool: &Arc<Pool>) -> Option<Fou
     let &[a, b] = &node.inputs[..] else {
         return None;
     };
-    let (a_bytes, a_affine) = bytes(model, a)?;
-    let (b_bytes, b_affine) = bytes(model, b)?;
-    let [a_shape, b_shape] =
-        [a, b].map(|outlet| model.outlet_fact(outlet).ok()?.shape.as_concrete());
-    let (a_shape, b_shape) = (a_shape?, b_shape?);
-    let rank = a_shape.len();
-    let transposed = is_transposed(node.op_as::<EinSum>()?, rank)?;
-    let k = a_shape[rank - 1];
-    // The batch may not be widened.
-    if b_shape.len() != rank || a_shape[..rank - 2] != b_shape[..rank - 2] || k > LONGEST {
+    let einsum = node.op_as::<EinSum>()?;
+    let (a, mut b) = (Side::find(model, a)?, Side::find(model, b)?);
+    let rank = a.view.shape.len();
+    if rank < 2 || b.view.shape.len() != rank {
         return None;
     }
+    // The right side's rows are what the left side's are multiplied with.
+    if is_transposed(einsum, rank)? {
+        b.view = b.view.turned();
+    }
+    let [batch @ .., m, k] = &a.view.shape[..] else {
+        return None;
+    };
+    let [b_batch @ .., n, b_k] = &b.view.shape[..] else {
+        return None;
+    };
+    // The batch may not be widened.
+    if batch != b_batch || k != b_k || *k > LONGEST {
+        return None;
+    }
+    let sizes = [*m, *k, *n];
     let product = OutletId::new(id, 0);
     let quantize = model.node(model.outlet_successors(product).first()?.node);
     let scale = quantize.op_as::<Quantize>()?.scale();
@@ -93,7 +161,7 @@ fn find(model: &TypedModel, id: usize, isa: Isa, pool: &Arc<Pool>) -> Option<Fou
         let dequantize = model.node(reader.node).op_as::<Dequantize>();
         dequantize.is_some_and(|dequantize| dequantize.scale().pairs() == scale.pairs())
     };
-    let multiplier = (a_affine.scale * b_affine.scale) / out.scale;
+    let multiplier = (a.affine.scale * b.affine.scale) / out.scale;
     let hidden = read_once(model, product) && !model.outputs.contains(&quantize.id.into());
     if !hidden || !readers.iter().all(same) || !multiplier.is_normal() {
         return None;
@@ -102,22 +170,46 @@ fn find(model: &TypedModel, id: usize, isa: Isa, pool: &Arc<Pool>) -> Option<Fou
     let dequantizes = readers
         .iter()
         .map(|reader| model.node(reader.node).name.clone());
+    // Where one sees what is made, it is written where that one reads it.
+    let shape = node.outputs[0].fact.shape.as_concrete()?;
+    let (outputs, whole, view) = match readers[..] {
+        [reader] => {
+            let (outlet, view) = layout::behind(model, reader.node.into())?;
+            let whole = model.outlet_fact(outlet).ok()?.shape.as_concrete()?;
+            (vec![outlet], whole, view)
+        }
+        _ => {
+            let outputs = readers.iter().map(|reader| reader.node.into()).collect();
+            (outputs, shape, View::whole(shape))
+        }
+    };
+    let out_matrices = Matrices::of(&view);
+    let row = out_matrices.row.max(sizes[2]);
+    let fits = |start: &usize| start % row + sizes[2] <= row;
+    if !out_matrices.starts.iter().all(fits) {
+        return None;
+    }
     Some(Found {
         op: Paired {
-            zero_points: [a_affine.zero_point, b_affine.zero_point],
+            zero_points: [a.affine.zero_point, b.affine.zero_point],
             multiplier,
             grid: Grid {
                 scale: out.scale,
                 least: -128 - zero_point,
                 most: 127 - zero_point,
             },
-            transposed,
-            shape: node.outputs[0].fact.shape.as_concrete()?.into(),
+            sizes,
+            sides: [Matrices::of(&a.view), Matrices::of(&b.view)],
+            out: Matrices {
+                row,
+                ..out_matrices
+            },
+            shape: whole.into(),
             isa,
             pool: pool.clone(),
         },
-        inputs: [a_bytes, b_bytes],
-        outputs: readers.iter().map(|reader| reader.node.into()).collect(),
+        inputs: [a, b],
+        outputs,
         names: [node.name.clone(), quantize.name.clone()]
             .into_iter()
             .chain(dequantizes)
@@ -125,61 +217,91 @@ fn find(model: &TypedModel, id: usize, isa: Isa, pool: &Arc<Pool>) -> Option<Fou
     })
 }
 
-/// The bytes behind the reals at `outlet`, and what they mean.
-fn bytes(model: &TypedModel, outlet: OutletId) -> Option<(OutletId, Affine)> {
-    let node = model.node(outlet.node);
-    let scale = node.op_as::<Dequantize>()?.scale();
-    let input = node.inputs[0];
-    let fact = model.outlet_fact(input).ok()?;
-    if fact.konst.is_some() {
-        return None;
-    }
-    Some((input, affine(scale, fact.datum_type)?))
-}
-
-/// Fed bytes `[.., m, k]` and `[.., k, n]`, or `[.., n, k]` where they are not `transposed`; gives `[.., m, n]`.
+/// Fed bytes in which the matrices `[m, k]` and `[n, k]` lie somehow; gives a tensor in which those `[m, n]` do.
 #[derive(Clone)]
 pub(crate) struct Paired {
     zero_points: [i8; 2],
     multiplier: f32,
     grid: Grid,
-    transposed: bool,
+    /// `[m, k, n]`
+    sizes: [usize; 3],
+    sides: [Matrices; 2],
+    out: Matrices,
     shape: TVec<usize>,
     isa: Isa,
     pool: Arc<Pool>,
 }
 
 impl Paired {
-    /// One image's or head's `m` rows.
-    fn multiply(
-        &self,
-        a: &[i8],
-        b: &[i8],
-        [m, k, n]: [usize; 3],
-        to: &mut [f32],
-    ) -> TractResult<()> {
-        let mut weights = match self.transposed {
-            true => transpose(b, n),
-            false => b.to_vec(),
-        };
-        // Whose sum is that of the row.
-        weights.resize((n + 1) * k, 1);
-        let gemm = PackedRealGemm::new(self.isa, &weights, [n + 1, k])
-            .map_err(|error| format_err!("{error}"))?;
-        let numbers = gemm.numbers(self.zero_points[0], |_| 1.0, |_| 0.0);
-        let mut sums = vec![0.0; m * (n + 1)];
-        gemm.run(&numbers, (a, k), m, (&mut sums, n + 1));
-        for (sums, to) in sums.chunks_exact(n + 1).zip(to.chunks_exact_mut(n)) {
-            let (sums, row) = sums.split_at(n);
-            let offset = f32::from(self.zero_points[1]) * row[0];
-            f32_round_sums(self.isa, self.grid, (offset, self.multiplier), sums, to);
+    /// The columns that are computed: one more, which is the sum of the row, and then as many as fill a panel.
+    fn columns(&self) -> usize {
+        (self.sizes[2] + 1).next_multiple_of(4)
+    }
+
+    /// The right side of the matrix `at`, packed, with a row of ones behind the others.
+    fn pack(&self, at: usize, b: &[i8]) -> TractResult<PackedRealGemm> {
+        let ([_, k, n], side) = (self.sizes, &self.sides[1]);
+        let mut weights = vec![0; self.columns() * k];
+        weights[n * k..][..k].fill(1);
+        let rows = &mut weights[..n * k];
+        let b = &b[side.starts[at]..];
+        match (side.row, side.column) {
+            (row, 1) => {
+                for (row, to) in (0..n).map(|i| &b[i * row..]).zip(rows.chunks_exact_mut(k)) {
+                    to.copy_from_slice(&row[..k]);
+                }
+            }
+            (1, column) if column == n => qs8_turn(self.isa, &b[..n * k], [k, n], rows),
+            (1, column) => {
+                let lines = (0..k).map(|i| &b[i * column..][..n]);
+                let lines: Vec<i8> = lines.flatten().copied().collect();
+                qs8_turn(self.isa, &lines, [k, n], rows);
+            }
+            (row, column) => {
+                for (at, to) in rows.iter_mut().enumerate() {
+                    *to = b[at / k * row + at % k * column];
+                }
+            }
         }
-        Ok(())
+        PackedRealGemm::new(self.isa, &weights, [self.columns(), k])
+            .map_err(|error| format_err!("{error}"))
+    }
+
+    /// Writes the rows `part` of the output's, which are `to`.
+    fn rows(&self, a: &[i8], packed: &[PackedRealGemm], part: Range<usize>, to: &mut [f32]) {
+        let ([m, k, n], side) = (self.sizes, &self.sides[0]);
+        let columns = self.columns();
+        let mut sums = vec![0.0; part.len().min(m) * columns];
+        for (at, gemm) in packed.iter().enumerate() {
+            let start = self.out.starts[at];
+            let (first, column) = (start / self.out.row, start % self.out.row);
+            let rows = part.start.max(first)..part.end.min(first + m);
+            if rows.is_empty() {
+                continue;
+            }
+            let a = &a[side.starts[at] + (rows.start - first) * side.row..];
+            let numbers = gemm.numbers(self.zero_points[0], |_| 1.0, |_| 0.0);
+            let sums = &mut sums[..rows.len() * columns];
+            if side.column == 1 && side.row >= k {
+                gemm.run(&numbers, (a, side.row), rows.len(), (sums, columns));
+            } else {
+                let element = |i: usize| a[i / k * side.row + i % k * side.column];
+                let lines: Vec<i8> = (0..rows.len() * k).map(element).collect();
+                gemm.run(&numbers, (&lines, k), rows.len(), (sums, columns));
+            }
+            let to = to[(rows.start - part.start) * self.out.row..].chunks_mut(self.out.row);
+            for (sums, to) in sums.chunks_exact(columns).zip(to) {
+                let (sums, row) = sums.split_at(n);
+                let offset = f32::from(self.zero_points[1]) * row[0];
+                let to = &mut to[column..][..n];
+                f32_round_sums(self.isa, self.grid, (offset, self.multiplier), sums, to);
+            }
+        }
     }
 
     /// Multiply-accumulates of a run.
-    pub(crate) fn macs(&self, k: usize) -> u64 {
-        (self.shape.iter().product::<usize>() * k) as u64
+    pub(crate) fn macs(&self) -> u64 {
+        (self.sides[0].starts.len() * self.sizes.iter().product::<usize>()) as u64
     }
 
     /// The kernel's name, for reports.
@@ -195,15 +317,15 @@ impl Paired {
 }
 
 /// The bytes of `x` as signed ones.
-fn signed(x: &Tensor) -> TractResult<Vec<i8>> {
+fn signed(x: &Tensor) -> TractResult<Cow<'_, [i8]>> {
     let plain = x.try_as_plain_ram()?;
     Ok(match x.datum_type() {
-        DatumType::U8 => plain
-            .as_slice::<u8>()?
-            .iter()
-            .map(|&byte| shifted(byte))
-            .collect(),
-        _ => plain.as_slice::<i8>()?.to_vec(),
+        DatumType::U8 => {
+            let bytes = plain.as_slice::<u8>()?.iter();
+            let signed: Vec<i8> = bytes.map(|&byte| shifted(byte)).collect();
+            signed.into()
+        }
+        _ => plain.as_slice::<i8>()?.into(),
     })
 }
 
@@ -212,31 +334,19 @@ impl EvalOp for Paired {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let (a, b) = args_2!(inputs);
-        let [.., k] = *a.shape() else {
-            bail!("a product of no axes");
-        };
-        let [batch @ .., m, n] = &self.shape[..] else {
-            bail!("a product of too few axes");
-        };
-        let (m, n, count) = (*m, *n, batch.iter().product::<usize>());
-        ensure!(
-            a.len() == count * m * k && b.len() == count * k * n,
-            "a product is fed other shapes"
-        );
         let (a, b) = (signed(&a)?, signed(&b)?);
-        let mut reals = vec![0.0; count * m * n];
+        let mut y = Tensor::zero::<f32>(&self.shape)?;
+        let mut plain = y.try_as_plain_ram_mut()?;
+        let reals = plain.as_slice_mut::<f32>()?;
         if !reals.is_empty() {
-            by_rows(&self.pool, count, 1, &mut reals, &mut [], |part, to, _| {
-                for (at, to) in part.zip(to.chunks_exact_mut(m * n)) {
-                    let (a, b) = (&a[at * m * k..][..m * k], &b[at * k * n..][..k * n]);
-                    // Sums that are exact in f32 fit 32 bits.
-                    self.multiply(a, b, [m, k, n], to).expect("sums that fit");
-                }
+            let packed = (0..self.sides[1].starts.len()).map(|at| self.pack(at, &b));
+            let packed = packed.collect::<TractResult<Vec<_>>>()?;
+            let rows = reals.len() / self.out.row;
+            by_rows(&self.pool, rows, 1, reals, &mut [], |part, to, _| {
+                self.rows(&a, &packed, part, to);
             });
         }
-        Ok(tvec![
-            Tensor::from_shape(&self.shape, &reals)?.into_tvalue()
-        ])
+        Ok(tvec![y.into_tvalue()])
     }
 }
 
@@ -260,7 +370,8 @@ impl PartialEq for Paired {
     fn eq(&self, other: &Paired) -> bool {
         (self.zero_points, self.multiplier, self.grid)
             == (other.zero_points, other.multiplier, other.grid)
-            && (self.transposed, &self.shape) == (other.transposed, &other.shape)
+            && (self.sizes, &self.sides) == (other.sizes, &other.sides)
+            && (&self.out, &self.shape) == (&other.out, &other.shape)
     }
 }
 
@@ -273,7 +384,7 @@ impl fmt::Debug for Paired {
             .field("zero_points", &self.zero_points)
             .field("multiplier", &self.multiplier)
             .field("grid", &self.grid)
-            .field("shape", &self.shape)
+            .field("sizes", &self.sizes)
             .finish_non_exhaustive()
     }
 }

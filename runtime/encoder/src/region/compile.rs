@@ -225,6 +225,7 @@ pub(super) fn compile(
                     }
                     (_, Some(affine)) => Step::Dequantize {
                         affine,
+                        addends: exit.addends.clone(),
                         dims: border(member.shape),
                         from: place(&member.output),
                         output,

@@ -10,10 +10,14 @@
 use std::collections::{HashMap, HashSet};
 
 use ocellus_kernels::Affine;
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::math::Add;
 use tract_onnx::tract_hir::internal::*;
 
 use super::chain::read_once;
+use super::constant::{Constant, constant};
 use super::find::{Found, Member, Work, affine, without_number};
+use super::function::is_one_pixel;
 use super::program::{Border, Kind};
 use crate::quant::Dequantize;
 
@@ -39,6 +43,8 @@ pub(super) struct Exit {
     pub(super) member: usize,
     /// What its bytes mean; nothing where they leave as they are, or the member computes reals.
     pub(super) affine: Option<Affine>,
+    /// What is added to the reals of each row, if anything is.
+    pub(super) addends: Option<Vec<f32>>,
     /// What it replaces.
     pub(super) outlet: OutletId,
     pub(super) border: Border,
@@ -267,6 +273,7 @@ impl Borders<'_> {
             exits.push(Exit {
                 member: at,
                 affine: None,
+                addends: None,
                 outlet: member.output,
                 border: self.border(member.output)?,
             });
@@ -282,6 +289,10 @@ impl Borders<'_> {
         mut outlet: OutletId,
         names: &mut Vec<String>,
     ) -> TractResult<Exit> {
+        let mut addends = None;
+        if let Some((sum, numbers)) = affine.and_then(|_| self.sum(member, outlet)) {
+            (outlet, addends) = (sum, Some(numbers));
+        }
         while read_once(self.model, outlet) {
             let reader = self
                 .model
@@ -300,9 +311,38 @@ impl Borders<'_> {
         Ok(Exit {
             member,
             affine,
+            addends,
             outlet,
             border: self.border(outlet)?,
         })
+    }
+
+    /// What makes a sum of the reals at `outlet`, rows of the channels of `member`, and the numbers that it adds to each row: a bias
+    /// that is not quantized.
+    fn sum(&self, member: usize, outlet: OutletId) -> Option<(OutletId, Vec<f32>)> {
+        let channels = self.members[member].shape[1];
+        if !is_one_pixel(self.members[member].shape) || !read_once(self.model, outlet) {
+            return None;
+        }
+        let sum = self
+            .model
+            .node(self.model.outlet_successors(outlet)[0].node);
+        let &[a, b] = &sum.inputs[..] else {
+            return None;
+        };
+        let added = if a == outlet { b } else { a };
+        let [of, made, by] = [outlet, sum.id.into(), added].map(|outlet| {
+            let fact = self.model.outlet_fact(outlet).ok()?;
+            fact.shape.as_concrete()
+        });
+        let (&last, before) = by?.split_last()?;
+        let is_row = last == channels && before.iter().all(|&size| size == 1);
+        let keeps = of == made && of?.last() == Some(&channels);
+        let Constant::F32(numbers) = constant(self.model, added)? else {
+            return None;
+        };
+        let is_sum = sum.op_as::<TypedBinOp>()?.0.is::<Add>() && is_row && keeps;
+        is_sum.then(|| (sum.id.into(), numbers))
     }
 
     /// Whether the value at `outlet` must exist in the engine.

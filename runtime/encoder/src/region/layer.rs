@@ -94,7 +94,7 @@ fn product(
 
 /// Whether the right side of a plain product of rows is `[k, n]` and not `[n, k]`; nothing for other products. What is
 /// fed has `rank` axes, and the weights two, or as many of which the first are of a batch of one.
-pub(super) fn is_transposed(einsum: &EinSum, rank: usize) -> Option<bool> {
+pub(crate) fn is_transposed(einsum: &EinSum, rank: usize) -> Option<bool> {
     let before = rank.checked_sub(2)?;
     let left_out = rank - einsum.axes.rank(InOut::In(1)).clamp(2, rank);
     if einsum.q_params.is_some() || ![0, before].contains(&left_out) {

@@ -42,7 +42,7 @@ mod group;
 mod layer;
 mod op;
 mod pack;
-mod parts;
+pub(crate) mod parts;
 mod planes;
 mod program;
 mod store;
@@ -55,6 +55,7 @@ use ocellus_sys::Pool;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::find::affine;
+pub(crate) use self::layer::is_transposed;
 pub(crate) use self::op::Region;
 pub(crate) use self::program::{Computed, Fed, Label, Program};
 pub(crate) use self::store::Store;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ocellus_kernels::{Affine, Isa, PackError, Window, weight_sums};
+use ocellus_kernels::{Affine, Isa, PackError, Window, qs8_turn, weight_sums};
 use tract_core::ops::cnn::{Conv, KernelFormat, PoolSpec};
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::nn::DataFormat;
@@ -216,8 +216,10 @@ pub(super) fn window(spec: &PoolSpec, [source, target]: [Nchw; 2]) -> Option<Win
 
 /// `[rows, columns]` to `[columns, rows]`.
 pub(super) fn transpose(weights: &[i8], columns: usize) -> Vec<i8> {
-    let column = |at: usize| weights[at..].iter().step_by(columns).copied();
-    (0..columns).flat_map(column).collect()
+    let rows = weights.len().checked_div(columns).unwrap_or(0);
+    let mut turned = vec![0; rows * columns];
+    qs8_turn(Isa::promised(), weights, [rows, columns], &mut turned);
+    turned
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ struct Part<'a, T> {
 
 /// Does `work` on `rows` rows, which fill `to`: on a range of rows, the bytes that these fill, and as much of `scratch` as
 /// there is for each thread. A range begins at a multiple of `unit`.
-pub(super) fn by_rows<T: Send>(
+pub(crate) fn by_rows<T: Send>(
     pool: &Pool,
     rows: usize,
     unit: usize,

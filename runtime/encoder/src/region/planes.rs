@@ -14,10 +14,9 @@ pub(super) fn to_pixels<T: Copy>(
 ) {
     let image = pixels * channels;
     for (from, to) in from.chunks_exact(image).zip(to.chunks_exact_mut(image)) {
-        for (pixel, to) in to.chunks_exact_mut(channels).enumerate() {
-            for (channel, to) in to.iter_mut().enumerate() {
-                *to = convert(from[channel * pixels + pixel]);
-            }
+        for (channel, from) in from.chunks_exact(pixels).enumerate() {
+            let to = to[channel..].iter_mut().step_by(channels);
+            to.zip(from).for_each(|(to, &from)| *to = convert(from));
         }
     }
 }
@@ -32,9 +31,10 @@ pub(super) fn to_planes<F: Copy, T>(
     let image = pixels * channels;
     for (from, to) in from.chunks_exact(image).zip(to.chunks_exact_mut(image)) {
         for (channel, to) in to.chunks_exact_mut(pixels).enumerate() {
-            for (pixel, to) in to.iter_mut().enumerate() {
-                *to = convert(from[pixel * channels + channel]);
-            }
+            let from = from[channel..].iter().step_by(channels);
+            to.iter_mut()
+                .zip(from)
+                .for_each(|(to, &from)| *to = convert(from));
         }
     }
 }

@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
-    AddScales, Affine, Isa, MaxPool, Quantizer, dequantize_planes, pool_to_f32, pool_to_s8,
-    qs8_add, qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
+    AddScales, Affine, Isa, MaxPool, Quantizer, dequantize_add, dequantize_planes, pool_to_f32,
+    pool_to_s8, qs8_add, qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
 };
 
 use ocellus_sys::Pool;
@@ -117,9 +117,10 @@ pub(super) enum Step {
         from: Range<usize>,
         output: usize,
     },
-    /// Bytes to f32, pixels to planes.
+    /// Bytes to f32, pixels to planes; rows may have numbers added.
     Dequantize {
         affine: Affine,
+        addends: Option<Vec<f32>>,
         dims: Images,
         from: Range<usize>,
         output: usize,
@@ -398,6 +399,17 @@ impl Program {
             }
             Step::Dequantize {
                 affine,
+                addends: Some(addends),
+                from,
+                output,
+                ..
+            } => {
+                let to = reals(outputs, *output);
+                dequantize_add(isa, *affine, addends, &bytes[from.clone()], to);
+            }
+            Step::Dequantize {
+                affine,
+                addends: None,
                 dims: [_, pixels, channels],
                 from,
                 output,

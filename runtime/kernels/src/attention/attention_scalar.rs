@@ -6,12 +6,12 @@
 use super::{
     Outputs,
     choose::Choice,
-    exp::exp2,
     fused::fused,
     plan::{Room, Task},
     query::{QueryError, are_sound, quantize, scale_of},
     tokens::Keys,
 };
+use crate::exp::exp2;
 
 /// See [`BlockAttention::run`](super::BlockAttention::run), which checked everything.
 pub fn run(

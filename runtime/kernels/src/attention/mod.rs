@@ -37,7 +37,6 @@ mod bytes;
 mod choose;
 #[cfg(target_arch = "aarch64")]
 mod choose_neon;
-mod exp;
 #[cfg(target_arch = "aarch64")]
 mod f32_attention_4c_neon;
 mod fused;

@@ -1,14 +1,12 @@
 //! The softmax of four cells at a time, as assembly: lanes are cells, so nothing is added up across lanes, and a head costs
 //! little besides its exponentials.
 //!
-//! The first pass, with [`exp2`](super::exp::exp2): v0-v3 are scores, then powers of two, v4-v11 what they need, v16-v20 the
+//! The first pass, with [`exp2`](crate::exp::exp2): v0-v3 are scores, then powers of two, v4-v11 what they need, v16-v20 the
 //! constants, v24 the greatest scores, v25 the sums of the powers. The second: v0-v3 are weights, v4-v7 those of all heads,
 //! v25 what weights are multiplied by.
 
-use super::{
-    exp::{A, B, C, FLOOR},
-    vector::Strips,
-};
+use super::vector::Strips;
+use crate::exp::{A, B, C, FLOOR};
 use crate::quantize::ROUNDER;
 use core::arch::{aarch64::*, asm};
 

@@ -1,7 +1,10 @@
-//! Sixteen reals at a time with FMINNM and FMAXNM, which pass over NaN.
+//! Sixteen reals in registers at a time, four times a turn, with FMINNM and FMAXNM, which pass over NaN.
 
 use crate::isa::Neon;
 use core::arch::aarch64::*;
+
+/// Reals that go through the registers in a turn.
+const BLOCK: usize = 64;
 
 pub fn run(proof: Neon, x: &[f32]) -> (f32, f32) {
     let _ = proof;
@@ -13,13 +16,13 @@ pub fn run(proof: Neon, x: &[f32]) -> (f32, f32) {
 fn run_neon(x: &[f32]) -> (f32, f32) {
     let mut least = [vdupq_n_f32(0.0); 4];
     let mut greatest = least;
-    let (sixteens, rest) = x.as_chunks::<16>();
-    for sixteen in sixteens {
-        for i in 0..4 {
-            // SAFETY: the array's type says that there are sixteen.
-            let x = unsafe { vld1q_f32(sixteen.as_ptr().add(4 * i)) };
-            least[i] = vminnmq_f32(least[i], x);
-            greatest[i] = vmaxnmq_f32(greatest[i], x);
+    let (blocks, rest) = x.as_chunks::<BLOCK>();
+    for block in blocks {
+        for i in 0..BLOCK / 4 {
+            // SAFETY: the array's type says that there are so many.
+            let x = unsafe { vld1q_f32(block.as_ptr().add(4 * i)) };
+            least[i % 4] = vminnmq_f32(least[i % 4], x);
+            greatest[i % 4] = vmaxnmq_f32(greatest[i % 4], x);
         }
     }
     let [a, b, c, d] = least;

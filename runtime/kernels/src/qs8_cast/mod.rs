@@ -91,6 +91,28 @@ pub fn dequantize(isa: Isa, affine: Affine, x: &[i8], out: &mut [f32]) {
     }
 }
 
+/// Writes the reals of `x`, rows of as many elements as `addends`, to `out`, with those added.
+///
+/// # Panics
+///
+/// If `x` and `out` differ in length, or are not whole rows.
+pub fn dequantize_add(isa: Isa, affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    check_lengths(x.len(), out.len());
+    check_pixels(x.len(), addends.len());
+    if x.is_empty() {
+        return;
+    }
+    match isa {
+        Isa::Scalar => qs8_cast_scalar::dequantize_add(affine, addends, x, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon(neon) => qs8_cast_16x_neon::dequantize_add(neon, affine, addends, x, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::DotProd(dotprod) => {
+            qs8_cast_16x_neon::dequantize_add(dotprod.neon(), affine, addends, x, out)
+        }
+    }
+}
+
 /// Writes the bytes of `x`, `[channels, pixels]`, to `out`, `[pixels, channels]`.
 ///
 /// # Panics
@@ -255,6 +277,29 @@ mod tests {
         let mut out = [0.0; 2];
         dequantize(Isa::Scalar, affine, &[-128, 127], &mut out);
         assert_eq!(out, [-64.5, 63.0]);
+    }
+
+    #[test]
+    fn reals_with_numbers_added_equal_the_specification() {
+        let affine = Affine {
+            scale: 0.37,
+            zero_point: -5,
+        };
+        for row in (1..40).chain([64, 197]) {
+            let x = &crate::harness::fills(3 * row)[5];
+            let addends = crate::harness::reals(row, 3.0);
+            let expected: Vec<f32> = (0..x.len())
+                .map(|i| (f32::from(x[i]) + 5.0) * 0.37 + addends[i % row])
+                .collect();
+            for isa in isas() {
+                for place in Place::ALL {
+                    let (x, addends) = (Guarded::new(x, place), Guarded::new(&addends, place));
+                    let mut out = Guarded::new(&vec![9.0; x.len()], place);
+                    dequantize_add(isa, affine, &addends, &x, &mut out);
+                    assert_eq!(out[..], expected, "{} {row}", isa.name());
+                }
+            }
+        }
     }
 
     #[test]

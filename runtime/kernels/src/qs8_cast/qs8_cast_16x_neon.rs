@@ -35,10 +35,14 @@ pub fn quantize(_proof: Neon, quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
 #[target_feature(enable = "neon")]
 fn quantize_blocks<const FUSED: bool>(quantizer: Quantizer, x: &[f32], out: &mut [i8]) {
     let quantizer = InRegisters::<FUSED>::new(quantizer);
-    for start in starts(out.len()) {
-        let bytes = quantizer.bytes(&x[start..]);
-        // SAFETY: start is at most sixteen below the length.
-        unsafe { vst1q_s8(out.as_mut_ptr().add(start), bytes) }
+    let blocks = x.as_chunks::<BLOCK>().0.iter();
+    for (x, out) in blocks.zip(out.as_chunks_mut::<BLOCK>().0) {
+        // SAFETY: the array's type says that there are sixteen.
+        unsafe { vst1q_s8(out.as_mut_ptr(), quantizer.bytes(x)) }
+    }
+    if let (Some(x), Some(out)) = (x.last_chunk(), out.last_chunk_mut::<BLOCK>()) {
+        // SAFETY: as above.
+        unsafe { vst1q_s8(out.as_mut_ptr(), quantizer.bytes(x)) }
     }
 }
 
@@ -61,6 +65,45 @@ fn dequantize_blocks(affine: Affine, x: &[i8], out: &mut [f32]) {
             for (i, reals) in reals.into_iter().enumerate() {
                 vst1q_f32(out.as_mut_ptr().add(start + 4 * i), reals);
             }
+        }
+    }
+}
+
+/// See [`dequantize_add`](super::dequantize_add), which checked the lengths.
+pub fn dequantize_add(_proof: Neon, affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    if addends.len() < BLOCK {
+        return qs8_cast_scalar::dequantize_add(affine, addends, x, out);
+    }
+    let rows = x.chunks_exact(addends.len());
+    for (x, out) in rows.zip(out.chunks_exact_mut(addends.len())) {
+        // SAFETY: the proof says that the CPU has neon.
+        unsafe { dequantize_add_row(affine, addends, x, out) }
+    }
+}
+
+#[target_feature(enable = "neon")]
+fn dequantize_add_row(affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    let real = Real::new(affine.scale, affine.zero_point);
+    let blocks = x.as_chunks::<BLOCK>().0.iter();
+    let numbers = addends.as_chunks::<BLOCK>().0;
+    for ((x, addends), out) in blocks.zip(numbers).zip(out.as_chunks_mut::<BLOCK>().0) {
+        add_block(real, addends, x, out);
+    }
+    let last = (addends.last_chunk(), x.last_chunk(), out.last_chunk_mut());
+    if let (Some(addends), Some(x), Some(out)) = last {
+        add_block(real, addends, x, out);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_block(real: Real, addends: &[f32; BLOCK], x: &[i8; BLOCK], out: &mut [f32; BLOCK]) {
+    // SAFETY: the arrays' types say that there are sixteen.
+    unsafe {
+        let reals = real.reals16(vld1q_s8(x.as_ptr()));
+        for (i, reals) in reals.into_iter().enumerate() {
+            let addends = vld1q_f32(addends.as_ptr().add(4 * i));
+            vst1q_f32(out.as_mut_ptr().add(4 * i), vaddq_f32(reals, addends));
         }
     }
 }
@@ -98,9 +141,9 @@ fn weave<const FUSED: bool>(planes: [&[f32]; 3], quantizer: Quantizer, out: &mut
     let quantizer = InRegisters::<FUSED>::new(quantizer);
     for start in starts(planes[0].len()) {
         // Written out: a closure would be a call.
-        let red = quantizer.bytes(&planes[0][start..]);
-        let green = quantizer.bytes(&planes[1][start..]);
-        let blue = quantizer.bytes(&planes[2][start..]);
+        let red = quantizer.first_bytes(&planes[0][start..]);
+        let green = quantizer.first_bytes(&planes[1][start..]);
+        let blue = quantizer.first_bytes(&planes[2][start..]);
         // SAFETY: start is at most sixteen pixels below the last, and a pixel has three bytes in `out`.
         unsafe {
             vst3q_s8(
@@ -205,8 +248,14 @@ impl<const FUSED: bool> InRegisters<FUSED> {
     /// The bytes of the first sixteen elements of `x`.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn bytes(self, x: &[f32]) -> int8x16_t {
-        let x: &[f32; BLOCK] = x.first_chunk().expect("a block");
+    fn first_bytes(self, x: &[f32]) -> int8x16_t {
+        self.bytes(x.first_chunk().expect("a block"))
+    }
+
+    /// The bytes of `x`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bytes(self, x: &[f32; BLOCK]) -> int8x16_t {
         // SAFETY: the array's type says that sixteen elements can be read.
         let x = unsafe { vld1q_f32_x4(x.as_ptr()) };
         let steps = [

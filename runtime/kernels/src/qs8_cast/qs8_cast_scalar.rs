@@ -17,6 +17,16 @@ pub fn dequantize(affine: Affine, x: &[i8], out: &mut [f32]) {
     }
 }
 
+/// `out[r, c] = f32(x[r, c] - zero_point) * scale + addends[c]`.
+pub fn dequantize_add(affine: Affine, addends: &[f32], x: &[i8], out: &mut [f32]) {
+    let rows = x.chunks_exact(addends.len());
+    for (x, out) in rows.zip(out.chunks_exact_mut(addends.len())) {
+        for ((&x, addend), out) in x.iter().zip(addends).zip(out) {
+            *out = real(affine, x) + addend;
+        }
+    }
+}
+
 /// `out[p, c] = quantize(x[c, p])`.
 pub fn quantize_planes(affine: Affine, x: &[f32], channels: usize, out: &mut [i8]) {
     let pixels = x.len() / channels;

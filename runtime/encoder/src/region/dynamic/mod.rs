@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use ocellus_kernels::Isa;
 use ocellus_sys::Pool;
+use tract_core::ops::cast::Cast;
 use tract_onnx::tract_hir::internal::*;
 
 pub(crate) use self::op::Scaled;
@@ -37,6 +38,7 @@ pub(crate) fn replace(
     for node in model.nodes_mut() {
         if let Some(quantize) = node.op_as_mut::<DynamicQuantize>() {
             quantize.isa = isa;
+            quantize.pool = pool.clone();
         }
     }
     let mut covered = HashSet::new();
@@ -56,7 +58,43 @@ pub(crate) fn replace(
         covered.extend(product.names.iter().cloned());
     }
     if !found.is_empty() {
+        sign(model)?;
         model.compact()?;
     }
     Ok(covered)
+}
+
+/// Lets every DynamicQuantizeLinear make signed integers whose integers nobody sees but products of ours.
+fn sign(model: &mut TypedModel) -> TractResult<()> {
+    for id in model.eval_order()? {
+        if !model.node(id).op_is::<DynamicQuantize>() {
+            continue;
+        }
+        let integers = [0, 2].map(|slot| OutletId::new(id, slot));
+        if !integers.iter().all(|&outlet| is_multiplied(model, outlet)) {
+            continue;
+        }
+        let node = model.node_mut(id);
+        if let Some(quantize) = node.op_as_mut::<DynamicQuantize>() {
+            quantize.target = i8::datum_type();
+        }
+        for outlet in integers {
+            node.outputs[outlet.slot].fact.datum_type = i8::datum_type();
+        }
+    }
+    Ok(())
+}
+
+/// Whether products of ours are all that reads the integers at `outlet`, as they are or made wider.
+fn is_multiplied(model: &TypedModel, outlet: OutletId) -> bool {
+    let reads = |reader: &InletId| {
+        let node = model.node(reader.node);
+        let widens = || {
+            let cast = node.op_as::<Cast>();
+            cast.is_some_and(|cast| cast.to == i32::datum_type())
+                && is_multiplied(model, node.id.into())
+        };
+        node.op_is::<Scaled>() || outlet.slot == 2 && widens()
+    };
+    !model.outputs.contains(&outlet) && model.outlet_successors(outlet).iter().all(reads)
 }

@@ -1,7 +1,8 @@
 //! A product of integers that is scaled to reals, as an operator of the engine.
 //!
-//! Limits: it allocates its output and the signed bytes of its input at each run, as the engine's operators do.
+//! Limits: it allocates its output at each run, and the signed bytes of its input where this has none, as the engine's operators do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,14 +63,15 @@ impl Scaled {
 }
 
 /// The bytes of `x` as signed ones, and what is taken from an unsigned zero point with them.
-fn signed(x: &Tensor) -> TractResult<(Vec<i8>, i32)> {
+fn signed(x: &Tensor) -> TractResult<(Cow<'_, [i8]>, i32)> {
     let plain = x.try_as_plain_ram()?;
     Ok(match x.datum_type() {
         DatumType::U8 => {
             let bytes = plain.as_slice::<u8>()?.iter();
-            (bytes.map(|&byte| shifted(byte)).collect(), 128)
+            let signed: Vec<i8> = bytes.map(|&byte| shifted(byte)).collect();
+            (signed.into(), 128)
         }
-        _ => (plain.as_slice::<i8>()?.to_vec(), 0),
+        _ => (plain.as_slice::<i8>()?.into(), 0),
     })
 }
 
@@ -110,7 +112,9 @@ impl EvalOp for Scaled {
                 shape.context("a convolution of open sizes")?.into()
             }
         };
-        let mut reals = vec![0.0; shape.iter().product()];
+        let mut y = Tensor::zero::<f32>(&shape)?;
+        let mut plain = y.try_as_plain_ram_mut()?;
+        let reals = plain.as_slice_mut::<f32>()?;
         match (&self.pack.kernel, x.shape(), &shape[..]) {
             (Kernel::Convolution(conv), &[images, c, h, w], &[_, n, oh, ow]) => {
                 let mut pixels = vec![0; c * h * w];
@@ -134,9 +138,9 @@ impl EvalOp for Scaled {
                     to_planes(&rows, [1, oh * ow, n], to, |real| real);
                 }
             }
-            _ => self.multiply(&numbers, &bytes, &mut reals),
+            _ => self.multiply(&numbers, &bytes, reals),
         }
-        Ok(tvec![Tensor::from_shape(&shape, &reals)?.into_tvalue()])
+        Ok(tvec![y.into_tvalue()])
     }
 }
 

@@ -1,7 +1,7 @@
-//! Powers of two for a softmax: twelve instructions for four lanes, and the same bits on every instruction set.
+//! Powers of two for a softmax or a sigmoid: twelve instructions for four lanes, and the same bits on every instruction set.
 //!
 //! `2^x = 2^n * (2^(r/2))^2` with `n = round(x)` and `r` in -1/2..=1/2, where `2^(r/2)` is a cubic whose leading coefficient
-//! was divided out: what comes out is `2^x` times a constant, its gain, which a softmax divides out again. No operation
+//! was divided out: what comes out is `2^x` times a constant, its gain, which a softmax or a sigmoid divides out again. No operation
 //! is fused, so that the scalar form is exact.
 //!
 //! The coefficients minimise the greatest relative error of the cubic, 4.7e-6, which the square doubles; roundings add the rest of the bound.
@@ -17,7 +17,12 @@ pub const B: f32 = 4.067_647;
 /// See [`A`].
 pub const C: f32 = 31.222_974;
 
-/// `gain * 2^x` for `x <= 0`, within 1.05e-5 of itself down to [`FLOOR`], and below it the same as there.
+/// What a power is too large by: the square of the cubic's leading coefficient, inverted.
+pub const GAIN: f32 = 20_836.94;
+/// The greatest argument whose power, gain included, is finite.
+pub const CEILING: f32 = 112.0;
+
+/// `gain * 2^x` for `x` up to [`CEILING`], within 1.05e-5 of itself down to [`FLOOR`], and below it, or of NaN, the same as there.
 pub fn exp2(x: f32) -> f32 {
     let x = x.max(FLOOR);
     let shifted = x + ROUNDER;
@@ -35,13 +40,11 @@ pub fn exp2(x: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// The square of the cubic's leading coefficient, inverted.
-    const GAIN: f64 = 1.0 / 4.799_169_36e-5;
     /// Of all arguments, once the gain is divided out.
     const RELATIVE_ERROR: f64 = 1.05e-5;
 
     fn error(x: f32) -> f64 {
-        f64::from(exp2(x)) / GAIN / f64::from(x).exp2() - 1.0
+        f64::from(exp2(x)) / f64::from(GAIN) / f64::from(x).exp2() - 1.0
     }
 
     #[test]
@@ -55,6 +58,12 @@ mod tests {
         }
         for x in ends {
             worst = worst.max(error(x).abs());
+        }
+        assert!(worst < RELATIVE_ERROR, "{worst:e}");
+        // Above 0 the same residues return.
+        let ceiling = CEILING.to_bits();
+        for bits in (0..=ceiling).step_by(3671).chain([ceiling]) {
+            worst = worst.max(error(f32::from_bits(bits)).abs());
         }
         assert!(worst < RELATIVE_ERROR, "{worst:e}");
         // A looser polynomial, or a tighter claim, would be noticed.
