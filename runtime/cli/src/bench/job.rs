@@ -4,7 +4,6 @@ use super::{
     Arguments, Conditions, Measured, Scene, camera::Camera, marks, ops, picture, stage, warm_up,
 };
 use crate::{Usage, loading};
-use anyhow::Context;
 use ocellus::{
     Bundle, Engine, Error, Policy, Report, Session, SessionOptions, StagesUs,
     bundle::ImageFiles,
@@ -224,11 +223,10 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
     regions.mark("from_pixels", || engine.encode(side, &rgb).map(with_logits))?;
     let input = Input::F32(&pixels);
     let plan = engine.image_plan(side)?;
-    regions.mark("layers", || -> anyhow::Result<_> {
+    regions.mark("layers", || -> Result<_, Error> {
         let mut outputs = plan.run_observed(input, &mut marks::Apart)?;
-        let features = outputs.pop().context("an encoder gives features")?.data;
-        let map = outputs.pop().context("an encoder gives a map")?;
-        Ok(with_logits((map, features)))
+        let features = outputs.pop().unwrap_or_default();
+        Ok(with_logits((outputs.pop(), features.data)))
     })?;
     regions.mark("encode", || {
         engine.encode_input(side, input).map(with_logits)
