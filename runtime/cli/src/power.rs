@@ -195,9 +195,9 @@ impl Meter {
     /// Reads now and then, on a thread of its own, until the recording ends.
     pub fn record(mut self) -> Recording {
         let (stop, stopped) = mpsc::channel();
+        let start = Instant::now();
         let thread = thread::spawn(move || {
-            let (start, mut energy, mut samples) = (Instant::now(), Energy::default(), 0);
-            let mut over = false;
+            let (mut energy, mut samples, mut over) = (Energy::default(), 0, false);
             loop {
                 if let Some(watts) = self.watts() {
                     energy.add(start.elapsed(), watts);
@@ -324,18 +324,25 @@ mod tests {
 
     #[test]
     fn a_recording_is_power_over_its_time() {
-        let recording = Meter::new(|| Ok(2.0)).record();
         let start = Instant::now();
-        thread::sleep(SHORTEST);
+        let recording = Meter::new(|| Ok(2.0)).record();
+        thread::sleep(2 * SHORTEST);
         let (meter, recorded) = recording.end();
         let (recorded, took) = (recorded.expect("a second"), start.elapsed().as_secs_f64());
         assert!(meter.is_some());
+        // On a busy machine the first sample may be late.
         assert!(
             recorded.joules >= 2.0 * SHORTEST.as_secs_f64(),
             "{recorded:?}"
         );
-        assert!(recorded.joules <= 2.0 * took, "{recorded:?} in {took} s");
-        assert!((recorded.mean_watts - 2.0).abs() < 0.05, "{recorded:?}");
+        assert!(
+            recorded.joules <= 2.0 * took + 1e-3,
+            "{recorded:?} in {took} s"
+        );
+        assert!(
+            recorded.mean_watts > 1.0 && recorded.mean_watts < 2.01,
+            "{recorded:?}"
+        );
         // A moment is no measurement.
         let (meter, recorded) = meter.expect("a meter").record().end();
         assert!(meter.is_some() && recorded.is_none(), "{recorded:?}");
