@@ -3,8 +3,9 @@
 use crate::{
     Usage, heat,
     inputs::{self, Input},
-    loading::{BundleOption, PolicyOptions, Threads},
+    loading::{self, BundleOption, PolicyOptions, Threads},
     progress,
+    taught::TaughtOption,
     words::LabelOptions,
 };
 use ocellus::{
@@ -31,6 +32,8 @@ pub struct Arguments {
     images: Vec<PathBuf>,
     #[command(flatten)]
     labels: LabelOptions,
+    #[command(flatten)]
+    taught: TaughtOption,
     #[command(flatten)]
     policy: PolicyOptions,
     /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
@@ -66,7 +69,12 @@ pub struct Arguments {
 
 /// Runs the command: 0 when every picture was labelled, 1 when one could not be.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let labels = arguments.labels.labels()?;
+    let bundle = Arc::new(arguments.bundle.load()?);
+    let taught = arguments.taught.read(&bundle)?;
+    let labels = match taught.as_ref().is_some_and(|taught| !taught.is_empty()) {
+        true => arguments.labels.any()?,
+        false => arguments.labels.labels()?,
+    };
     let inputs = inputs::expand(&arguments.images)?;
     let limits = DecodeLimits {
         side: arguments.max_side,
@@ -76,7 +84,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let message = format!("--heat is a picture of one image, got {}", inputs.len());
         return Err(Usage(message).into());
     }
-    let engine = Arc::new(arguments.bundle.engine(arguments.threads.pool()?)?);
+    let engine = Arc::new(loading::engine(bundle, arguments.threads.pool()?)?);
     let policy = arguments.policy.policy(engine.bundle().manifest())?;
     let options = SessionOptions {
         policy: Some(policy),
@@ -86,7 +94,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ..SessionOptions::default()
     };
     let mut session = Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
-    session.set_labels(labels)?;
+    if let Some(taught) = &taught {
+        session.set_examples(taught)?;
+    }
+    if !labels.is_empty() {
+        session.set_labels(labels)?;
+    }
 
     let progress = progress::bar(inputs.len());
     let mut failed = false;
@@ -194,9 +207,13 @@ fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Re
             Some(None) => ", nowhere".to_owned(),
             None => String::new(),
         };
+        let taught = hit.taught.map_or_else(String::new, |taught| {
+            let (count, similarity) = (taught.examples, taught.similarity);
+            format!(" (taught by {count}, the nearest at {similarity:.2})")
+        });
         writeln!(
             out,
-            "  {:5.1} %  {:+.3}  {}{place}",
+            "  {:5.1} %  {:+.3}  {}{taught}{place}",
             hit.probability * 100.0,
             hit.score,
             hit.label

@@ -1,6 +1,6 @@
 //! What can go wrong, in one type for the caller of the library.
 
-use crate::{attention::AttentionError, bundle::BundleError};
+use crate::{attention::AttentionError, bundle::BundleError, examples::ExamplesError};
 use ocellus_encoder::EncoderError;
 use ocellus_language::LanguageError;
 use ocellus_vision::{DecodeError, FrameError};
@@ -46,6 +46,9 @@ pub enum Error {
     /// Attention over the map failed.
     #[error(transparent)]
     Attention(#[from] AttentionError),
+    /// Examples were refused.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
     /// Relevance was asked for, and the bundle has no calibration of it.
     #[error(
         "bundle {bundle}: expected a [relevance] table in its manifest, got none; leave relevance out, or use a bundle that has it"
@@ -67,7 +70,7 @@ pub enum Error {
         used: usize,
     },
     /// A frame came before any labels.
-    #[error("no labels are set; call set_labels first")]
+    #[error("no labels are set, and none was taught; call set_labels or teach first")]
     NoLabels,
 }
 
@@ -83,6 +86,7 @@ impl Error {
             Error::Policy { .. } => "policy",
             Error::NotFinite { .. } => "not-finite",
             Error::Attention(_) => "attention",
+            Error::Examples(error) => error.kind(),
             Error::NoRelevance { .. } => "relevance",
             Error::Memory { .. } => "memory",
         }

@@ -32,6 +32,7 @@ pub mod attention;
 pub mod bundle;
 mod engine;
 mod error;
+mod examples;
 mod golden;
 pub mod heads;
 mod memory;
@@ -48,6 +49,7 @@ mod words;
 pub use bundle::Bundle;
 pub use engine::{Embedded, Engine, Resources};
 pub use error::Error;
+pub use examples::{Blend, Examples, ExamplesError, MAX_EXAMPLES};
 pub use golden::GoldenCheck;
 pub use memory::MemoryLimit;
 pub use ocellus_encoder as encoder;
@@ -60,7 +62,7 @@ pub use policy::Policy;
 pub use query::Query;
 pub use reading::{Reader, Reading};
 pub use relevance::{Blocks, Grid, Peak, Place};
-pub use report::{BundleId, Hit, Report, Seen, StagesUs};
+pub use report::{BundleId, Hit, Report, Seen, StagesUs, Taught};
 pub use session::{Relevance, Session, SessionOptions};
 
 /// The best instruction set that this machine has kernels for.

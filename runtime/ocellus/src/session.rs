@@ -3,6 +3,7 @@
 use crate::{
     engine::Engine,
     error::Error,
+    examples::KeyCache,
     pace::Pace,
     pipeline::{self, Asked, Kept},
     policy::Policy,
@@ -59,10 +60,10 @@ impl Default for SessionOptions {
 
 /// Frames in, reports out. One thread uses a session at a time; sessions share an engine.
 pub struct Session {
-    engine: Arc<Engine>,
-    options: SessionOptions,
-    asked: Asked,
-    kept: Kept,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) options: SessionOptions,
+    pub(crate) asked: Asked,
+    pub(crate) kept: Kept,
     reader: Reader,
     reading: Reading,
 }
@@ -86,6 +87,7 @@ impl Session {
         let asked = Asked {
             policy,
             words: None,
+            taught: KeyCache::empty(&engine),
             blocks,
         };
         let kept = Kept::new(Pace::new(options.budget));
@@ -113,7 +115,13 @@ impl Session {
     /// The labels that are set, in their order; none before the first were.
     pub fn labels(&self) -> &[String] {
         let words = self.asked.words.as_ref();
-        words.map_or(&[], |words| words.labels.as_slice())
+        words.map_or(&[], |words| &words.labels)
+    }
+
+    /// Every label in force, by [`Hit::index`](crate::Hit::index): those that are set, then those that were only taught.
+    pub fn all_labels(&self) -> &[Arc<str>] {
+        let words = self.asked.words.as_ref();
+        words.map_or(&[], |words| &words.shared)
     }
 
     /// A reader of frames for [`Session::infer_reading`], which may be on another thread than the session.
@@ -128,18 +136,18 @@ impl Session {
         self.kept.pace.set_budget(budget);
     }
 
-    /// Sets the labels and computes their embeddings. On an error the labels before stay in force.
+    /// Sets the labels and computes their embeddings; what was taught stays. On an error the labels before stay in force.
     ///
     /// # Errors
     /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known;
     /// [`Error::Memory`], beside the labels before.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
-        let mut words = Words::new(&self.engine, labels)?;
-        if self.asked.blocks.is_some() {
-            words.prepare_relevance(&self.engine)?;
-        }
+        let words = Words::new(&self.engine, labels)?;
+        let relevance = self.asked.blocks.is_some();
+        let taught = self.asked.taught.texts();
+        let words = Words::with(&self.engine, Some(&words), taught, relevance)?;
         self.engine.room("labels")?;
-        self.asked.words = Some(words);
+        self.asked.words = words;
         self.kept.attention.forget();
         Ok(())
     }

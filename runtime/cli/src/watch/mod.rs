@@ -21,7 +21,8 @@ mod worker;
 
 use crate::{
     Usage,
-    loading::{BundleOption, PolicyOptions, Threads},
+    loading::{self, BundleOption, PolicyOptions, Threads},
+    taught::TaughtOption,
     words::LabelOptions,
 };
 use alerts::{Alerts, Condition};
@@ -30,7 +31,7 @@ use eyes::Eyes;
 use heat::Heat;
 use manager::Manager;
 use ocellus::{
-    Relevance, Session, SessionOptions,
+    Bundle, Examples, Relevance, Session, SessionOptions,
     sys::Stop,
     vision::{CropMode, DecodeLimits},
 };
@@ -60,6 +61,8 @@ pub struct Arguments {
     source: Spec,
     #[command(flatten)]
     labels: LabelOptions,
+    #[command(flatten)]
+    taught: TaughtOption,
     /// About how large a camera's frames should be; `camera` leaves it to the camera. The encoder sees 512 pixels at most
     #[arg(long, value_name = "WxH", default_value = "640x480")]
     size: Size,
@@ -128,10 +131,15 @@ impl FromStr for Seconds {
 
 /// Runs the command: 0 when the source ended or the end was asked for, 1 when something could not be answered.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let labels = labels(&arguments)?;
+    let bundle = Arc::new(arguments.bundle.load()?);
+    let taught = arguments.taught.read(&bundle)?;
+    let words = Wanted {
+        labels: labels(&arguments, taught.as_ref())?,
+        taught,
+    };
     // Before any thread is started, so that all of them leave the signals alone.
     let stop = Stop::on_signals().context("signals")?;
-    let alerts = alerts(&arguments, &labels)?;
+    let alerts = alerts(&arguments, &words.all())?;
     let beats = AtomicU64::new(0);
     let wait = || Wait {
         stop: &stop,
@@ -149,7 +157,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         source => source?,
     };
     let queue = Queue::new(arguments.every || !source.is_live());
-    let session = session(&arguments, labels)?;
+    let session = session(&arguments, bundle, words)?;
     let manager = Manager::of_environment();
     let tell = |what: &str| manager.iter().for_each(|manager| manager.tell(what));
     let patience = manager.as_ref().and_then(|manager| manager.patience);
@@ -189,18 +197,42 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(summary.failed > 0)))
 }
 
-/// The labels that are given; those of the alerts if none are.
-fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
+/// What a watch looks for.
+struct Wanted {
+    /// By words.
+    labels: Vec<String>,
+    /// By examples, and by words as well.
+    taught: Option<Examples>,
+}
+
+impl Wanted {
+    /// Every label, as the session numbers them.
+    fn all(&self) -> Vec<String> {
+        let mut all = self.labels.clone();
+        for (label, _) in self.taught.iter().flat_map(Examples::labels) {
+            if !all.iter().any(|known| known.trim() == label) {
+                all.push(label.into());
+            }
+        }
+        all
+    }
+}
+
+/// The labels that are given; those of the alerts if none are, without those that were taught.
+fn labels(arguments: &Arguments, taught: Option<&Examples>) -> anyhow::Result<Vec<String>> {
     let given = arguments.labels.any()?;
-    if !given.is_empty() || arguments.on.is_empty() {
-        return match given.is_empty() {
-            true => arguments.labels.labels(),
-            false => Ok(given),
-        };
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let taught: Vec<&str> = taught.map_or_else(Vec::new, |taught| {
+        taught.labels().map(|(label, _)| label).collect()
+    });
+    if arguments.on.is_empty() && taught.is_empty() {
+        return arguments.labels.labels();
     }
     let mut labels: Vec<String> = Vec::new();
     for condition in &arguments.on {
-        if !labels.contains(&condition.label) {
+        if !labels.contains(&condition.label) && !taught.contains(&condition.label.as_str()) {
             labels.push(condition.label.clone());
         }
     }
@@ -231,9 +263,9 @@ struct Ready {
     reader: ocellus::Reader,
 }
 
-fn session(arguments: &Arguments, labels: Vec<String>) -> anyhow::Result<Ready> {
+fn session(arguments: &Arguments, bundle: Arc<Bundle>, wanted: Wanted) -> anyhow::Result<Ready> {
     let pool = arguments.threads.pool()?;
-    let engine = Arc::new(arguments.bundle.engine(pool)?);
+    let engine = Arc::new(loading::engine(bundle, pool)?);
     let options = SessionOptions {
         policy: Some(arguments.policy.policy(engine.bundle().manifest())?),
         crop: arguments.crop,
@@ -245,7 +277,12 @@ fn session(arguments: &Arguments, labels: Vec<String>) -> anyhow::Result<Ready> 
     };
     let session = Session::new(engine, options).map_err(|error| Usage(error.to_string()));
     let mut session = session?;
-    session.set_labels(labels)?;
+    if let Some(taught) = &wanted.taught {
+        session.set_examples(taught)?;
+    }
+    if !wanted.labels.is_empty() {
+        session.set_labels(wanted.labels)?;
+    }
     session.warm_up()?;
     let reader = session.reader();
     Ok(Ready { session, reader })

@@ -28,6 +28,9 @@ impl Manifest {
         self.check_text()?;
         self.check_head()?;
         self.check_relevance()?;
+        if let Some(few_shot) = &self.few_shot {
+            few_shot.check(&self.image.resolutions)?;
+        }
         let policy = &self.policy;
         rising("policy.entropy_bits", &policy.entropy_bits, 0.0..=8.0)?;
         require(
@@ -206,7 +209,7 @@ impl Manifest {
     }
 }
 
-fn require(
+pub(super) fn require(
     key: &'static str,
     holds: bool,
     words: impl FnOnce() -> (String, String),
@@ -218,7 +221,12 @@ fn require(
     Err(BundleError::Manifest { key, expected, got })
 }
 
-fn in_range(key: &'static str, value: f32, least: f32, most: f32) -> Result<(), BundleError> {
+pub(super) fn in_range(
+    key: &'static str,
+    value: f32,
+    least: f32,
+    most: f32,
+) -> Result<(), BundleError> {
     require(key, value >= least && value <= most, || {
         (format!("{least} to {most}"), value.to_string())
     })

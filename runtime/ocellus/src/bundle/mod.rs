@@ -4,9 +4,11 @@
 //! (save [`Bundle::embedded`], whose bytes are part of the program and were checked when it was built).
 
 mod check;
+mod few_shot;
 mod manifest;
 mod tensors;
 
+pub use few_shot::FewShot;
 pub use manifest::{
     FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
     SCHEMA, Text,
