@@ -22,9 +22,12 @@ def main() -> None:
     verb = verbs.add_parser("eval", help="measure a bundle on the listed photos")
     verb.add_argument("--bundle", type=Path, default=_MODELS / "default")
     verb.add_argument("--out", type=Path, default=_MODELS / "eval")
+    verb.add_argument("--only", choices=["words"], help="make the rows on prompts, few-shot labels and search anew, and keep the others")
     arguments = parser.parse_args()
     if arguments.verb == "build":
         build.build(arguments.out, arguments.tests)
+    elif arguments.only == "words":
+        evaluate.evaluate_words(arguments.bundle, arguments.out)
     else:
         evaluate.evaluate(arguments.bundle, arguments.out)
 
