@@ -644,6 +644,19 @@ typedef struct {
      * seconds); 0: no limit. 0.
      */
     uint32_t budget_us;
+    /**
+     * Sentences with {} once in each, where a label goes, instead of the bundle's; their embeddings are averaged. Texts in
+     * UTF-8 with a NUL, copied. NULL: the bundle's. NULL.
+     */
+    const char *const *templates;
+    /**
+     * How many templates, at most 256. 0.
+     */
+    uint32_t template_count;
+    /**
+     * The share of the bundle's soft prompts beside the templates, 0 to 1; negative: the bundle's. -1.
+     */
+    float prompt_mix;
 } ocellus_session_options;
 
 /**
@@ -930,7 +943,8 @@ int32_t ocellus_session_options_init(ocellus_session_options *options, uint32_t 
  * options    NULL: the defaults.
  * session    receives a handle that the caller frees with ocellus_session_free.
  *
- * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT; OCELLUS_E_POLICY where the policy
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_UTF8; OCELLUS_E_ARGUMENT, also where soft
+ * prompts are asked of a bundle that has none; OCELLUS_E_POLICY where the policy
  * does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are; OCELLUS_E_ARGUMENT where
  * the worker can use none of the runtime's CPUs, OCELLUS_E_THREAD where the system gives no thread. Any thread.
  */

@@ -150,6 +150,9 @@ impl From<Error> for Failure {
             Error::Language(_) => OCELLUS_E_LABELS,
             Error::Examples(error) => return Failure::of_examples(error),
             Error::Policy { .. } => OCELLUS_E_POLICY,
+            Error::Template(_) | Error::PromptMix { .. } | Error::NoSoftPrompts { .. } => {
+                OCELLUS_E_ARGUMENT
+            }
             Error::NoRelevance { .. } => OCELLUS_E_NO_RELEVANCE,
             Error::Memory { .. } => OCELLUS_E_MEMORY,
             Error::NoLabels => OCELLUS_E_NO_LABELS,

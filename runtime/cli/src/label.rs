@@ -6,7 +6,7 @@ use crate::{
     loading::{self, BundleOption, PolicyOptions, Threads},
     progress,
     taught::TaughtOption,
-    words::LabelOptions,
+    words::{LabelOptions, PromptArguments},
 };
 use ocellus::{
     Blocks, Relevance, Report, Session, SessionOptions,
@@ -34,6 +34,8 @@ pub struct Arguments {
     labels: LabelOptions,
     #[command(flatten)]
     taught: TaughtOption,
+    #[command(flatten)]
+    prompts: PromptArguments,
     #[command(flatten)]
     policy: PolicyOptions,
     /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
@@ -89,6 +91,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let options = SessionOptions {
         policy: Some(policy),
         crop: arguments.crop,
+        prompts: arguments.prompts.options(),
         limits,
         relevance: relevance(&arguments, engine.bundle().manifest()),
         ..SessionOptions::default()

@@ -5,11 +5,12 @@ use crate::{
     error::Error,
     heads::{Background, Conse, HeadSpace, make_unit, unit},
     memory::MemoryLimit,
+    prompting::{PromptOptions, Prompting},
     report::BundleId,
 };
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
-use ocellus_language::{Normalization, Templates, Tokenizer, Vocabulary};
+use ocellus_language::{Normalization, Tokenizer, Vocabulary};
 use ocellus_sys::Pool;
 use std::sync::{Arc, OnceLock};
 
@@ -24,7 +25,10 @@ pub struct Engine {
     plans: Vec<OnceLock<Plan>>,
     text: Plan,
     pub(crate) tokenizer: Tokenizer,
-    pub(crate) templates: Templates,
+    /// The bundle's prompts.
+    pub(crate) prompting: Prompting,
+    /// The bundle's soft prompts `[n][d]`.
+    pub(crate) offsets: Vec<Vec<f32>>,
     conse: Option<Conse>,
     backgrounds: Vec<Background>,
 }
@@ -95,7 +99,11 @@ impl Engine {
             lowercase: manifest.text.lowercase,
         };
         let tokenizer = Tokenizer::new(vocabulary, normalization, manifest.text.max_tokens);
-        let templates = Templates::new(manifest.text.templates.clone())?;
+        let prompting = Prompting::new(&bundle, &PromptOptions::default())?;
+        let offsets = match &manifest.soft_prompts {
+            Some(soft) => soft.read(bundle.file(&soft.file)?)?,
+            None => Vec::new(),
+        };
 
         let (head_file, classes) = match &manifest.head {
             Head::Conse { file, classes, .. } => (file, utf8_file(&bundle, classes)?),
@@ -119,7 +127,8 @@ impl Engine {
             plans,
             text,
             tokenizer,
-            templates,
+            prompting,
+            offsets,
             conse,
             backgrounds: backgrounds?,
             id: BundleId {

@@ -46,6 +46,23 @@ pub enum Error {
     /// Attention over the map failed.
     #[error(transparent)]
     Attention(#[from] AttentionError),
+    /// A prompt template was refused.
+    #[error(transparent)]
+    Template(LanguageError),
+    /// The share of soft prompts is none.
+    #[error("prompt mix: expected 0 to 1, got {got}")]
+    PromptMix {
+        /// What was asked for.
+        got: f32,
+    },
+    /// Soft prompts were asked for, and the bundle has none.
+    #[error(
+        "bundle {bundle}: expected a [soft_prompts] table in its manifest, got none; leave the prompt mix out, or use a bundle that has it"
+    )]
+    NoSoftPrompts {
+        /// The bundle's name.
+        bundle: String,
+    },
     /// Examples were refused.
     #[error(transparent)]
     Examples(#[from] ExamplesError),
@@ -86,6 +103,7 @@ impl Error {
             Error::Policy { .. } => "policy",
             Error::NotFinite { .. } => "not-finite",
             Error::Attention(_) => "attention",
+            Error::Template(_) | Error::PromptMix { .. } | Error::NoSoftPrompts { .. } => "prompts",
             Error::Examples(error) => error.kind(),
             Error::NoRelevance { .. } => "relevance",
             Error::Memory { .. } => "memory",

@@ -7,6 +7,7 @@ use crate::{
     pace::Pace,
     pipeline::{self, Asked, Kept},
     policy::Policy,
+    prompting::{PromptOptions, Prompting},
     reading::{Reader, Reading},
     relevance::Blocks,
     report::Report,
@@ -25,6 +26,8 @@ pub struct SessionOptions {
     pub policy: Option<Policy>,
     /// Which part of a frame the encoder sees.
     pub crop: CropMode,
+    /// How labels are prompted.
+    pub prompts: PromptOptions,
     /// Limits of pictures that are decoded.
     pub limits: DecodeLimits,
     /// Whether a report says where each label is.
@@ -51,6 +54,7 @@ impl Default for SessionOptions {
         SessionOptions {
             policy: None,
             crop: CropMode::Centre,
+            prompts: PromptOptions::default(),
             limits: DecodeLimits::default(),
             relevance: Relevance::Off,
             budget: None,
@@ -72,7 +76,8 @@ impl Session {
     /// A session without labels yet.
     ///
     /// # Errors
-    /// [`Error::Policy`] when the policy does not fit the bundle, [`Error::NoRelevance`] when it cannot tell where labels are.
+    /// [`Error::Policy`] when the policy does not fit the bundle, [`Error::NoRelevance`] when it cannot tell where labels are,
+    /// [`Error::Template`], [`Error::PromptMix`] and [`Error::NoSoftPrompts`] when it cannot prompt labels so.
     pub fn new(engine: Arc<Engine>, options: SessionOptions) -> Result<Session, Error> {
         let policy = options
             .policy
@@ -84,10 +89,11 @@ impl Session {
             Relevance::Calibrated => Some(Blocks::of(engine.relevance()?)),
             Relevance::Blocks(blocks) => engine.relevance().map(|_| Some(blocks))?,
         };
+        let prompting = Prompting::new(engine.bundle(), &options.prompts)?;
         let asked = Asked {
             policy,
             words: None,
-            taught: KeyCache::empty(&engine),
+            taught: KeyCache::empty(&engine, prompting),
             blocks,
         };
         let kept = Kept::new(Pace::new(options.budget));
@@ -142,7 +148,8 @@ impl Session {
     /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known;
     /// [`Error::Memory`], beside the labels before.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
-        let words = Words::new(&self.engine, labels)?;
+        let prompting = self.asked.taught.prompting();
+        let words = Words::new(&self.engine, prompting, labels)?;
         let relevance = self.asked.blocks.is_some();
         let taught = self.asked.taught.texts();
         let words = Words::with(&self.engine, Some(&words), taught, relevance)?;

@@ -1,7 +1,10 @@
 //! Words: from labels to embeddings, through templates, pieces and the text encoder.
 
-use crate::{attention::Prompts, engine::Engine, error::Error, heads::Standing, relevance};
-use ocellus_language::{Labels, ensemble};
+use crate::{
+    attention::Prompts, engine::Engine, error::Error, heads::Standing, prompting::Prompting,
+    relevance,
+};
+use ocellus_language::Labels;
 use std::sync::{Arc, OnceLock};
 
 /// A set of labels with their embeddings, computed once: those that were set, then those that were only taught.
@@ -24,7 +27,11 @@ pub(crate) struct Words {
 
 impl Words {
     /// The words of labels that are set.
-    pub fn new(engine: &Engine, labels: Vec<String>) -> Result<Words, Error> {
+    pub fn new(
+        engine: &Engine,
+        prompting: &Prompting,
+        labels: Vec<String>,
+    ) -> Result<Words, Error> {
         let labels = Labels::new(labels)?;
         let mut warnings = Vec::new();
         let mut embeddings = Vec::with_capacity(labels.len());
@@ -37,7 +44,7 @@ impl Words {
                     unknown.join(" ")
                 ));
             }
-            embeddings.push(engine.embed_label(label)?);
+            embeddings.push(engine.embed_prompted(label, prompting)?);
         }
         Ok(Words {
             taught: vec![None; labels.len()],
@@ -102,36 +109,5 @@ impl Words {
             .position(|&side| side == resolution)
             .unwrap_or(0);
         Ok(self.standings[index].get_or_init(|| Standing::new(background, &self.embeddings)))
-    }
-}
-
-impl Engine {
-    /// The embedding `[d]` of a label: the mean over the bundle's prompt templates.
-    ///
-    /// # Errors
-    /// [`Error::Language`] where no word of the label is known.
-    pub fn embed_label(&self, label: &str) -> Result<Vec<f32>, Error> {
-        let prompts = self.templates.expand(label);
-        let embeddings = prompts
-            .iter()
-            .map(|prompt| self.embed_prompt(prompt))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(ensemble(&embeddings)?)
-    }
-
-    /// The embedding `[d]` of a whole prompt, no template applied.
-    ///
-    /// # Errors
-    /// [`Error::Language`] where no word of it is known.
-    pub fn embed_prompt(&self, prompt: &str) -> Result<Vec<f32>, Error> {
-        self.tokenizer.require_known(prompt)?;
-        let ids: Vec<i64> = self
-            .tokenizer
-            .tokenize(prompt)
-            .ids
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        Ok(self.encode_text(&ids)?.1)
     }
 }

@@ -17,6 +17,7 @@ mod panics;
 mod stream;
 mod streaming;
 mod swapping;
+mod teaching;
 mod turns;
 
 use crate::*;

@@ -23,7 +23,7 @@ use crate::{
     Usage,
     loading::{self, BundleOption, PolicyOptions, Threads},
     taught::TaughtOption,
-    words::LabelOptions,
+    words::{LabelOptions, PromptArguments},
 };
 use alerts::{Alerts, Condition};
 use anyhow::Context;
@@ -63,6 +63,8 @@ pub struct Arguments {
     labels: LabelOptions,
     #[command(flatten)]
     taught: TaughtOption,
+    #[command(flatten)]
+    prompts: PromptArguments,
     /// About how large a camera's frames should be; `camera` leaves it to the camera. The encoder sees 512 pixels at most
     #[arg(long, value_name = "WxH", default_value = "640x480")]
     size: Size,
@@ -269,6 +271,7 @@ fn session(arguments: &Arguments, bundle: Arc<Bundle>, wanted: Wanted) -> anyhow
     let options = SessionOptions {
         policy: Some(arguments.policy.policy(engine.bundle().manifest())?),
         crop: arguments.crop,
+        prompts: arguments.prompts.options(),
         relevance: match arguments.places {
             true => Relevance::Calibrated,
             false => Relevance::Off,

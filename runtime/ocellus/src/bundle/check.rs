@@ -28,6 +28,9 @@ impl Manifest {
         self.check_text()?;
         self.check_head()?;
         self.check_relevance()?;
+        if let Some(soft_prompts) = &self.soft_prompts {
+            soft_prompts.check(self.text.dimension)?;
+        }
         if let Some(few_shot) = &self.few_shot {
             few_shot.check(&self.image.resolutions)?;
         }
@@ -199,6 +202,9 @@ impl Manifest {
             ("golden.picture", &self.golden.picture),
             ("golden.vectors", &self.golden.vectors),
         ];
+        if let Some(soft_prompts) = &self.soft_prompts {
+            files.push(("soft_prompts.file", &soft_prompts.file));
+        }
         match &self.head {
             Head::Conse { file, classes, .. } => {
                 files.extend([("head.file", file.as_str()), ("head.classes", classes)])

@@ -55,3 +55,45 @@ impl FewShot {
         check::in_range("few_shot.intercept", self.intercept, -1e3, 1e3)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../tests/data/manifest.toml");
+
+    #[test]
+    fn each_bad_value_is_named() {
+        for (from, to, key) in [
+            (
+                "resolution = 160",
+                "resolution = 161",
+                "few_shot.resolution",
+            ),
+            ("weight = 3.0", "weight = nan", "few_shot.weight"),
+            ("sharpness = 8.0", "sharpness = -1.0", "few_shot.sharpness"),
+            ("slope = 18.0", "slope = inf", "few_shot.slope"),
+            ("intercept = -9.5", "intercept = 2e3", "few_shot.intercept"),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD, "{from} is not in the example");
+            match Manifest::parse(&text) {
+                Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
+                other => panic!("{to}: expected an error at {key}, got {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_it_lets_examples_count_but_not_fit() {
+        let (before, rest) = GOOD.split_once("[few_shot]").expect("the table");
+        let after = rest.split_once("[soft_prompts]").expect("the next one").1;
+        let text = format!("{before}[soft_prompts]{after}");
+        let fallback = FewShot::of(&Manifest::parse(&text).expect("it is optional"));
+        assert_eq!((fallback.resolution, fallback.weight), (160, 2.0));
+        assert_eq!(fallback.match_probability(1.0), 0.0);
+        let given = FewShot::of(&Manifest::parse(GOOD).expect("the example"));
+        assert_eq!(given.weight, 3.0);
+        assert!(given.match_probability(0.9) > 0.99 && given.match_probability(0.3) < 0.05);
+    }
+}

@@ -6,6 +6,7 @@
 mod check;
 mod few_shot;
 mod manifest;
+mod soft_prompts;
 mod tensors;
 
 pub use few_shot::FewShot;
@@ -13,6 +14,7 @@ pub use manifest::{
     FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
     SCHEMA, Text,
 };
+pub use soft_prompts::SoftPrompts;
 pub(crate) use tensors::{I8Rows, Tensors};
 
 use sha2::{Digest, Sha256};

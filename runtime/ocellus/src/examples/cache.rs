@@ -6,6 +6,7 @@ use crate::{
     engine::Engine,
     error::Error,
     heads::{HeadSpace, cosine, make_unit},
+    prompting::Prompting,
 };
 use ocellus_kernels::{
     Isa, PANEL_ROWS, ScanQuery, panel_bytes, put_panel_row, qs8_scan, row_scale,
@@ -16,6 +17,8 @@ use std::sync::Arc;
 /// Examples with all that a session needs of them.
 pub(crate) struct KeyCache {
     examples: Examples,
+    /// How the labels are prompted.
+    prompting: Prompting,
     calibration: FewShot,
     logit_scale: f32,
     /// The keys as the scan reads them, `[n / 16]` panels, and what makes a product a cosine, zero where there is no key.
@@ -58,7 +61,7 @@ pub(super) struct Lesson {
 
 impl KeyCache {
     /// Nothing was taught.
-    pub fn empty(engine: &Engine) -> KeyCache {
+    pub fn empty(engine: &Engine, prompting: Prompting) -> KeyCache {
         let manifest = engine.bundle().manifest();
         let calibration = FewShot::of(manifest);
         KeyCache {
@@ -67,6 +70,7 @@ impl KeyCache {
                 sharpness: calibration.sharpness,
                 left_out: 0,
             },
+            prompting,
             calibration,
             logit_scale: manifest.text.logit_scale,
             examples: Examples::none(engine.bundle()),
@@ -81,8 +85,12 @@ impl KeyCache {
     }
 
     /// Makes examples ready.
-    pub fn of(engine: &Engine, examples: &Examples) -> Result<KeyCache, Error> {
-        let mut cache = KeyCache::empty(engine);
+    pub fn of(
+        engine: &Engine,
+        prompting: Prompting,
+        examples: &Examples,
+    ) -> Result<KeyCache, Error> {
+        let mut cache = KeyCache::empty(engine, prompting);
         for taught in &examples.labels {
             for key in &taught.keys {
                 let lesson = cache.lesson_of(engine, &taught.label, key.clone())?;
@@ -96,6 +104,11 @@ impl KeyCache {
     /// What was taught.
     pub fn examples(&self) -> &Examples {
         &self.examples
+    }
+
+    /// How labels are prompted.
+    pub fn prompting(&self) -> &Prompting {
+        &self.prompting
     }
 
     /// How examples count beside words.
@@ -170,7 +183,7 @@ impl KeyCache {
         let text = match known.map(|at| (at, &self.texts[at])) {
             Some((_, text)) if !text.of_examples => text.clone(),
             None if engine.tokenizer.require_known(label).is_ok() => Text {
-                embedding: engine.embed_label(label)?.into(),
+                embedding: engine.embed_prompted(label, &self.prompting)?.into(),
                 of_examples: false,
             },
             // No word of it is known.

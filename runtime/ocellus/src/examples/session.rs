@@ -90,7 +90,11 @@ impl Session {
             }
             .into());
         }
-        let taught = KeyCache::of(&self.engine, examples)?;
+        let taught = KeyCache::of(
+            &self.engine,
+            self.asked.taught.prompting().clone(),
+            examples,
+        )?;
         let relevance = self.asked.blocks.is_some();
         let words = Words::with(
             &self.engine,
