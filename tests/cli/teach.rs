@@ -65,7 +65,7 @@ impl Taught {
     }
 }
 
-fn pairs<'a>(labels: &'a [(String, u64)]) -> Vec<(&'a str, u64)> {
+fn pairs(labels: &[(String, u64)]) -> Vec<(&str, u64)> {
     labels
         .iter()
         .map(|(text, count)| (text.as_str(), *count))

@@ -246,7 +246,7 @@ impl KeyCache {
         self.scan(isa, &key.features(), &mut space);
         let row = self.owners.len();
         let panel = panel_bytes(key.elements.len());
-        if row % PANEL_ROWS == 0 {
+        if row.is_multiple_of(PANEL_ROWS) {
             self.panels.resize(self.panels.len() + panel, 0);
             self.scales.resize(self.scales.len() + PANEL_ROWS, 0.0);
         }
