@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from . import build, calibrate, classes, labelled, metrics, photos, pictures, pointing, policies, report, runtime, tensors
+from . import build, calibrate, classes, labelled, metrics, photos, pictures, pointing, policies, report, runtime, tensors, wording
 from .calibrate import Verdict
 from .head import Head, conse
 from .labelled import Task
@@ -166,13 +166,14 @@ def evaluate(directory: Path, out: Path) -> None:
     replayed = {f"{n}, all labels of the task": answers[n] for n in answers if "calibration" not in n}
     replayed |= {f"{n}, sets of 2, 5, 10 and 40 labels": sets[n] for n in sets}
     result = {
-        "bundle": {k: facts[k] for k in ("name", "version")} | {"files": {f["name"]: f["bytes"] for f in facts["file"]}},
+        "bundle": _facts(facts),
         "constants": {k: facts[k] for k in ("head", "policy", "no_match")} | {"logit_scale": verdict.logit_scale, "templates": facts["text"]["templates"]},
         "tasks": {name: {"photos": len(t.photos), "labels": len(t.labels)} for name, t in tasks.items()},
         "encoders": _encoders(bundle, tasks, listed, seen),
         "policies": {name: _policies(bundle, a, entropy_only) for name, a in replayed.items()},
         "no_match": {n: _no_match(bundle, verdict, asked[n]) for n in held},
         "macs": dict(zip(map(str, pictures.RESOLUTIONS), macs)),
+        "words": wording.measure(bundle, listed, features["int8"], embeddings),
     }
     task = whole["natural"]
     maps = pointing.observe(runtime.session(bundle.encoder), listed, task)
@@ -182,9 +183,30 @@ def evaluate(directory: Path, out: Path) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     pointing.write(_rounded(found), out)
-    (out / "report.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
-    (out / "report.md").write_text(report.render(result))
+    _write(result, out)
     print(f"{out}: {len(classes.imagenet())} classes, {len(listed)} photos")
+
+
+def evaluate_words(directory: Path, out: Path) -> None:
+    """Makes the rows on prompts, few-shot labels and search anew in the report that lies in `out`, and leaves the others."""
+    bundle, listed = Bundle.read(directory), photos.listed()
+    features = Inputs.of(photo.load() for photo in listed).features(runtime.session(bundle.encoder))
+    embeddings = {r: bundle.head.embed(f) for r, f in features.items()}
+    result = json.loads((out / "report.json").read_text())
+    result["bundle"] = _facts(bundle.manifest)
+    result["words"] = wording.measure(bundle, listed, features, embeddings)
+    _write(result, out)
+
+
+def _facts(manifest: dict) -> dict:
+    return {k: manifest[k] for k in ("name", "version")} | {"files": {f["name"]: f["bytes"] for f in manifest["file"]}}
+
+
+def _write(result: dict, out: Path) -> None:
+    """What is rounded is rendered, so that rows that are made anew and rows that are kept read alike."""
+    rounded = _rounded(result)
+    (out / "report.json").write_text(json.dumps(rounded, indent=1) + "\n")
+    (out / "report.md").write_text(report.render(rounded))
 
 
 def _rounded(value):

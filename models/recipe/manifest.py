@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from . import efficientnet, pictures, relevance
+from . import efficientnet, fewshot, pictures, relevance
 from .golden import PROMPTS
 from .words import MAX_TOKENS, Table
 
@@ -39,7 +39,7 @@ def render(files: dict[str, bytes], macs: list[int], table: Table, c: Calibratio
     lines = [
         "schema = 1",
         'name = "ocellus-default"',
-        'version = "1.1.0"',
+        'version = "1.2.0"',
         'license = "Apache-2.0 AND MIT AND CC0-1.0 AND LicenseRef-WordNet-3.0"',
         f'provenance = "{_PROVENANCE}"',
     ]
@@ -89,6 +89,13 @@ def render(files: dict[str, bytes], macs: list[int], table: Table, c: Calibratio
         f"floor = {relevance.FLOOR}",
         f"block = {_list(relevance.BLOCK)}",
         f"top_k = {relevance.TOP_K}",
+        "",
+        "[few_shot]",
+        f"resolution = {fewshot.RESOLUTION}",
+        f"weight = {fewshot.WEIGHT}",
+        f"sharpness = {fewshot.SHARPNESS}",
+        f"slope = {fewshot.SLOPE}",
+        f"intercept = {fewshot.INTERCEPT}",
         "",
         "[golden]",
         'picture = "golden.png"',

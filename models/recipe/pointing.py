@@ -13,7 +13,7 @@ from .head import Head
 from .labelled import Task
 from .photos import Photo
 from .relevance import Blocks
-from .report import table
+from .tables import table
 from .words import Table, unit
 
 _SCENES = 100  # for each half and number of objects

@@ -1,5 +1,8 @@
 """The evaluation as Markdown."""
 
+from . import wording
+from .tables import table
+
 _INTRO = """# The default bundle, measured
 
 Made by `cargo xtask models eval` from the files of `models/default/` and the photos that `photos.json` names. `report.json` holds the same
@@ -13,14 +16,6 @@ encoder's noise was worked on after one that showed the least cosines of all pho
 **Figures.** Zero-shot top-1: the photo's own label scores best of all labels of its task. R@1, R@5: a label's query finds one of its photos
 first, or among five. *Lost / gained*: photos that only f32 / only INT8 gets right; p is the exact two-sided McNemar test.
 """
-
-
-def table(head: list[str], rows: list[list]) -> str:
-    def cell(value) -> str:
-        return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell(c) for c in line) + " |" for line in lines) + "\n"
 
 
 def _tasks(result: dict) -> str:
@@ -93,5 +88,7 @@ def render(result: dict) -> str:
         "thousand class names, less those that also fit the photo. Precision and recall of *something fits* at the bundle's threshold.\n"
     )
     parts.append(_no_match(result))
+    if "words" in result:
+        parts.append(wording.render(result["words"]))
     parts += ["## Constants\n", "\n".join(f"- `{name}`: `{value}`" for name, value in constants.items()) + "\n"]
     return "\n".join(parts)

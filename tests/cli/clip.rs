@@ -193,6 +193,26 @@ fn photos_are_indexed_searched_and_watched() {
         words.iter().all(|hit| hit["no_match"] == false),
         "{words:?}"
     );
+    let watch = [
+        "watch",
+        "--source",
+        photos,
+        "--labels",
+        "a cat,a dog",
+        "--json",
+        "--bundle",
+        &bundle.path,
+    ];
+    let watched = ocellus(watch);
+    assert_eq!(watched.code, 0, "{watched:?}");
+    let frames = watched.json();
+    assert_eq!(frames.len(), 2, "{frames:?}");
+    assert!(
+        frames
+            .iter()
+            .all(|frame| frame["bundle"]["name"] == "clip-vit-random"),
+        "{frames:?}"
+    );
     // An index of one space is none of another's.
     ocellus(["search", "a cat", "--db", &db]).fails(1, &["clip-vit-random", "ocellus-default"]);
 }

@@ -13,7 +13,7 @@ pub const CRATE: &str = "runtime/capi";
 pub const HEADER: &str = "include/ocellus.h";
 
 /// The files that declare what C sees, in the order in which a reader needs them.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "version",
     "status",
     "log",
@@ -22,6 +22,7 @@ const SOURCES: [&str; 15] = [
     "options",
     "session",
     "labels",
+    "teach",
     "frame",
     "infer",
     "submit",

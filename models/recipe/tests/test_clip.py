@@ -4,7 +4,9 @@ import gzip
 import json
 import pickle
 import struct
+import tomllib
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from recipe import runtime
 from recipe.clip import bpe, checkpoint, layout, random_models, towers
 from recipe.clip.layout import Options
+from recipe.plus import build as plus
 
 _OPTIONS = Options(quick_gelu=True, image_head=8, text_head=8)
 
@@ -187,3 +190,10 @@ def test_tokenizers_are_read_from_each_file(tmp_path):
     assert wanted.pieces[:2] == ["!", '"'] and wanted.pieces[-1] == bpe.END and len(wanted.pieces) == 516
     with pytest.raises(ValueError, match="one model"):
         bpe.embeddings_fit(wanted, 515)
+
+
+def test_the_plus_manifest_is_the_defaults_with_a_frame_and_without_relevance():
+    default = (Path(__file__).parents[2] / "default/manifest.toml").read_text()
+    made = tomllib.loads(plus._manifest(default))
+    assert made["name"] == "ocellus-plus" and "relevance" not in made and made["golden"] == tomllib.loads(default)["golden"]
+    assert made["text"]["sequence"] == {"start": "[CLS]", "end": "[SEP]", "pad": "[PAD]", "lengths": [16, 32, 128]}

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from recipe import equalize, goldentokens, metrics, nomatch, pictures, pointing, policies, quantize, ranges, rcc, relevance, rounding, runtime
-from recipe import tensors, textmodel, trials, twins, words
+from recipe import equalize, fewshot, goldentokens, head, metrics, nomatch, pictures, pointing, policies, quantize, ranges, rcc, relevance, rounding, runtime
+from recipe import softprompts, tensors, textmodel, trials, twins, words
 from recipe.head import Head, conse
 
 
@@ -243,3 +243,37 @@ def test_the_cost_of_blocks_counts_choosing():
     assert whole == {"macs": 10 * 49 * 81, "exponentials": 49 * 81}
     local = pointing._cost(7, 10, 80, relevance.Blocks(2, 16))
     assert local == {"macs": 10 * (16 * 80 + 49 * 17), "exponentials": 49 * 17}
+
+
+def test_soft_prompts_are_learnt_and_mixed():
+    labels = words.unit(np.array([[1, 0, 0.2], [0, 1, 0.2]], np.float32))
+    # Both kinds of pictures lean the same way, which an offset for all labels cannot hurt and a rotation of one would.
+    pictures = words.unit(np.array([[1, 0.8, 0], [0.8, 1, 0]], np.float32))
+    lesson = softprompts.Lesson(pictures, labels, np.array([0, 1]))
+
+    def loss(made):
+        return float(-np.log(head.softmax(9.5 * pictures @ made.T)[[0, 1], [0, 1]]).mean())
+
+    offsets = softprompts.learn([lesson], 9.5, 0.001)
+    assert loss(softprompts.soft(labels, offsets)) < loss(labels) - 0.001
+    np.testing.assert_array_equal(offsets, softprompts.learn([lesson], 9.5, 0.001))
+    np.testing.assert_allclose(softprompts.mixed(labels, labels, offsets, 0.0), labels, atol=1e-6)
+    np.testing.assert_allclose(softprompts.mixed(labels, labels, offsets, 1.0), softprompts.soft(labels, offsets), atol=1e-6)
+
+
+def test_the_nearest_example_of_a_label_counts():
+    near = fewshot.nearest(np.array([[0.9, 0.2, 0.5]]), np.array([0, 0, 2]), 3)
+    assert near.tolist() == [[0.9, -np.inf, 0.5]]
+    scored = fewshot.scores(np.zeros((1, 3)), near, 2.0, 8.0)[0]
+    assert scored[1] == 0 and scored[0] == pytest.approx(2 * np.exp(-0.8))
+
+
+def test_leaving_out_needs_two_labels_and_a_pair():
+    keys, default = np.eye(3), (fewshot.WEIGHT, fewshot.SHARPNESS)
+    assert fewshot.leave_one_out(np.zeros((3, 1)), keys, np.zeros(3, int), 9.5) == default
+    assert fewshot.leave_one_out(np.zeros((3, 3)), keys, np.arange(3), 9.5) == default
+    # Words that say the other label, examples that say the right one.
+    keys = words.unit(np.array([[1, 0.1], [1, 0], [0.1, 1], [0, 1]]))
+    misled = np.array([[0, 0.6], [0, 0.6], [0.6, 0], [0.6, 0]])
+    weight, _ = fewshot.leave_one_out(misled, keys, np.array([0, 0, 1, 1]), 9.5)
+    assert weight >= fewshot.WEIGHT

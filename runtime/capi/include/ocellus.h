@@ -54,7 +54,7 @@
 /**
  * Rises with each addition to the header. A library serves every header of its generation that is not newer.
  */
-#define OCELLUS_ABI_MINOR 0
+#define OCELLUS_ABI_MINOR 1
 
 /**
  * Success.
@@ -122,6 +122,16 @@
 #define OCELLUS_E_NO_WORKER 111
 
 /**
+ * Arguments: a label was to be forgotten that was not taught.
+ */
+#define OCELLUS_E_NOT_TAUGHT 112
+
+/**
+ * Arguments: the frame teaches another label already, or there are as many examples as there may be.
+ */
+#define OCELLUS_E_NOT_TEACHABLE 113
+
+/**
  * Input, output and models: a file cannot be read.
  */
 #define OCELLUS_E_IO 200
@@ -140,6 +150,11 @@
  * Input, output and models: this library was built without a default bundle.
  */
 #define OCELLUS_E_NO_BUNDLE 203
+
+/**
+ * Input, output and models: saved examples are damaged, of another bundle or version, or something else.
+ */
+#define OCELLUS_E_EXAMPLES 204
 
 /**
  * Frame: the fourcc names no pixel format that is supported.
@@ -518,11 +533,13 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The label's place in the list that was set, from 0.
+     * The label's place in the list that was set, from 0; of a label that was only taught, its place behind them, as
+     * ocellus_session_label has it.
      */
     uint32_t label;
     /**
-     * Cosine of the label's and the frame's embeddings, -1 to 1.
+     * Cosine of the label's and the frame's embeddings, -1 to 1; of a label that was taught, with what its examples
+     * add.
      */
     float score;
     /**
@@ -628,6 +645,19 @@ typedef struct {
      * seconds); 0: no limit. 0.
      */
     uint32_t budget_us;
+    /**
+     * Sentences with {} once in each, where a label goes, instead of the bundle's; their embeddings are averaged. Texts in
+     * UTF-8 with a NUL, copied. NULL: the bundle's. NULL.
+     */
+    const char *const *templates;
+    /**
+     * How many templates, at most 256. 0.
+     */
+    uint32_t template_count;
+    /**
+     * The share of the bundle's soft prompts beside the templates, 0 to 1; negative: the bundle's. -1.
+     */
+    float prompt_mix;
 } ocellus_session_options;
 
 /**
@@ -914,7 +944,8 @@ int32_t ocellus_session_options_init(ocellus_session_options *options, uint32_t 
  * options    NULL: the defaults.
  * session    receives a handle that the caller frees with ocellus_session_free.
  *
- * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT; OCELLUS_E_POLICY where the policy
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_UTF8; OCELLUS_E_ARGUMENT, also where soft
+ * prompts are asked of a bundle that has none; OCELLUS_E_POLICY where the policy
  * does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are; OCELLUS_E_ARGUMENT where
  * the worker can use none of the runtime's CPUs, OCELLUS_E_THREAD where the system gives no thread. Any thread.
  */
@@ -957,6 +988,84 @@ int32_t ocellus_session_set_labels(ocellus_session *session,
                                    const char *const *labels,
                                    const size_t *lengths,
                                    size_t count);
+
+/**
+ * Teaches a label by a frame, which takes the time of one inference at the bundle's middle resolution; the label is one
+ * of the session's from the next frame on that is begun. It stands behind those that were set, if it is none of them. A
+ * frame that taught it before is not counted twice; where this fails, nothing was taught.
+ *
+ * label       UTF-8 with a NUL, at most 1000 bytes, copied. No word of it need be known.
+ * frame       is read during the call only, and not changed; its bytes must not change meanwhile. Of tiles, the square
+ *             in the middle is seen.
+ * examples    receives by how many frames the label is taught now; NULL: it is not said.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_UTF8,
+ * OCELLUS_E_LABELS, OCELLUS_E_FRAME_..., OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_NOT_TEACHABLE where the frame
+ * teaches another label, and for more than 1024 examples together. One thread at a time.
+ */
+int32_t ocellus_session_teach(ocellus_session *session,
+                              const char *label,
+                              const ocellus_frame *frame,
+                              uint32_t *examples);
+
+/**
+ * Forgets all that a label was taught by. The label goes too, unless it was set.
+ *
+ * label       UTF-8 with a NUL.
+ * examples    receives by how many frames it was taught; NULL: it is not said.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_UTF8, OCELLUS_E_LABELS, OCELLUS_E_MEMORY;
+ * OCELLUS_E_NOT_TAUGHT. One thread at a time.
+ */
+int32_t ocellus_session_forget(ocellus_session *session,
+                               const char *label,
+                               uint32_t *examples);
+
+/**
+ * A label of the session by its place, which is `label` of ocellus_hit: those that were set come first, those that were
+ * only taught behind them. The first place for which this fails with OCELLUS_E_ARGUMENT is their number.
+ *
+ * text        room for `capacity` bytes; receives the label as UTF-8 with a NUL. NULL where `capacity` is 0: the others
+ *             only are written.
+ * length      receives the label's length in bytes without its NUL; NULL: it is not said.
+ * examples    receives by how many frames it was taught, 0 for none; NULL: it is not said.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_ARGUMENT; OCELLUS_E_CAPACITY where the label and
+ * its NUL have more bytes than there is room. One thread at a time.
+ */
+int32_t ocellus_session_label(ocellus_session *session,
+                              uint32_t label,
+                              char *text,
+                              size_t capacity,
+                              size_t *length,
+                              uint32_t *examples);
+
+/**
+ * Copies what the session was taught, for ocellus_session_load_examples to put back: bytes that the caller keeps where it
+ * likes. A file that is to survive a power cut is written under another name, synced, and renamed.
+ *
+ * data        room for `capacity` bytes. NULL where `capacity` is 0: only `size` is written.
+ * size        receives how many bytes there are.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_ARGUMENT; OCELLUS_E_CAPACITY where there are more
+ * bytes than there is room. One thread at a time.
+ */
+int32_t ocellus_session_save_examples(ocellus_session *session,
+                                      void *data,
+                                      size_t capacity,
+                                      size_t *size);
+
+/**
+ * Puts what was saved in the place of what the session was taught. Where this fails, that stays.
+ *
+ * data        `size` bytes of ocellus_session_save_examples or of a file of `ocellus teach`; copied.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_ARGUMENT, OCELLUS_E_MODEL, OCELLUS_E_MEMORY;
+ * OCELLUS_E_EXAMPLES where they are damaged, of another bundle or of another version. One thread at a time.
+ */
+int32_t ocellus_session_load_examples(ocellus_session *session,
+                                      const void *data,
+                                      size_t size);
 
 /**
  * Sets a frame up: every field has the value that its comment ends with.
@@ -1072,7 +1181,7 @@ int32_t ocellus_session_embed(ocellus_session *session,
                               size_t *length);
 
 /**
- * Puts a session on another runtime, with the same options and labels: it is made ready aside, while frames go on, and
+ * Puts a session on another runtime, with the same options, labels and examples: it is made ready aside, while frames go on, and
  * used from the next frame on that is begun. Where this fails, the session stays on the runtime before. A session with a
  * worker loses no frame; one that waits was cropped as the bundle before says.
  *
@@ -1082,7 +1191,8 @@ int32_t ocellus_session_embed(ocellus_session *session,
  * The labels' places in the last frame are forgotten, as with ocellus_session_set_labels.
  *
  * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
- * OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_ARGUMENT where none of the
+ * OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_EXAMPLES
+ * where the session was taught with the bundle before, whose examples mean nothing to another; OCELLUS_E_ARGUMENT where none of the
  * runtime's CPUs can be used; OCELLUS_E_IN_CALLBACK. One thread at a time.
  */
 int32_t ocellus_session_swap(ocellus_session *session,

@@ -16,9 +16,11 @@ use ocellus::Report;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ocellus_hit {
-    /// The label's place in the list that was set, from 0.
+    /// The label's place in the list that was set, from 0; of a label that was only taught, its place behind them, as
+    /// ocellus_session_label has it.
     pub label: u32,
-    /// Cosine of the label's and the frame's embeddings, -1 to 1.
+    /// Cosine of the label's and the frame's embeddings, -1 to 1; of a label that was taught, with what its examples
+    /// add.
     pub score: f32,
     /// Softmax over all labels of the session, 0 to 1.
     pub probability: f32,

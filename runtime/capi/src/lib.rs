@@ -37,6 +37,7 @@ mod sized;
 mod status;
 mod submit;
 mod swap;
+mod teach;
 mod version;
 mod worker;
 
@@ -54,6 +55,7 @@ pub use session::*;
 pub use status::*;
 pub use submit::*;
 pub use swap::*;
+pub use teach::*;
 pub use version::*;
 
 #[cfg(test)]

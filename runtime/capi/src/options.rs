@@ -6,8 +6,18 @@ use crate::{
     status::Failure,
     submit::ocellus_result_fn,
 };
-use ocellus::{Blocks, Policy, Relevance, SessionOptions, bundle::Manifest, vision::CropMode};
-use std::{ffi::c_void, ptr, time::Duration};
+use ocellus::{
+    Blocks, Policy, PromptOptions, Relevance, SessionOptions, bundle::Manifest,
+    language::MAX_LABEL_BYTES, vision::CropMode,
+};
+use std::{
+    ffi::{c_char, c_void},
+    ptr,
+    time::Duration,
+};
+
+/// No session needs more templates: each is a run of the text encoder for each label.
+const MAX_TEMPLATES: usize = 256;
 
 /// Policy: the bundle's calibrated default, which is OCELLUS_POLICY_ENTROPY_CASCADE with the bundle's numbers.
 pub const OCELLUS_POLICY_BUNDLE: i32 = 0;
@@ -77,6 +87,13 @@ pub struct ocellus_session_options {
     /// end later than this after the frame came in, by how long the last such took (if that was in the last ten
     /// seconds); 0: no limit. 0.
     pub budget_us: u32,
+    /// Sentences with {} once in each, where a label goes, instead of the bundle's; their embeddings are averaged. Texts in
+    /// UTF-8 with a NUL, copied. NULL: the bundle's. NULL.
+    pub templates: *const *const c_char,
+    /// How many templates, at most 256. 0.
+    pub template_count: u32,
+    /// The share of the bundle's soft prompts beside the templates, 0 to 1; negative: the bundle's. -1.
+    pub prompt_mix: f32,
 }
 
 // SAFETY: repr(C), size first; pointers are any bytes but are only followed where the caller set them.
@@ -101,6 +118,9 @@ unsafe impl Versioned for ocellus_session_options {
             when_busy: OCELLUS_WHEN_BUSY_REPLACE,
             stale_after_us: 0,
             budget_us: 0,
+            templates: ptr::null(),
+            template_count: 0,
+            prompt_mix: -1.0,
         }
     }
 }
@@ -131,11 +151,12 @@ pub(crate) struct Wanted {
     /// Height, width and top k of the blocks, 0 where they are the bundle's, if relevance is asked for.
     relevance: Option<[u32; 3]>,
     budget: Option<Duration>,
+    prompts: PromptOptions,
 }
 
 impl ocellus_session_options {
     /// # Safety
-    /// `thresholds_bits` points to `threshold_count` numbers.
+    /// `thresholds_bits` points to `threshold_count` numbers, `templates` to `template_count` texts.
     pub(crate) unsafe fn wanted(&self) -> Result<Wanted, Failure> {
         let crop = match self.crop {
             OCELLUS_CROP_CENTRE => CropMode::Centre,
@@ -202,6 +223,36 @@ impl ocellus_session_options {
             crop,
             relevance,
             budget: Some(budget).filter(|budget| !budget.is_zero()),
+            // SAFETY: handed through.
+            prompts: unsafe { self.prompts()? },
+        })
+    }
+
+    /// # Safety
+    /// `templates` points to `template_count` texts with a NUL each.
+    unsafe fn prompts(&self) -> Result<PromptOptions, Failure> {
+        let count = self.template_count as usize;
+        if count > MAX_TEMPLATES {
+            let message = format!(
+                "ocellus_session_options: template_count: expected at most {MAX_TEMPLATES}, got {count}"
+            );
+            return Err(Failure::argument(message));
+        }
+        // SAFETY: handed through.
+        let given = unsafe { pointer::slice(self.templates, count, "templates")? };
+        let read = |(index, text): (usize, &*const c_char)| {
+            let what = format!("templates[{index}]");
+            // SAFETY: a text with a NUL by the caller's word.
+            let bytes = unsafe { pointer::bytes(*text, None, MAX_LABEL_BYTES, &what)? };
+            let bytes = bytes.ok_or_else(|| {
+                Failure::argument(format!("{what}: expected at most {MAX_LABEL_BYTES} bytes"))
+            })?;
+            Ok(pointer::utf8(bytes, &what)?.to_owned())
+        };
+        let templates = given.iter().enumerate().map(read);
+        Ok(PromptOptions {
+            templates: templates.collect::<Result<_, Failure>>()?,
+            mix: Some(self.prompt_mix).filter(|mix| *mix >= 0.0 || mix.is_nan()),
         })
     }
 }
@@ -214,6 +265,7 @@ impl Wanted {
             crop: self.crop,
             relevance: self.relevance(manifest),
             budget: self.budget,
+            prompts: self.prompts.clone(),
             ..SessionOptions::default()
         }
     }

@@ -116,7 +116,8 @@ pub(crate) fn beside(
 /// options    NULL: the defaults.
 /// session    receives a handle that the caller frees with ocellus_session_free.
 ///
-/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT; OCELLUS_E_POLICY where the policy
+/// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_UTF8; OCELLUS_E_ARGUMENT, also where soft
+/// prompts are asked of a bundle that has none; OCELLUS_E_POLICY where the policy
 /// does not fit the bundle; OCELLUS_E_NO_RELEVANCE where the bundle cannot say where labels are; OCELLUS_E_ARGUMENT where
 /// the worker can use none of the runtime's CPUs, OCELLUS_E_THREAD where the system gives no thread. Any thread.
 #[unsafe(no_mangle)]
@@ -134,7 +135,7 @@ pub unsafe extern "C" fn ocellus_session_new(
                 // SAFETY: not NULL, and as long as it says by the caller's word.
                 false => unsafe { sized::read(options)? },
             };
-            // SAFETY: the thresholds are as many as it says by the caller's word.
+            // SAFETY: thresholds and templates are as many as it says by the caller's word.
             let wanted = unsafe { options.wanted()? };
             let engine = Arc::clone(&runtime.engine);
             let options_here = wanted.on(engine.bundle().manifest());

@@ -1,6 +1,6 @@
 //! Status codes, and which error of the library becomes which.
 
-use ocellus::{Error, bundle::BundleError, vision::FrameError};
+use ocellus::{Error, ExamplesError, bundle::BundleError, vision::FrameError};
 use std::ffi::CStr;
 
 /// Success.
@@ -30,6 +30,10 @@ pub const OCELLUS_E_NO_RELEVANCE: i32 = 109;
 pub const OCELLUS_E_ABI: i32 = 110;
 /// Arguments: the session was made without on_result, and has no worker.
 pub const OCELLUS_E_NO_WORKER: i32 = 111;
+/// Arguments: a label was to be forgotten that was not taught.
+pub const OCELLUS_E_NOT_TAUGHT: i32 = 112;
+/// Arguments: the frame teaches another label already, or there are as many examples as there may be.
+pub const OCELLUS_E_NOT_TEACHABLE: i32 = 113;
 
 /// Input, output and models: a file cannot be read.
 pub const OCELLUS_E_IO: i32 = 200;
@@ -39,6 +43,8 @@ pub const OCELLUS_E_BUNDLE: i32 = 201;
 pub const OCELLUS_E_MODEL: i32 = 202;
 /// Input, output and models: this library was built without a default bundle.
 pub const OCELLUS_E_NO_BUNDLE: i32 = 203;
+/// Input, output and models: saved examples are damaged, of another bundle or version, or something else.
+pub const OCELLUS_E_EXAMPLES: i32 = 204;
 
 /// Frame: the fourcc names no pixel format that is supported.
 pub const OCELLUS_E_FRAME_FORMAT: i32 = 300;
@@ -68,7 +74,7 @@ pub const OCELLUS_E_MEMORY: i32 = 404;
 pub const OCELLUS_E_PANIC: i32 = 500;
 
 /// Every status with its name.
-const NAMES: [(i32, &CStr); 29] = [
+const NAMES: [(i32, &CStr); 32] = [
     (OCELLUS_OK, c"OCELLUS_OK"),
     (OCELLUS_E_ARGUMENT, c"OCELLUS_E_ARGUMENT"),
     (OCELLUS_E_NULL, c"OCELLUS_E_NULL"),
@@ -82,10 +88,13 @@ const NAMES: [(i32, &CStr); 29] = [
     (OCELLUS_E_NO_RELEVANCE, c"OCELLUS_E_NO_RELEVANCE"),
     (OCELLUS_E_ABI, c"OCELLUS_E_ABI"),
     (OCELLUS_E_NO_WORKER, c"OCELLUS_E_NO_WORKER"),
+    (OCELLUS_E_NOT_TAUGHT, c"OCELLUS_E_NOT_TAUGHT"),
+    (OCELLUS_E_NOT_TEACHABLE, c"OCELLUS_E_NOT_TEACHABLE"),
     (OCELLUS_E_IO, c"OCELLUS_E_IO"),
     (OCELLUS_E_BUNDLE, c"OCELLUS_E_BUNDLE"),
     (OCELLUS_E_MODEL, c"OCELLUS_E_MODEL"),
     (OCELLUS_E_NO_BUNDLE, c"OCELLUS_E_NO_BUNDLE"),
+    (OCELLUS_E_EXAMPLES, c"OCELLUS_E_EXAMPLES"),
     (OCELLUS_E_FRAME_FORMAT, c"OCELLUS_E_FRAME_FORMAT"),
     (OCELLUS_E_FRAME_SIZE, c"OCELLUS_E_FRAME_SIZE"),
     (OCELLUS_E_FRAME_PLANE, c"OCELLUS_E_FRAME_PLANE"),
@@ -139,7 +148,11 @@ impl From<Error> for Failure {
             Error::Frame(error) => return Failure::of_frame(error),
             Error::Encoder(_) | Error::NotFinite { .. } | Error::Attention(_) => OCELLUS_E_MODEL,
             Error::Language(_) => OCELLUS_E_LABELS,
+            Error::Examples(error) => return Failure::of_examples(error),
             Error::Policy { .. } => OCELLUS_E_POLICY,
+            Error::Template(_) | Error::PromptMix { .. } | Error::NoSoftPrompts { .. } => {
+                OCELLUS_E_ARGUMENT
+            }
             Error::NoRelevance { .. } => OCELLUS_E_NO_RELEVANCE,
             Error::Memory { .. } => OCELLUS_E_MEMORY,
             Error::NoLabels => OCELLUS_E_NO_LABELS,
@@ -155,6 +168,15 @@ impl Failure {
         let status = match error {
             BundleError::Io { .. } => OCELLUS_E_IO,
             _ => OCELLUS_E_BUNDLE,
+        };
+        Failure::new(status, error.to_string())
+    }
+
+    fn of_examples(error: &ExamplesError) -> Failure {
+        let status = match error {
+            ExamplesError::NotTaught { .. } => OCELLUS_E_NOT_TAUGHT,
+            ExamplesError::Contradiction { .. } | ExamplesError::Full => OCELLUS_E_NOT_TEACHABLE,
+            _ => OCELLUS_E_EXAMPLES,
         };
         Failure::new(status, error.to_string())
     }

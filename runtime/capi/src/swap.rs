@@ -7,9 +7,10 @@ use crate::{
     session::{Session, ocellus_session},
     shared::lock,
 };
+use ocellus::Examples;
 use std::{mem, sync::Arc};
 
-/// Puts a session on another runtime, with the same options and labels: it is made ready aside, while frames go on, and
+/// Puts a session on another runtime, with the same options, labels and examples: it is made ready aside, while frames go on, and
 /// used from the next frame on that is begun. Where this fails, the session stays on the runtime before. A session with a
 /// worker loses no frame; one that waits was cropped as the bundle before says.
 ///
@@ -19,7 +20,8 @@ use std::{mem, sync::Arc};
 /// The labels' places in the last frame are forgotten, as with ocellus_session_set_labels.
 ///
 /// Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_BUSY, OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_POLICY, OCELLUS_E_NO_RELEVANCE and
-/// OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_ARGUMENT where none of the
+/// OCELLUS_E_LABELS where the options or the labels do not fit the other bundle; OCELLUS_E_EXAMPLES
+/// where the session was taught with the bundle before, whose examples mean nothing to another; OCELLUS_E_ARGUMENT where none of the
 /// runtime's CPUs can be used; OCELLUS_E_IN_CALLBACK. One thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ocellus_session_swap(
@@ -44,7 +46,12 @@ pub unsafe extern "C" fn ocellus_session_swap(
                 if known != Some(state.labels_set) {
                     known = Some(state.labels_set);
                     let labels = state.session.labels().to_vec();
+                    let mut examples = state.session.examples().clone();
                     drop(inside);
+                    if examples.is_empty() {
+                        examples = Examples::none(fresh.engine().bundle());
+                    }
+                    fresh.set_examples(&examples)?;
                     if !labels.is_empty() {
                         fresh.set_labels(labels)?;
                     }

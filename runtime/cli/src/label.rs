@@ -3,10 +3,11 @@
 use crate::{
     Usage, heat,
     inputs::{self, Input},
-    loading::{BundleOption, PolicyOptions, Threads},
+    loading::{self, BundleOption, PolicyOptions, Threads},
     progress,
     routes::{self, Call, RouteOptions},
-    words::LabelOptions,
+    taught::TaughtOption,
+    words::{LabelOptions, PromptArguments},
 };
 use ocellus::{
     Blocks, Relevance, Report, Session, SessionOptions,
@@ -33,6 +34,10 @@ pub struct Arguments {
     images: Vec<PathBuf>,
     #[command(flatten)]
     labels: LabelOptions,
+    #[command(flatten)]
+    taught: TaughtOption,
+    #[command(flatten)]
+    prompts: PromptArguments,
     #[command(flatten)]
     policy: PolicyOptions,
     #[command(flatten)]
@@ -115,10 +120,15 @@ impl Answerer {
         let bundle = &arguments.bundle;
         let mut options = SessionOptions {
             crop: arguments.crop,
+            prompts: arguments.prompts.options(),
             limits,
             ..SessionOptions::default()
         };
         if let Some(file) = &arguments.route.routes {
+            if arguments.taught.is_given() {
+                let message = "--routes: routes know no taught labels; leave out --taught";
+                return Err(Usage(message.into()).into());
+            }
             if arguments.places || arguments.heat.is_some() {
                 let message =
                     "--routes: routes do not say where labels are; leave out --where and --heat";
@@ -133,14 +143,24 @@ impl Answerer {
             };
             return routes::router(file, &call).map(Answerer::Router);
         }
-        let labels = arguments.labels.labels()?;
-        let engine = Arc::new(bundle.engine(arguments.threads.pool()?)?);
+        let bundle = Arc::new(bundle.load()?);
+        let taught = arguments.taught.read(&bundle)?;
+        let labels = match taught.as_ref().is_some_and(|taught| !taught.is_empty()) {
+            true => arguments.labels.any()?,
+            false => arguments.labels.labels()?,
+        };
+        let engine = Arc::new(loading::engine(bundle, arguments.threads.pool()?)?);
         let manifest = engine.bundle().manifest();
         options.policy = Some(arguments.policy.policy(manifest)?);
         options.relevance = relevance(arguments, manifest);
         let mut session =
             Session::new(engine, options).map_err(|error| Usage(error.to_string()))?;
-        session.set_labels(labels)?;
+        if let Some(taught) = &taught {
+            session.set_examples(taught)?;
+        }
+        if !labels.is_empty() {
+            session.set_labels(labels)?;
+        }
         Ok(Answerer::Session(session))
     }
 
@@ -262,9 +282,13 @@ fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Re
             Some(None) => ", nowhere".to_owned(),
             None => String::new(),
         };
+        let taught = hit.taught.map_or_else(String::new, |taught| {
+            let (count, similarity) = (taught.examples, taught.similarity);
+            format!(" (taught by {count}, the nearest at {similarity:.2})")
+        });
         writeln!(
             out,
-            "  {:5.1} %  {:+.3}  {}{place}",
+            "  {:5.1} %  {:+.3}  {}{taught}{place}",
             hit.probability * 100.0,
             hit.score,
             hit.label

@@ -1,4 +1,4 @@
-//! The `ocellus` program: label pictures, watch a camera, index and search photos, measure, check a machine, look into a bundle.
+//! The `ocellus` program: label pictures, be taught labels, watch a camera, index and search photos, measure, check a machine, look into a bundle.
 //!
 //! Text for people by default, one JSON object a line with `--json`. Exit codes: 0 ok, 1 failed, 2 usage. This is the only
 //! place that reads environment variables: `OCELLUS_ISA` lowers the instruction set, `RUST_LOG` sets the log level, and
@@ -19,6 +19,7 @@ mod power;
 mod progress;
 mod routes;
 mod search;
+mod taught;
 mod watch;
 mod words;
 
@@ -36,6 +37,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Label(label::Arguments),
+    Teach(taught::teach::Arguments),
+    Forget(taught::forget::Arguments),
+    Taught(taught::list::Arguments),
     Watch(watch::Arguments),
     Index(index::Arguments),
     Search(search::Arguments),
@@ -63,6 +67,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Label(arguments) => label::run(arguments),
+        Command::Teach(arguments) => taught::teach::run(arguments),
+        Command::Forget(arguments) => taught::forget::run(arguments),
+        Command::Taught(arguments) => taught::list::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
         Command::Index(arguments) => index::run(arguments),
         Command::Search(arguments) => search::run(arguments),

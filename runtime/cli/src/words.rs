@@ -1,7 +1,8 @@
-//! Which labels a command line names.
+//! Which labels a command line names, and how they are prompted.
 
 use crate::Usage;
 use anyhow::Context;
+use ocellus::PromptOptions;
 use std::path::PathBuf;
 
 /// Options that name labels.
@@ -16,6 +17,27 @@ pub struct LabelOptions {
     /// A UTF-8 file with one label a line; blank lines and lines that start with # are left out
     #[arg(long, value_name = "FILE")]
     labels_file: Option<PathBuf>,
+}
+
+/// Options that say how labels are prompted.
+#[derive(clap::Args)]
+pub struct PromptArguments {
+    /// A sentence with {} where the label goes, instead of the bundle's; may be repeated, and then they are averaged
+    #[arg(long, value_name = "SENTENCE")]
+    template: Vec<String>,
+    /// The share of the bundle's soft prompts beside the sentences, 0 to 1; the bundle's if left out
+    #[arg(long, value_name = "0..1")]
+    prompt_mix: Option<f32>,
+}
+
+impl PromptArguments {
+    /// The same for the library.
+    pub fn options(&self) -> PromptOptions {
+        PromptOptions {
+            templates: self.template.clone(),
+            mix: self.prompt_mix,
+        }
+    }
 }
 
 impl LabelOptions {

@@ -21,12 +21,14 @@ const WORD_END: &str = "</w>";
 /// What may stand on the first line of a file of merges.
 const VERSION: &str = "#version";
 
+/// The rank and the id of what a pair of ids becomes.
+type Merges = HashMap<(u32, u32), (u32, u32)>;
+
 /// Checked byte pairs.
 #[derive(Clone, Debug)]
 pub struct BytePairs {
     ids: HashMap<Box<str>, u32>,
-    /// The rank and the id of what a pair of ids becomes.
-    merges: HashMap<(u32, u32), (u32, u32)>,
+    merges: Merges,
     /// The id of each byte inside of a word.
     inside: Vec<u32>,
     /// The id of each byte at the end of a word.
@@ -152,10 +154,7 @@ impl BytePairs {
     }
 }
 
-fn parse_merges(
-    bytes: &[u8],
-    ids: &HashMap<Box<str>, u32>,
-) -> Result<HashMap<(u32, u32), (u32, u32)>, LanguageError> {
+fn parse_merges(bytes: &[u8], ids: &HashMap<Box<str>, u32>) -> Result<Merges, LanguageError> {
     let mut merges = HashMap::new();
     let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if lines.is_empty() {

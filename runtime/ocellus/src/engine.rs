@@ -6,11 +6,12 @@ use crate::{
     heads::{Background, Conse, HeadSpace, make_unit, unit},
     image_encoder::{ImageEncoder, Loader},
     memory::MemoryLimit,
+    prompting::{PromptOptions, Prompting},
     report::BundleId,
 };
 use ocellus_encoder::{Dim, Encoder, Input, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
-use ocellus_language::{BytePairs, Normalization, Templates, Tokenizer, Vocabulary};
+use ocellus_language::{BytePairs, Normalization, Tokenizer, Vocabulary};
 use ocellus_sys::Pool;
 use std::sync::Arc;
 
@@ -24,7 +25,10 @@ pub struct Engine {
     image: ImageEncoder,
     text: TextPlans,
     pub(crate) tokenizer: Tokenizer,
-    pub(crate) templates: Templates,
+    /// The bundle's prompts.
+    pub(crate) prompting: Prompting,
+    /// The bundle's soft prompts `[n][d]`.
+    pub(crate) offsets: Vec<Vec<f32>>,
     conse: Option<Conse>,
     /// One a resolution, where there is a no-match verdict.
     backgrounds: Option<Vec<Background>>,
@@ -84,7 +88,11 @@ impl Engine {
         check_rows(&encoder, &manifest.text, tokenizer.vocabulary_len())?;
         let text = TextPlans::make(&encoder, &manifest.text)?;
         let image = ImageEncoder::load(&bundle, loader)?;
-        let templates = Templates::new(manifest.text.templates.clone())?;
+        let prompting = Prompting::new(&bundle, &PromptOptions::default())?;
+        let offsets = match &manifest.soft_prompts {
+            Some(soft) => soft.read(bundle.file(&soft.file)?)?,
+            None => Vec::new(),
+        };
 
         let (head_file, classes) = match &manifest.head {
             Head::Conse { file, classes, .. } => (Some(file), utf8_file(&bundle, classes)?),
@@ -109,7 +117,8 @@ impl Engine {
             image,
             text,
             tokenizer,
-            templates,
+            prompting,
+            offsets,
             conse,
             backgrounds,
             id: BundleId {

@@ -1,6 +1,8 @@
 //! What can go wrong, in one type for the caller of the library.
 
-use crate::{attention::AttentionError, bundle::BundleError, route::RouteError};
+use crate::{
+    attention::AttentionError, bundle::BundleError, examples::ExamplesError, route::RouteError,
+};
 use ocellus_encoder::EncoderError;
 use ocellus_language::LanguageError;
 use ocellus_vision::{DecodeError, FrameError};
@@ -46,6 +48,26 @@ pub enum Error {
     /// Attention over the map failed.
     #[error(transparent)]
     Attention(#[from] AttentionError),
+    /// A prompt template was refused.
+    #[error(transparent)]
+    Template(LanguageError),
+    /// The share of soft prompts is none.
+    #[error("prompt mix: expected 0 to 1, got {got}")]
+    PromptMix {
+        /// What was asked for.
+        got: f32,
+    },
+    /// Soft prompts were asked for, and the bundle has none.
+    #[error(
+        "bundle {bundle}: expected a [soft_prompts] table in its manifest, got none; leave the prompt mix out, or use a bundle that has it"
+    )]
+    NoSoftPrompts {
+        /// The bundle's name.
+        bundle: String,
+    },
+    /// Examples were refused.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
     /// Relevance was asked for, and the bundle has no calibration of it.
     #[error(
         "bundle {bundle}: expected a [relevance] table in its manifest, got none; leave relevance out, or use a bundle that has it"
@@ -70,7 +92,7 @@ pub enum Error {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// A frame came before any labels.
-    #[error("no labels are set; call set_labels first")]
+    #[error("no labels are set, and none was taught; call set_labels or teach first")]
     NoLabels,
 }
 
@@ -86,6 +108,8 @@ impl Error {
             Error::Policy { .. } => "policy",
             Error::NotFinite { .. } => "not-finite",
             Error::Attention(_) => "attention",
+            Error::Template(_) | Error::PromptMix { .. } | Error::NoSoftPrompts { .. } => "prompts",
+            Error::Examples(error) => error.kind(),
             Error::NoRelevance { .. } => "relevance",
             Error::Memory { .. } => "memory",
             Error::Route(_) => "route",

@@ -4,12 +4,13 @@
 use crate::{
     engine::Engine,
     error::Error,
+    examples::{KeyCache, SimilaritySpace},
     heads::{HeadSpace, cosine, label_margin, make_unit, rank, softmax_into},
     pace::Pace,
     policy::Policy,
     reading::Reading,
     relevance::{self, AttentionSpace, Blocks},
-    report::{Hit, Report, Seen, StagesUs},
+    report::{Hit, Report, Seen, StagesUs, Taught},
     words::Words,
 };
 use ocellus_encoder::Tensor;
@@ -42,6 +43,8 @@ fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
 pub(crate) struct Asked {
     pub policy: Policy,
     pub words: Option<Words>,
+    /// What was taught; each of its labels is one of the words.
+    pub taught: KeyCache,
     /// How relevance is computed, where it is asked for.
     pub blocks: Option<Blocks>,
 }
@@ -57,6 +60,7 @@ pub(crate) struct Kept {
     /// The encoder's map, where there is one, and features of each view.
     outputs: Vec<Vec<Tensor>>,
     heads: HeadSpace,
+    similarity: SimilaritySpace,
     answer: Answer,
     /// Why the resolution was chosen.
     reason: String,
@@ -74,6 +78,10 @@ impl Kept {
 /// An answer at one resolution.
 #[derive(Default)]
 struct Answer {
+    /// With the words of each label.
+    cosines: Vec<f32>,
+    /// With the nearest example of each label that was taught.
+    similarities: Vec<f32>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
     order: Vec<usize>,
@@ -104,7 +112,7 @@ pub(crate) fn run(
     let (entropy_bits, first) = timed(&mut watch.look, || look(engine, policy, reading, kept));
     let mut resolution = first;
     let mut degraded = false;
-    answer(engine, words, reading, resolution, kept, &mut watch)?;
+    answer(engine, asked, words, reading, resolution, kept, &mut watch)?;
     let margin = kept.answer.margin();
     let resolutions = engine.resolutions();
     if let Some(higher) = policy.escalate(margin, resolution, resolutions, &mut kept.reason) {
@@ -115,7 +123,7 @@ pub(crate) fn run(
         } else {
             resolution = higher;
             let before = watch.preparation;
-            answer(engine, words, reading, resolution, kept, &mut watch)?;
+            answer(engine, asked, words, reading, resolution, kept, &mut watch)?;
             let preparation = watch.preparation - before;
             kept.pace
                 .took(now.elapsed().saturating_sub(preparation), Instant::now());
@@ -140,6 +148,10 @@ pub(crate) fn run(
         index,
         score: answer.scores[index],
         probability: answer.probabilities[index],
+        taught: words.taught[index].map(|label| Taught {
+            examples: asked.taught.count(label),
+            similarity: answer.similarities[label],
+        }),
         place: places.get_mut(index).and_then(Option::take),
     };
     report.labels.clear();
@@ -202,9 +214,11 @@ fn look(engine: &Engine, policy: &Policy, reading: &Reading, kept: &mut Kept) ->
     (entropy_bits, first)
 }
 
-/// Encodes every view at a resolution, and keeps the answer; of several views a label's best score counts.
+/// Encodes every view at a resolution, and keeps the answer; of several views a label's best cosine counts, and its
+/// nearest example.
 fn answer(
     engine: &Engine,
+    asked: &Asked,
     words: &Words,
     reading: &Reading,
     resolution: u32,
@@ -217,15 +231,24 @@ fn answer(
         words.standing(engine, resolution)
     })?;
     let Kept {
-        rgb, space, heads, ..
+        rgb,
+        space,
+        heads,
+        similarity,
+        answer,
+        outputs: kept_outputs,
+        ..
     } = kept;
-    let answer = &mut kept.answer;
-    answer.scores.clear();
-    answer
-        .scores
-        .resize(words.embeddings.len(), f32::NEG_INFINITY);
-    kept.outputs.resize_with(reading.views.len(), Vec::new);
-    for (picture, outputs) in reading.pictures().iter().zip(&mut kept.outputs) {
+    let taught = &asked.taught;
+    for (list, length) in [
+        (&mut answer.cosines, words.embeddings.len()),
+        (&mut answer.similarities, taught.examples().labels().len()),
+    ] {
+        list.clear();
+        list.resize(length, f32::NEG_INFINITY);
+    }
+    kept_outputs.resize_with(reading.views.len(), Vec::new);
+    for (picture, outputs) in reading.pictures().iter().zip(kept_outputs) {
         timed(&mut watch.resize, || {
             picture.resize_into(resolution as usize, rgb, space);
         });
@@ -234,20 +257,36 @@ fn answer(
         })?;
         timed(&mut watch.heads, || -> Result<(), Error> {
             engine.embed_into(features, heads)?;
-            for (score, label) in answer.scores.iter_mut().zip(&words.embeddings) {
-                *score = score.max(cosine(&heads.embedding, label));
+            for (best, label) in answer.cosines.iter_mut().zip(&words.embeddings) {
+                *best = best.max(cosine(&heads.embedding, label));
+            }
+            if !taught.examples().is_empty() {
+                let similarities = &mut answer.similarities;
+                taught.compare(engine.isa(), features, similarity, similarities);
             }
             Ok(())
         })?;
     }
     timed(&mut watch.heads, || {
+        let blend = taught.blend();
+        let blended = words.taught.iter().zip(&answer.cosines);
+        answer.scores.clear();
+        answer.scores.extend(blended.map(|(label, cosine)| {
+            let similarity = label.map(|label| answer.similarities[label]);
+            cosine + similarity.map_or(0.0, |similarity| blend.bonus(similarity))
+        }));
         let scores = &answer.scores;
         softmax_into(scores, manifest.text.logit_scale, &mut answer.probabilities);
         rank(scores, &mut answer.order);
-        answer.match_probability = match (standing, &manifest.no_match) {
-            (Some(standing), Some(calibration)) => standing.match_probability(scores, calibration),
+        // What the words do not fit may still be what was taught, and the other way round.
+        let by_words = match (standing, &manifest.no_match) {
+            (Some(standing), Some(calibration)) => {
+                standing.match_probability(&answer.cosines, calibration)
+            }
             _ => 1.0,
         };
+        let by_examples = taught.match_probability(&answer.similarities);
+        answer.match_probability = by_words.max(by_examples);
     });
     Ok(())
 }

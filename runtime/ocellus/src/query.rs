@@ -13,6 +13,7 @@ use crate::{
     engine::Engine,
     error::Error,
     heads::{Standing, make_unit},
+    prompting::{PromptOptions, Prompting},
 };
 use ocellus_language::Labels;
 
@@ -33,11 +34,25 @@ impl Query {
     /// [`Error::Language`] for a text that is empty, too long, holds a control character, or no word that is known;
     /// [`Error::Policy`] where the bundle has no such resolution.
     pub fn text(engine: &Engine, text: &str, resolution: u32) -> Result<Query, Error> {
+        Query::prompted(engine, text, resolution, &PromptOptions::default())
+    }
+
+    /// [`Query::text`] by these prompts.
+    ///
+    /// # Errors
+    /// Those of [`Query::text`]; [`Error::Template`], [`Error::PromptMix`], [`Error::NoSoftPrompts`].
+    pub fn prompted(
+        engine: &Engine,
+        text: &str,
+        resolution: u32,
+        prompts: &PromptOptions,
+    ) -> Result<Query, Error> {
+        let prompting = Prompting::new(engine.bundle(), prompts)?;
         let checked = Labels::new(vec![text.into()])?;
         let text = &checked.as_slice()[0];
         engine.tokenizer.require_known(text)?;
         let unknown = engine.tokenizer.tokenize(text).unknown;
-        let embedding = engine.embed_label(text)?;
+        let embedding = engine.embed_prompted(text, &prompting)?;
         Query::new(engine, embedding, unknown, resolution)
     }
 

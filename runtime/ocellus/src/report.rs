@@ -48,13 +48,25 @@ pub struct Hit {
     pub label: Arc<str>,
     /// Its place in the list that was given, from 0.
     pub index: usize,
-    /// Cosine of the label's and the frame's embeddings, -1..1.
+    /// Cosine of the label's and the frame's embeddings, -1..1; of a label that was taught, with what its examples add.
     pub score: f32,
     /// Softmax over the labels of the call, 0..1.
     pub probability: f32,
+    /// What it was taught by, if it was.
+    #[serde(flatten)]
+    pub taught: Option<Taught>,
     /// Where it is, if the session was asked for it.
     #[serde(flatten)]
     pub place: Option<Place>,
+}
+
+/// How a label was taught.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Taught {
+    /// By how many examples.
+    pub examples: usize,
+    /// Cosine of the frame's features and the nearest example's, -1..1; of several views the largest.
+    pub similarity: f32,
 }
 
 /// A rectangle in pixels of the frame (after its EXIF orientation).

@@ -3,9 +3,11 @@
 use crate::{
     engine::Engine,
     error::Error,
+    examples::KeyCache,
     pace::Pace,
     pipeline::{self, Asked, Kept},
     policy::Policy,
+    prompting::{PromptOptions, Prompting},
     reading::{Reader, Reading},
     relevance::Blocks,
     report::Report,
@@ -24,6 +26,8 @@ pub struct SessionOptions {
     pub policy: Option<Policy>,
     /// Which part of a frame the encoder sees.
     pub crop: CropMode,
+    /// How labels are prompted.
+    pub prompts: PromptOptions,
     /// Limits of pictures that are decoded.
     pub limits: DecodeLimits,
     /// Whether a report says where each label is.
@@ -50,6 +54,7 @@ impl Default for SessionOptions {
         SessionOptions {
             policy: None,
             crop: CropMode::Centre,
+            prompts: PromptOptions::default(),
             limits: DecodeLimits::default(),
             relevance: Relevance::Off,
             budget: None,
@@ -59,10 +64,10 @@ impl Default for SessionOptions {
 
 /// Frames in, reports out. One thread uses a session at a time; sessions share an engine.
 pub struct Session {
-    engine: Arc<Engine>,
-    options: SessionOptions,
-    asked: Asked,
-    kept: Kept,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) options: SessionOptions,
+    pub(crate) asked: Asked,
+    pub(crate) kept: Kept,
     reader: Reader,
     reading: Reading,
 }
@@ -71,7 +76,8 @@ impl Session {
     /// A session without labels yet.
     ///
     /// # Errors
-    /// [`Error::Policy`] when the policy does not fit the bundle, [`Error::NoRelevance`] when it cannot tell where labels are.
+    /// [`Error::Policy`] when the policy does not fit the bundle, [`Error::NoRelevance`] when it cannot tell where labels are,
+    /// [`Error::Template`], [`Error::PromptMix`] and [`Error::NoSoftPrompts`] when it cannot prompt labels so.
     pub fn new(engine: Arc<Engine>, options: SessionOptions) -> Result<Session, Error> {
         let policy = options
             .policy
@@ -83,9 +89,11 @@ impl Session {
             Relevance::Calibrated => Some(Blocks::of(engine.relevance()?)),
             Relevance::Blocks(blocks) => engine.relevance().map(|_| Some(blocks))?,
         };
+        let prompting = Prompting::new(engine.bundle(), &options.prompts)?;
         let asked = Asked {
             policy,
             words: None,
+            taught: KeyCache::empty(&engine, prompting),
             blocks,
         };
         let kept = Kept::new(Pace::new(options.budget));
@@ -113,7 +121,13 @@ impl Session {
     /// The labels that are set, in their order; none before the first were.
     pub fn labels(&self) -> &[String] {
         let words = self.asked.words.as_ref();
-        words.map_or(&[], |words| words.labels.as_slice())
+        words.map_or(&[], |words| &words.labels)
+    }
+
+    /// Every label in force, by [`Hit::index`](crate::Hit::index): those that are set, then those that were only taught.
+    pub fn all_labels(&self) -> &[Arc<str>] {
+        let words = self.asked.words.as_ref();
+        words.map_or(&[], |words| &words.shared)
     }
 
     pub(crate) fn words(&self) -> Option<&Words> {
@@ -132,18 +146,19 @@ impl Session {
         self.kept.pace.set_budget(budget);
     }
 
-    /// Sets the labels and computes their embeddings. On an error the labels before stay in force.
+    /// Sets the labels and computes their embeddings; what was taught stays. On an error the labels before stay in force.
     ///
     /// # Errors
     /// [`Error::Language`] for an empty list, an empty or over-long label, a label none of whose words is known;
     /// [`Error::Memory`], beside the labels before.
     pub fn set_labels(&mut self, labels: Vec<String>) -> Result<(), Error> {
-        let mut words = Words::new(&self.engine, labels)?;
-        if self.asked.blocks.is_some() {
-            words.prepare_relevance(&self.engine)?;
-        }
+        let prompting = self.asked.taught.prompting();
+        let words = Words::new(&self.engine, prompting, labels)?;
+        let relevance = self.asked.blocks.is_some();
+        let taught = self.asked.taught.texts();
+        let words = Words::with(&self.engine, Some(&words), taught, relevance)?;
         self.engine.room("labels")?;
-        self.asked.words = Some(words);
+        self.asked.words = words;
         self.kept.attention.forget();
         Ok(())
     }

@@ -1,16 +1,22 @@
 //! Words: from labels to embeddings, through templates, pieces and the text encoder.
 
-use crate::{attention::Prompts, engine::Engine, error::Error, heads::Standing, relevance};
-use ocellus_language::{Labels, ensemble};
+use crate::{
+    attention::Prompts, engine::Engine, error::Error, heads::Standing, prompting::Prompting,
+    relevance,
+};
+use ocellus_language::Labels;
 use std::sync::{Arc, OnceLock};
 
-/// A set of labels with their embeddings, computed once.
+/// A set of labels with their embeddings, computed once: those that were set, then those that were only taught.
 pub(crate) struct Words {
-    pub labels: Labels,
-    /// The labels again, as reports hold them.
+    /// The labels that were set.
+    pub labels: Vec<String>,
+    /// Every label, as reports hold them.
     pub shared: Vec<Arc<str>>,
     /// Unit vectors `[n][d]`.
     pub embeddings: Vec<Vec<f32>>,
+    /// Of each label that was taught: its number among those.
+    pub taught: Vec<Option<usize>>,
     /// Words that the vocabulary does not know and that were left out, as `label: words`.
     pub warnings: Vec<String>,
     /// The labels against the background of each resolution, computed at first use.
@@ -20,7 +26,12 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub fn new(engine: &Engine, labels: Vec<String>) -> Result<Words, Error> {
+    /// The words of labels that are set.
+    pub fn new(
+        engine: &Engine,
+        prompting: &Prompting,
+        labels: Vec<String>,
+    ) -> Result<Words, Error> {
         let labels = Labels::new(labels)?;
         let mut warnings = Vec::new();
         let mut embeddings = Vec::with_capacity(labels.len());
@@ -33,28 +44,60 @@ impl Words {
                     unknown.join(" ")
                 ));
             }
-            embeddings.push(engine.embed_label(label)?);
+            embeddings.push(engine.embed_prompted(label, prompting)?);
         }
-        let standings = engine
-            .resolutions()
-            .iter()
-            .map(|_| OnceLock::new())
-            .collect();
-        let shared = labels.iter().map(Arc::from).collect();
         Ok(Words {
-            labels,
-            shared,
+            taught: vec![None; labels.len()],
+            shared: labels.iter().map(Arc::from).collect(),
+            labels: labels.as_slice().to_vec(),
             embeddings,
             warnings,
-            standings,
+            standings: Words::no_standings(engine),
             prompts: None,
         })
     }
 
-    /// Makes the labels ready to be attended to.
-    pub fn prepare_relevance(&mut self, engine: &Engine) -> Result<(), Error> {
-        self.prompts = Some(relevance::prompts(engine, &self.embeddings)?);
-        Ok(())
+    /// The words of labels that are set, if any are, and of those that were taught; nothing where there is none of
+    /// either.
+    pub fn with<'a>(
+        engine: &Engine,
+        set: Option<&Words>,
+        taught: impl Iterator<Item = (&'a Arc<str>, &'a [f32])>,
+        relevance: bool,
+    ) -> Result<Option<Words>, Error> {
+        let labels = set.map_or(&[][..], |words| &words.labels);
+        let count = labels.len();
+        let mut words = Words {
+            labels: labels.to_vec(),
+            shared: set.map_or_else(Vec::new, |words| words.shared[..count].to_vec()),
+            embeddings: set.map_or_else(Vec::new, |words| words.embeddings[..count].to_vec()),
+            taught: vec![None; count],
+            warnings: set.map_or_else(Vec::new, |words| words.warnings.clone()),
+            standings: Words::no_standings(engine),
+            prompts: None,
+        };
+        for (number, (label, embedding)) in taught.enumerate() {
+            match labels.iter().position(|set| **set == **label) {
+                Some(at) => words.taught[at] = Some(number),
+                None => {
+                    words.shared.push(Arc::clone(label));
+                    words.embeddings.push(embedding.to_vec());
+                    words.taught.push(Some(number));
+                }
+            }
+        }
+        if words.shared.is_empty() {
+            return Ok(None);
+        }
+        if relevance {
+            words.prompts = Some(relevance::prompts(engine, &words.embeddings)?);
+        }
+        Ok(Some(words))
+    }
+
+    fn no_standings(engine: &Engine) -> Vec<OnceLock<Standing>> {
+        let resolutions = engine.resolutions();
+        resolutions.iter().map(|_| OnceLock::new()).collect()
     }
 
     /// The labels against the background at a resolution, where the bundle has a no-match verdict.
@@ -69,36 +112,5 @@ impl Words {
             .unwrap_or(0);
         let made = || Standing::new(background, &self.embeddings);
         Ok(Some(self.standings[index].get_or_init(made)))
-    }
-}
-
-impl Engine {
-    /// The embedding `[d]` of a label: the mean over the bundle's prompt templates.
-    ///
-    /// # Errors
-    /// [`Error::Language`] where no word of the label is known.
-    pub fn embed_label(&self, label: &str) -> Result<Vec<f32>, Error> {
-        let prompts = self.templates.expand(label);
-        let embeddings = prompts
-            .iter()
-            .map(|prompt| self.embed_prompt(prompt))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(ensemble(&embeddings)?)
-    }
-
-    /// The embedding `[d]` of a whole prompt, no template applied.
-    ///
-    /// # Errors
-    /// [`Error::Language`] where no word of it is known.
-    pub fn embed_prompt(&self, prompt: &str) -> Result<Vec<f32>, Error> {
-        self.tokenizer.require_known(prompt)?;
-        let ids: Vec<i64> = self
-            .tokenizer
-            .tokenize(prompt)
-            .ids
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        self.encode_text(&ids)
     }
 }

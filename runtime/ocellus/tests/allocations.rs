@@ -86,6 +86,17 @@ fn a_frame_allocates_nothing() {
 }
 
 #[test]
+fn a_frame_allocates_nothing_where_labels_were_taught() {
+    let engine = engine();
+    let bytes = [bytes(3), bytes(5)];
+    let frames = bytes.each_ref().map(|bytes| nv12(bytes));
+    let mut session = session(&engine, Policy::Fixed(112), CropMode::Tiles, Relevance::Off);
+    session.teach("my cat", &frames[0]).expect("taught");
+    session.teach("a bus", &frames[1]).expect("taught");
+    assert_eq!(allocated(&mut session, frames.each_ref()), 0);
+}
+
+#[test]
 fn a_frame_that_was_read_elsewhere_allocates_nothing() {
     let engine = engine();
     let mut session = session(

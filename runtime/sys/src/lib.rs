@@ -1,5 +1,5 @@
 //! What touches the machine: instruction sets, cores and how warm they are kept, pages, threads, shared buffers, cameras,
-//! the end of a program, marks for instruction counters.
+//! files that survive a power cut, the end of a program, marks for instruction counters.
 //!
 //! What asks about the machine has an answer on every machine: what cannot be read is `None` or `unknown`, never an
 //! error, because no picture should fail to be labelled for want of a file in `/proc`. All functions are safe but
@@ -19,6 +19,7 @@ mod memory;
 mod pool;
 mod shared;
 mod stop;
+mod whole_file;
 mod worker;
 
 pub use camera::{Camera, CameraError, CameraFormat, Captured, MAX_PLANES, Which};
@@ -29,4 +30,5 @@ pub use memory::{page_size, peak_rss_bytes};
 pub use pool::Pool;
 pub use shared::{SharedBuffer, SharedError};
 pub use stop::{Stop, Woken, open_without_waiting};
+pub use whole_file::FileLock;
 pub use worker::{ThreadKey, Worker};

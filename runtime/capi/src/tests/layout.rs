@@ -21,7 +21,8 @@ fn the_layout_is_the_committed_one() {
         ocellus_runtime_options { struct_size, isa_at_most, cpu_mask, log, log_context, log_level, threads, memory_limit_bytes }
         ocellus_session_options {
             struct_size, policy, resolution, margin, thresholds_bits, threshold_count, crop, relevance, block_height,
-            block_width, top_k, on_result, on_result_context, when_busy, stale_after_us, budget_us,
+            block_width, top_k, on_result, on_result_context, when_busy, stale_after_us, budget_us, templates,
+            template_count, prompt_mix,
         }
         ocellus_plane { data, offset, stride, size, fd }
         ocellus_frame {

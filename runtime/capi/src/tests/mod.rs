@@ -18,6 +18,7 @@ mod panics;
 mod stream;
 mod streaming;
 mod swapping;
+mod teaching;
 mod turns;
 
 use crate::*;

@@ -7,6 +7,7 @@ use crate::{
     Usage,
     inputs::Input,
     loading::{BundleOption, Threads},
+    words::PromptArguments,
 };
 use anyhow::Context;
 use ocellus::{Engine, Query, vision::DecodeLimits};
@@ -37,6 +38,8 @@ pub struct Arguments {
     /// Write the hits as one page with thumbnails that needs nothing else
     #[arg(long, value_name = "OUT.html")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    prompts: PromptArguments,
     #[command(flatten)]
     bundle: BundleOption,
 }
@@ -80,7 +83,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn query(arguments: &Arguments, engine: &Arc<Engine>) -> anyhow::Result<Query> {
     let resolution = PictureEmbedder::resolution(engine);
     match (&arguments.words, &arguments.like) {
-        (Some(words), _) => Query::text(engine, words, resolution).context("what is searched for"),
+        (Some(words), _) => {
+            Query::prompted(engine, words, resolution, &arguments.prompts.options())
+                .context("what is searched for")
+        }
         (None, Some(photo)) => {
             let limits = DecodeLimits::default();
             let input = match photo.as_os_str() == "-" {

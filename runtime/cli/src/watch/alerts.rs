@@ -233,6 +233,7 @@ mod tests {
             index,
             score: 0.0,
             probability,
+            taught: None,
             place: None,
         };
         Report {

@@ -21,9 +21,10 @@ mod worker;
 
 use crate::{
     Usage,
-    loading::{BundleOption, PolicyOptions, Threads},
+    loading::{self, BundleOption, PolicyOptions, Threads},
     power::PowerOption,
-    words::LabelOptions,
+    taught::TaughtOption,
+    words::{LabelOptions, PromptArguments},
 };
 use alerts::{Alerts, Condition};
 use anyhow::Context;
@@ -31,7 +32,7 @@ use eyes::Eyes;
 use heat::Heat;
 use manager::Manager;
 use ocellus::{
-    Relevance, Session, SessionOptions,
+    Bundle, Examples, Relevance, Session, SessionOptions,
     sys::Stop,
     vision::{CropMode, DecodeLimits},
 };
@@ -61,6 +62,10 @@ pub struct Arguments {
     source: Spec,
     #[command(flatten)]
     labels: LabelOptions,
+    #[command(flatten)]
+    taught: TaughtOption,
+    #[command(flatten)]
+    prompts: PromptArguments,
     /// About how large a camera's frames should be; `camera` leaves it to the camera. The encoder sees 512 pixels at most
     #[arg(long, value_name = "WxH", default_value = "640x480")]
     size: Size,
@@ -131,10 +136,15 @@ impl FromStr for Seconds {
 
 /// Runs the command: 0 when the source ended or the end was asked for, 1 when something could not be answered.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let labels = labels(&arguments)?;
+    let bundle = Arc::new(arguments.bundle.load()?);
+    let taught = arguments.taught.read(&bundle)?;
+    let words = Wanted {
+        labels: labels(&arguments, taught.as_ref())?,
+        taught,
+    };
     // Before any thread is started, so that all of them leave the signals alone.
     let stop = Stop::on_signals().context("signals")?;
-    let alerts = alerts(&arguments, &labels)?;
+    let alerts = alerts(&arguments, &words.all())?;
     let heat = Heat::of(arguments.machine.clone(), &arguments.power)?;
     let beats = AtomicU64::new(0);
     let wait = || Wait {
@@ -153,7 +163,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         source => source?,
     };
     let queue = Queue::new(arguments.every || !source.is_live());
-    let session = session(&arguments, labels)?;
+    let session = session(&arguments, bundle, words)?;
     let manager = Manager::of_environment();
     let tell = |what: &str| manager.iter().for_each(|manager| manager.tell(what));
     let patience = manager.as_ref().and_then(|manager| manager.patience);
@@ -193,18 +203,42 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(summary.failed > 0)))
 }
 
-/// The labels that are given; those of the alerts if none are.
-fn labels(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
+/// What a watch looks for.
+struct Wanted {
+    /// By words.
+    labels: Vec<String>,
+    /// By examples, and by words as well.
+    taught: Option<Examples>,
+}
+
+impl Wanted {
+    /// Every label, as the session numbers them.
+    fn all(&self) -> Vec<String> {
+        let mut all = self.labels.clone();
+        for (label, _) in self.taught.iter().flat_map(Examples::labels) {
+            if !all.iter().any(|known| known.trim() == label) {
+                all.push(label.into());
+            }
+        }
+        all
+    }
+}
+
+/// The labels that are given; those of the alerts if none are, without those that were taught.
+fn labels(arguments: &Arguments, taught: Option<&Examples>) -> anyhow::Result<Vec<String>> {
     let given = arguments.labels.any()?;
-    if !given.is_empty() || arguments.on.is_empty() {
-        return match given.is_empty() {
-            true => arguments.labels.labels(),
-            false => Ok(given),
-        };
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let taught: Vec<&str> = taught.map_or_else(Vec::new, |taught| {
+        taught.labels().map(|(label, _)| label).collect()
+    });
+    if arguments.on.is_empty() && taught.is_empty() {
+        return arguments.labels.labels();
     }
     let mut labels: Vec<String> = Vec::new();
     for condition in &arguments.on {
-        if !labels.contains(&condition.label) {
+        if !labels.contains(&condition.label) && !taught.contains(&condition.label.as_str()) {
             labels.push(condition.label.clone());
         }
     }
@@ -235,12 +269,13 @@ struct Ready {
     reader: ocellus::Reader,
 }
 
-fn session(arguments: &Arguments, labels: Vec<String>) -> anyhow::Result<Ready> {
+fn session(arguments: &Arguments, bundle: Arc<Bundle>, wanted: Wanted) -> anyhow::Result<Ready> {
     let pool = arguments.threads.pool()?;
-    let engine = Arc::new(arguments.bundle.engine(pool)?);
+    let engine = Arc::new(loading::engine(bundle, pool)?);
     let options = SessionOptions {
         policy: Some(arguments.policy.policy(engine.bundle().manifest())?),
         crop: arguments.crop,
+        prompts: arguments.prompts.options(),
         relevance: match arguments.places {
             true => Relevance::Calibrated,
             false => Relevance::Off,
@@ -249,7 +284,12 @@ fn session(arguments: &Arguments, labels: Vec<String>) -> anyhow::Result<Ready> 
     };
     let session = Session::new(engine, options).map_err(|error| Usage(error.to_string()));
     let mut session = session?;
-    session.set_labels(labels)?;
+    if let Some(taught) = &wanted.taught {
+        session.set_examples(taught)?;
+    }
+    if !wanted.labels.is_empty() {
+        session.set_labels(wanted.labels)?;
+    }
     session.warm_up()?;
     let reader = session.reader();
     Ok(Ready { session, reader })

@@ -286,6 +286,7 @@ mod tests {
             index,
             score: 0.5,
             probability,
+            taught: None,
             place: None,
         };
         Report {

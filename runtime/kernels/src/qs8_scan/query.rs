@@ -1,7 +1,7 @@
 //! The query of a scan, quantized once for all rows.
 
 use super::{CHAIN, QUAD, SCAN_STEP, row_scale};
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 /// The most that the magnitudes of a chain may sum up to: times the largest of any row, 128, it stays within 16 bits.
 const CHAIN_LIMIT: u32 = (i16::MAX as u32) / 128;
@@ -29,29 +29,44 @@ impl ScanQuery {
     ///
     /// If the query has no element.
     pub fn new(query: &[f32]) -> ScanQuery {
+        let mut made = ScanQuery {
+            values: Vec::new(),
+            repeated: Vec::new(),
+            dimension: 0,
+        };
+        made.set(query);
+        made
+    }
+
+    /// Makes it another query, as [`ScanQuery::new`] would; of the same dimension, without an allocation.
+    ///
+    /// # Panics
+    ///
+    /// If the query has no element.
+    pub fn set(&mut self, query: &[f32]) {
         assert!(!query.is_empty(), "a query of no elements");
         let finite = |x: f32| if x.is_finite() { x } else { 0.0 };
         let magnitude = |x: &f32| finite(*x).abs();
         let largest = query.iter().map(magnitude).fold(0.0, f32::max);
-        let mut values = vec![0; query.len().next_multiple_of(SCAN_STEP)];
+        let values = &mut self.values;
+        values.clear();
+        values.resize(query.len().next_multiple_of(SCAN_STEP), 0);
         // From the largest element alone; a chain that is too long makes the steps wider.
         let mut step = largest / 127.0;
         while step >= f32::MIN_POSITIVE {
             for (value, &x) in values.iter_mut().zip(query) {
                 *value = (finite(x) / step).clamp(-127.0, 127.0).round_ties() as i8;
             }
-            match longest_chain(&values) {
+            match longest_chain(values) {
                 longest if longest <= CHAIN_LIMIT => break,
                 longest => step *= longest as f32 / CHAIN_LIMIT as f32 * 1.001,
             }
         }
         let quads = values.as_chunks::<QUAD>().0;
-        let repeated = quads.iter().flat_map(|quad| [*quad; 4]).flatten().collect();
-        ScanQuery {
-            values,
-            repeated,
-            dimension: query.len(),
-        }
+        self.repeated.clear();
+        self.repeated
+            .extend(quads.iter().flat_map(|quad| [*quad; 4]).flatten());
+        self.dimension = query.len();
     }
 
     /// How many elements the query and each row have.

@@ -28,6 +28,12 @@ impl Manifest {
         self.check_text()?;
         self.check_head()?;
         self.check_relevance()?;
+        if let Some(soft_prompts) = &self.soft_prompts {
+            soft_prompts.check(self.text.dimension)?;
+        }
+        if let Some(few_shot) = &self.few_shot {
+            few_shot.check(&self.image.resolutions)?;
+        }
         let policy = &self.policy;
         rising("policy.entropy_bits", &policy.entropy_bits, 0.0..=8.0)?;
         require(
@@ -212,6 +218,9 @@ impl Manifest {
             .as_ref()
             .and_then(|of| of.merges.as_ref());
         files.extend(merges.map(|file| ("text.sequence.merges", file.as_str())));
+        if let Some(soft_prompts) = &self.soft_prompts {
+            files.push(("soft_prompts.file", &soft_prompts.file));
+        }
         match &self.head {
             Head::Conse { file, classes, .. } => {
                 files.extend([("head.file", file.as_str()), ("head.classes", classes)])
@@ -250,7 +259,12 @@ pub(super) fn require(
     Err(BundleError::Manifest { key, expected, got })
 }
 
-fn in_range(key: &'static str, value: f32, least: f32, most: f32) -> Result<(), BundleError> {
+pub(super) fn in_range(
+    key: &'static str,
+    value: f32,
+    least: f32,
+    most: f32,
+) -> Result<(), BundleError> {
     require(key, value >= least && value <= most, || {
         (format!("{least} to {most}"), value.to_string())
     })

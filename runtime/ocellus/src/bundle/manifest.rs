@@ -3,7 +3,7 @@
 //! Parsing is strict: an unknown key is an error, since a mistyped threshold that is silently ignored would give wrong
 //! answers without a sign. What passes [`Manifest::parse`] is in range; nobody checks again.
 
-use super::{BundleError, ImageFiles, TextSequence};
+use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence};
 use serde::Deserialize;
 
 /// The only schema this version reads.
@@ -40,6 +40,10 @@ pub struct Manifest {
     pub no_match: Option<NoMatch>,
     /// How relevance is computed, where the bundle can tell.
     pub relevance: Option<RelevanceDefaults>,
+    /// Soft prompts, where the bundle has any.
+    pub soft_prompts: Option<SoftPrompts>,
+    /// How examples count beside words, where it was calibrated.
+    pub few_shot: Option<FewShot>,
     /// What a board re-computes to prove that it computes what the recipe computed.
     pub golden: Golden,
 }

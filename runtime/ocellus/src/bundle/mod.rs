@@ -4,17 +4,21 @@
 //! (save [`Bundle::embedded`], whose bytes are part of the program and were checked when it was built).
 
 mod check;
+mod few_shot;
 mod image_files;
 mod manifest;
+mod soft_prompts;
 mod tensors;
 mod text_sequence;
 
 pub(crate) use check::check_name;
+pub use few_shot::FewShot;
 pub use image_files::ImageFiles;
 pub use manifest::{
     FileEntry, Golden, Head, Image, MANIFEST, Manifest, NoMatch, PolicyDefaults, RelevanceDefaults,
     SCHEMA, Text,
 };
+pub use soft_prompts::SoftPrompts;
 pub(crate) use tensors::{I8Rows, Tensors};
 pub use text_sequence::TextSequence;
 

@@ -6,8 +6,8 @@ use crate::{
     heads::{cosine, make_unit, softmax},
     report::Report,
     session::Session,
-    words::Words,
 };
+use ocellus_language::Labels;
 use ocellus_vision::{DecodeLimits, Frame, decode};
 use serde::Serialize;
 use std::{
@@ -91,7 +91,7 @@ impl Router {
         let labels = routes.iter().map(|(route, _)| route.label.clone());
         // Two routes may be for the same, and differ in how.
         let embeddings = labels
-            .map(|label| Ok(Words::new(&engine, vec![label])?.embeddings.remove(0)))
+            .map(|label| engine.embed_label(Labels::new(vec![label])?.as_slice()[0].as_str()))
             .collect::<Result<Vec<_>, Error>>()?;
         let lanes = routes
             .into_iter()
