@@ -226,7 +226,10 @@ fn marked_regions_are_named() {
     let (regions, steps) = (list(row, "regions"), list(row, "steps"));
     let (of_steps, whole) = regions.split_at(steps.len());
     assert!(of_steps.iter().all(|region| region == "step"));
-    assert_eq!(whole, ["load", "total", "camera", "from_pixels", "encode"]);
+    assert_eq!(
+        whole,
+        ["load", "total", "camera", "from_pixels", "layers", "encode"]
+    );
     let head = steps.last().expect("steps");
     assert_eq!(
         (&head["op"], &head["macs"]),

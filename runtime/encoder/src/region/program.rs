@@ -475,9 +475,7 @@ fn convolve(
             });
         }),
         Kernel::Depthwise(conv) => each.for_each(|(from, to)| {
-            // A single row costs nearly what two do, for both stand on almost the same rows of the input.
-            let unit = if rows < 2 * pool.threads() { 2 } else { 1 };
-            by_rows(pool, rows, unit, to, scratch, |rows, to, scratch| {
+            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
                 conv.run(from, size, rows, to, scratch);
             });
         }),

@@ -91,7 +91,12 @@ impl Router {
         let labels = routes.iter().map(|(route, _)| route.label.clone());
         // Two routes may be for the same, and differ in how.
         let embeddings = labels
-            .map(|label| engine.embed_label(Labels::new(vec![label])?.as_slice()[0].as_str()))
+            .map(|label| {
+                let checked = Labels::new(vec![label])?;
+                let label = &checked.as_slice()[0];
+                engine.tokenizer.require_known(label)?;
+                engine.embed_label(label)
+            })
             .collect::<Result<Vec<_>, Error>>()?;
         let lanes = routes
             .into_iter()
