@@ -67,7 +67,7 @@ pub fn markdown(rows: &[Row]) -> String {
         "# What goes through the caches\n\n\
          Made by `cargo xtask bench --report` with `instructions.md`: the default bundle's encoder, one warm inference, f32 image in, \
          logits out, with simulated data caches: 64-byte lines, least recently used, nothing prefetched. *Layer by layer* each \
-         layer's map is whole before the next begins; *depth first*, which is how the encoder runs, the large maps of the first blocks \
+         layer's map is whole before the next begins; *depth first*, which is how the encoder runs in one thread, the large maps of the first blocks \
          exist a few rows at a time. *Beyond L2* is what the second level reads and writes in the memory behind it, weights included, \
          in megabytes. Both compute the same bytes.\n\n",
     );

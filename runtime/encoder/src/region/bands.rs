@@ -6,25 +6,22 @@
 //! the rows of the sequence's output stand on that are computed next. Rows that the next ones stand on as well are moved to the
 //! band's begin, so none is computed twice.
 //!
-//! Threads take ranges of the sequence's output rows, and compute the few rows between their ranges each for itself. Every
-//! byte is that of the layers one after another, which is also how a sequence runs while it is watched.
+//! Every byte is that of the layers one after another, which is also how a sequence runs while it is watched.
 //!
-//! Limits: sequences of convolutions of one image, each read by the next alone.
+//! Limits: sequences of convolutions of one image, each read by the next alone. In one thread: several would each compute
+//! the rows between their shares, through all layers, or meet at every band.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use ocellus_sys::Pool;
-
 use super::find::Nchw;
-use super::parts::by_rows;
 use super::store::{Kernel, Packed};
 
 /// Below so many bytes between its layers a sequence is left as it is: they stay in the second-level cache, of which the
 /// boards' smallest has 512 KiB.
 const LARGE: usize = 128 * 1024;
 
-/// About the bytes of all bands of a sequence. They share the cache with weights, input and output, and with the other threads'.
+/// About the bytes of all bands of a sequence. They share the cache with weights, input and output.
 const BANDS: usize = 192 * 1024;
 
 /// Layers of a sequence.
@@ -40,7 +37,7 @@ pub(super) struct Sequence {
     rows: usize,
     /// Where each band begins, and where the last one ends.
     places: Vec<usize>,
-    /// The elements of scratch that a thread needs, bands included.
+    /// The elements of scratch that it needs, bands included.
     scratch: usize,
 }
 
@@ -99,27 +96,20 @@ impl Sequence {
         })
     }
 
-    /// The elements of scratch that each thread needs.
+    /// The elements of scratch that it needs.
     pub(super) fn scratch(&self) -> usize {
         self.scratch
     }
 
     /// Computes `to` from `from`.
-    pub(super) fn run(&self, pool: &Pool, from: &[i8], to: &mut [i8], scratch: &mut [i8]) {
-        let rows = self.layers.last().map_or(0, |layer| layer.rows);
-        by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
-            self.part(from, rows, to, scratch);
-        });
-    }
-
-    /// Computes some rows of the output.
-    fn part(&self, from: &[i8], rows: Range<usize>, to: &mut [i8], scratch: &mut [i8]) {
+    pub(super) fn run(&self, from: &[i8], to: &mut [i8], scratch: &mut [i8]) {
         let last = self.layers.len() - 1;
         let (bands, scratch) = scratch.split_at_mut(self.places[last]);
         // The rows that each band holds.
         let mut held = [const { 0..0 }; MOST];
-        for first in rows.clone().step_by(self.rows) {
-            let end = rows.end.min(first + self.rows);
+        let all = self.layers[last].rows;
+        for first in (0..all).step_by(self.rows) {
+            let end = all.min(first + self.rows);
             // From the last layer back: the rows that the next layer's new rows stand on, and those that are new of them.
             let mut needed = [const { 0..0 }; MOST];
             let mut fresh = [const { 0..0 }; MOST];
@@ -147,7 +137,7 @@ impl Sequence {
                 let out = match at == last {
                     true => {
                         let row = layer.row[1];
-                        &mut to[(first - rows.start) * row..(end - rows.start) * row]
+                        &mut to[first * row..end * row]
                     }
                     false => layer.make_room(own, &mut held[at], &needed[at]),
                 };

@@ -88,7 +88,10 @@ pub(super) fn compile(
         }
     }
 
-    let sequences = sequences(model, members, &buffers, &drafts)?;
+    let sequences = match pool.threads() {
+        1 => sequences(model, members, &buffers, &drafts)?,
+        _ => Vec::new(),
+    };
     for sequence in &sequences {
         if let Draft::Run(first) = drafts[sequence.steps.start] {
             // Its last rows are written when the first ones are long done.

@@ -252,7 +252,7 @@ impl Program {
                 let Arena { bytes, scratch, .. } = &mut arena;
                 let (from, to) = self.ends(sequence);
                 let (from, to) = from_to(bytes, from, to);
-                sequence.run(&self.pool, from, to, scratch);
+                sequence.run(from, to, scratch);
                 at = sequence.steps.end;
                 continue;
             }
