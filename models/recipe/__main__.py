@@ -26,7 +26,7 @@ def main() -> None:
     verb = verbs.add_parser("eval", help="measure a bundle on the listed photos")
     verb.add_argument("--bundle", type=Path, default=_MODELS / "default")
     verb.add_argument("--out", type=Path, default=_MODELS / "eval")
-    verb.add_argument("--only", choices=["words"], help="make the rows on prompts, few-shot labels and search anew, and keep the others")
+    verb.add_argument("--only", choices=list(evaluate.PARTS), help="make one part of the report anew, and keep the others")
     command.add(verbs)
     verb = verbs.add_parser("clip-fixtures", help="make the small models of random weights that the tests pack")
     verb.add_argument("--out", type=Path, default=_MODELS.parent / "tests/data/clip")
@@ -39,8 +39,8 @@ def main() -> None:
         command.run(arguments)
     elif arguments.verb == "clip-fixtures":
         fixtures.write(arguments.out, _MODELS.parent / "tests/data/photos", _MODELS / "default/classes.txt")
-    elif arguments.only == "words":
-        evaluate.evaluate_words(arguments.bundle, arguments.out)
+    elif arguments.only:
+        evaluate.evaluate_part(arguments.bundle, arguments.out, arguments.only)
     else:
         evaluate.evaluate(arguments.bundle, arguments.out)
         _compare(arguments.bundle, arguments.out)

@@ -44,6 +44,11 @@ class Asked:
     size: np.ndarray
 
 
+def best_cosines(labels: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+    """The cosines `[labels]` of a picture `[d]`; of several views `[views, d]` a label's best counts."""
+    return labels @ embedding if embedding.ndim == 1 else (labels @ embedding.T).max(1)
+
+
 def ask(photos: list[Photo], task: Task, embeddings: ByResolution, background: ByResolution, table: Table, rounds: int) -> Asked:
     """`rounds` draws of `trials.draw` for the task's photos."""
     drawn = [t for i in range(rounds) for t in trials.draw([photos[i] for i in task.photos], _TRIALS_SEED + i)]
@@ -52,7 +57,7 @@ def ask(photos: list[Photo], task: Task, embeddings: ByResolution, background: B
     cosines, standing = [], []
     for trial in drawn:
         labels, photo = np.stack([text[label] for label in trial.labels]), task.photos[trial.photo]
-        cosines.append(np.stack([labels @ rows[photo] for rows in embeddings.values()]))
+        cosines.append(np.stack([best_cosines(labels, rows[photo]) for rows in embeddings.values()]))
         yardsticks = [Yardstick.of(labels, background[r]) for r in embeddings]
         standing.append([y.standing(c[None])[0] for y, c in zip(yardsticks, cosines[-1])])
     facts = ([t.photo for t in drawn], [t.fits for t in drawn], [len(t.labels) for t in drawn])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from . import build, calibrate, classes, labelled, metrics, photos, pictures, pointing, policies, report, runtime, tensors, wording
+from . import build, calibrate, classes, crops, labelled, metrics, photos, pictures, pointing, policies, report, runtime, tensors, wording
 from .calibrate import Verdict
 from .head import Head, conse
 from .labelled import Task
@@ -173,6 +173,7 @@ def evaluate(directory: Path, out: Path) -> None:
         "policies": {name: _policies(bundle, a, entropy_only) for name, a in replayed.items()},
         "no_match": {n: _no_match(bundle, verdict, asked[n]) for n in held},
         "macs": dict(zip(map(str, pictures.RESOLUTIONS), macs)),
+        "crops": crops.measure(bundle, listed),
         "words": wording.measure(bundle, listed, features["int8"], embeddings),
     }
     task = whole["natural"]
@@ -187,15 +188,21 @@ def evaluate(directory: Path, out: Path) -> None:
     print(f"{out}: {len(classes.imagenet())} classes, {len(listed)} photos")
 
 
-def evaluate_words(directory: Path, out: Path) -> None:
-    """Makes the rows on prompts, few-shot labels and search anew in the report that lies in `out`, and leaves the others."""
-    bundle, listed = Bundle.read(directory), photos.listed()
-    features = Inputs.of(photo.load() for photo in listed).features(runtime.session(bundle.encoder))
-    embeddings = {r: bundle.head.embed(f) for r, f in features.items()}
+def evaluate_part(directory: Path, out: Path, part: str) -> None:
+    """Makes the rows of one of `PARTS` anew in the report that lies in `out`, and leaves the others."""
+    bundle = Bundle.read(directory)
     result = json.loads((out / "report.json").read_text())
     result["bundle"] = _facts(bundle.manifest)
-    result["words"] = wording.measure(bundle, listed, features, embeddings)
+    result[part] = PARTS[part](bundle, photos.listed())
     _write(result, out)
+
+
+def _words(bundle: Bundle, listed: list[Photo]) -> dict:
+    features = Inputs.of(photo.load() for photo in listed).features(runtime.session(bundle.encoder))
+    return wording.measure(bundle, listed, features, {r: bundle.head.embed(f) for r, f in features.items()})
+
+
+PARTS = {"crops": crops.measure, "words": _words}
 
 
 def _facts(manifest: dict) -> dict:

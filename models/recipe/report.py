@@ -1,6 +1,6 @@
 """The evaluation as Markdown."""
 
-from . import wording
+from . import crops, wording
 from .tables import table
 
 _INTRO = """# The default bundle, measured
@@ -82,6 +82,8 @@ def render(result: dict) -> str:
     )
     for name, rows in result["policies"].items():
         parts += [f"### {name}\n", _policies(rows)]
+    if "crops" in result:
+        parts.append(crops.render(result["crops"]))
     parts.append("## Nothing fits\n")
     parts.append(
         "Random label sets of 1, 2, 5, 10 and 40 labels, one with the photo's own label and one without, the others drawn from the list's labels and the "

@@ -91,6 +91,27 @@ fn every_frame_of_a_file_is_answered_whatever_it_is_written_in() {
     assert_eq!(two, wanted[..2]);
 }
 
+#[test]
+fn a_wide_frame_is_seen_to_both_ends_unless_told_otherwise() {
+    let seen = |size: &str, pixels: usize, more: &[&str]| {
+        let source = format!("raw:{size}:grey8");
+        let mut call = call(&source, &["--every"]);
+        call.extend(more);
+        let grey: Vec<u8> = (0..pixels).map(|at| (at * at / 7) as u8).collect();
+        let run = run_with(&call, &grey);
+        assert_eq!(run.code, 0, "{run:?}");
+        run.json()[0]["seen"].clone()
+    };
+    let square = |x: f64| serde_json::json!({"x": x, "y": 0.0, "width": 90.0, "height": 90.0});
+    assert_eq!(
+        seen("160x90", 160 * 90, &[]),
+        serde_json::json!([square(0.0), square(70.0)])
+    );
+    let centre = |seen: Value| seen.as_array().expect("views").len() == 1 && seen[0]["x"] != 0.0;
+    assert!(centre(seen("120x90", 120 * 90, &[])), "4:3 is not wide");
+    assert!(centre(seen("160x90", 160 * 90, &["--crop", "centre"])));
+}
+
 fn run_with(call: &[&str], input: &[u8]) -> Run {
     run(&program(), call, input, &[])
 }

@@ -37,6 +37,8 @@ pub const OCELLUS_CROP_CENTRE: i32 = 0;
 pub const OCELLUS_CROP_SQUASH: i32 = 1;
 /// Crop: squares side by side over the whole frame, each encoded by itself; a label's best score counts.
 pub const OCELLUS_CROP_TILES: i32 = 2;
+/// Crop: OCELLUS_CROP_TILES of frames of 7:4 and wider, or as tall, OCELLUS_CROP_CENTRE of others.
+pub const OCELLUS_CROP_AUTO: i32 = 3;
 
 /// When a frame waits and another one is submitted: the newest wins, and the one that waits is dropped.
 pub const OCELLUS_WHEN_BUSY_REPLACE: i32 = 0;
@@ -162,7 +164,8 @@ impl ocellus_session_options {
             OCELLUS_CROP_CENTRE => CropMode::Centre,
             OCELLUS_CROP_SQUASH => CropMode::Squash,
             OCELLUS_CROP_TILES => CropMode::Tiles,
-            other => return Err(out_of_range("crop", OCELLUS_CROP_TILES, other)),
+            OCELLUS_CROP_AUTO => CropMode::Auto,
+            other => return Err(out_of_range("crop", OCELLUS_CROP_AUTO, other)),
         };
         let count = self.threshold_count as usize;
         // SAFETY: handed through.

@@ -42,8 +42,13 @@ pub struct Arguments {
     policy: PolicyOptions,
     #[command(flatten)]
     route: RouteOptions,
-    /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
-    #[arg(long, default_value = "centre", value_name = "centre|squash|tiles")]
+    /// What the encoder sees: the centre square, the whole picture squashed, tiles along the long side, or tiles of pictures of
+    /// 16:9 and wider and the centre square of others
+    #[arg(
+        long,
+        default_value = "centre",
+        value_name = "centre|squash|tiles|auto"
+    )]
     crop: CropMode,
     /// The longest side in pixels that is decoded
     #[arg(long, value_name = "PIXELS", default_value_t = DecodeLimits::default().side)]

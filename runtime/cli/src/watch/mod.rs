@@ -96,8 +96,9 @@ pub struct Arguments {
     hold: Seconds,
     #[command(flatten)]
     policy: PolicyOptions,
-    /// What the encoder sees: the centre square, the whole frame squashed, or tiles along the long side
-    #[arg(long, default_value = "centre", value_name = "centre|squash|tiles")]
+    /// What the encoder sees: the centre square, the whole frame squashed, tiles along the long side, each of which costs an
+    /// inference, or tiles of frames of 16:9 and wider and the centre square of others
+    #[arg(long, default_value = "auto", value_name = "centre|squash|tiles|auto")]
     crop: CropMode,
     /// Also say where each label is: its relevance at each cell, its peak, its local score
     #[arg(long = "where")]

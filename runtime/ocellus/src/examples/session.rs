@@ -112,7 +112,7 @@ impl Session {
     /// Pooled features of a frame, at the resolution of examples.
     fn features(&self, frame: &Frame<'_>) -> Result<Vec<f32>, Error> {
         let crop = match self.options.crop {
-            CropMode::Tiles => CropMode::Centre,
+            CropMode::Tiles | CropMode::Auto => CropMode::Centre,
             crop => crop,
         };
         let fraction = self.engine.bundle().manifest().image.crop_fraction;

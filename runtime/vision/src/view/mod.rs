@@ -81,6 +81,24 @@ pub enum CropMode {
     Squash,
     /// Squares side by side over the whole frame, each a view of its own.
     Tiles,
+    /// `Tiles` of a wide or tall frame, from 7:4 on, `Centre` of any other.
+    Auto,
+}
+
+/// From how much longer than its short side a frame is wide: 16:9, also where a camera rounds that to whole macroblocks.
+const WIDE: f64 = 7.0 / 4.0;
+
+impl CropMode {
+    /// What is done to a frame of `width` x `height` pixels: never `Auto`.
+    #[must_use]
+    pub fn of_frame(self, width: usize, height: usize) -> CropMode {
+        let (short, long) = (width.min(height) as f64, width.max(height) as f64);
+        match self {
+            Self::Auto if long >= WIDE * short => Self::Tiles,
+            Self::Auto => Self::Centre,
+            told => told,
+        }
+    }
 }
 
 /// The most views that [`CropMode::Tiles`] makes.
@@ -95,6 +113,7 @@ const MAX_TILES: usize = 4;
 ///   distances, as few as cover it (`ceil(long / short)`): one on a square frame, two on 4:3 and
 ///   16:9, three on 5:2. They overlap unless they fit exactly. Four at most: a frame longer than
 ///   4:1 has equal gaps between them.
+/// - `Auto`: as `Tiles` or as `Centre`, whichever [`CropMode::of_frame`] says.
 #[must_use]
 pub fn views(mode: CropMode, width: usize, height: usize, crop_fraction: f64) -> Vec<View> {
     let mut views = Vec::new();
@@ -116,8 +135,8 @@ pub fn views_into(
         return;
     }
     let (w, h) = (width as f64, height as f64);
-    match mode {
-        CropMode::Centre => {
+    match mode.of_frame(width, height) {
+        CropMode::Centre | CropMode::Auto => {
             let fraction = if crop_fraction > 0.0 && crop_fraction <= 1.0 {
                 crop_fraction
             } else {
@@ -165,20 +184,21 @@ impl fmt::Display for CropMode {
             Self::Centre => "centre",
             Self::Squash => "squash",
             Self::Tiles => "tiles",
+            Self::Auto => "auto",
         })
     }
 }
 
 /// A name that is no crop mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no crop; use centre, squash or tiles")]
+#[error("\"{0}\" is no crop; use centre, squash, tiles or auto")]
 pub struct UnknownCropMode(pub String);
 
 impl FromStr for CropMode {
     type Err = UnknownCropMode;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Centre, Self::Squash, Self::Tiles]
+        [Self::Centre, Self::Squash, Self::Tiles, Self::Auto]
             .into_iter()
             .find(|mode| mode.to_string() == name)
             .ok_or_else(|| UnknownCropMode(name.to_owned()))
@@ -229,8 +249,36 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_frame_is_tiled_and_another_is_not() {
+        let of_frame = |width, height| CropMode::Auto.of_frame(width, height);
+        for (width, height) in [
+            (1920, 1080),
+            (848, 480),
+            (1366, 768),
+            (1080, 1920),
+            (2560, 1080),
+        ] {
+            assert_eq!(of_frame(width, height), CropMode::Tiles, "{width}x{height}");
+        }
+        for (width, height) in [(640, 480), (3000, 2000), (480, 640), (500, 500)] {
+            assert_eq!(
+                of_frame(width, height),
+                CropMode::Centre,
+                "{width}x{height}"
+            );
+        }
+        for (width, height) in [(1920, 1080), (640, 480)] {
+            let told = of_frame(width, height);
+            let auto = views(CropMode::Auto, width, height, 0.875);
+            assert_eq!(auto, views(told, width, height, 0.875));
+        }
+        assert_eq!(CropMode::Squash.of_frame(1920, 1080), CropMode::Squash);
+    }
+
+    #[test]
     fn no_pixels_no_views() {
-        for mode in [CropMode::Centre, CropMode::Squash, CropMode::Tiles] {
+        for mode in ["centre", "squash", "tiles", "auto"] {
+            let mode: CropMode = mode.parse().unwrap();
             assert!(views(mode, 0, 9, 0.875).is_empty());
             assert_eq!(views(mode, 1, 1, 0.875).len(), 1);
             assert_eq!(mode.to_string().parse(), Ok(mode));
