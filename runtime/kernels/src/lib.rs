@@ -38,6 +38,7 @@ mod qs8_gavgpool;
 mod qs8_gemm;
 mod qs8_gemv;
 mod qs8_maxpool;
+mod qs8_mul;
 mod qs8_scan;
 mod qs8_table;
 mod qs8_turn;
@@ -78,10 +79,11 @@ pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sum
 pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use qs8_maxpool::MaxPool;
+pub use qs8_mul::{MulScales, qs8_mul};
 pub use qs8_scan::{
     PANEL_ROWS, SCAN_STEP, ScanQuery, panel_bytes, panel_row, put_panel_row, qs8_scan, row_scale,
 };
-pub use qs8_table::qs8_table;
+pub use qs8_table::{qs8_table, qs8_table_rows};
 pub use qs8_turn::qs8_turn;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};
