@@ -17,6 +17,7 @@ use super::arena::{Life, lay_out};
 use super::bands::{Layer, Sequence};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
+use super::joins::Part;
 use super::parts::scratch_by_columns;
 use super::planes::Images;
 use super::program::{Label, Program, Sizes, Step};
@@ -168,6 +169,27 @@ pub(super) fn compile(
                         b: place(&from[1]),
                         to,
                     },
+                    Work::Mul(scales) => Step::Mul {
+                        scales: *scales,
+                        images: shape[0],
+                        a: place(&from[0]),
+                        b: place(&from[1]),
+                        to,
+                    },
+                    Work::Concat(tables) => {
+                        let (mut parts, mut first) = (Vec::new(), 0);
+                        for (table, outlet) in tables.iter().zip(&from) {
+                            let channels = shape_of(model, *outlet)?[1];
+                            parts.push(Part {
+                                table: table.clone(),
+                                channels: first..first + channels,
+                                width: member.shape[1],
+                                from: place(outlet),
+                            });
+                            first += channels;
+                        }
+                        Step::Concat { parts, to }
+                    }
                     Work::Pool {
                         zero_point,
                         multiplier,
@@ -191,7 +213,7 @@ pub(super) fn compile(
                         from: place(&from[0]),
                         to,
                     },
-                    Work::Table(table) => Step::Table {
+                    Work::Table { table, .. } => Step::Table {
                         table: table.clone(),
                         from: place(&from[0]),
                         to,
@@ -319,8 +341,10 @@ fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) 
         (Some(Work::Quantize(_)), _) => ("QuantizeLinear", "qs8_cast"),
         (Some(Work::Conv(packed)), _) => ("Conv", packed.kernel.name()),
         (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
+        (Some(Work::Mul(_)), _) => ("Mul", "qs8_mul"),
+        (Some(Work::Concat(_)), _) => ("Concat", "qs8_table"),
         (Some(Work::MaxPool(_)), _) => ("MaxPool", "qs8_maxpool"),
-        (Some(Work::Table(_)), _) => ("Requantize", "qs8_table"),
+        (Some(Work::Table { .. }), _) => ("Requantize", "qs8_table"),
         (Some(Work::Move), _) => ("Reshape", "qs8_table"),
         (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
             ("GlobalAveragePool", "qs8_gavgpool")

@@ -13,14 +13,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
-    AddScales, Affine, Isa, MaxPool, Quantizer, dequantize_add, dequantize_planes, pool_to_f32,
-    pool_to_s8, qs8_add, qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
+    AddScales, Affine, Isa, MaxPool, MulScales, Quantizer, dequantize_add, dequantize_planes,
+    pool_to_f32, pool_to_s8, qs8_add, qs8_channel_sums, qs8_table, quantize_pixels,
+    quantize_planes,
 };
 
 use ocellus_sys::Pool;
 
 use super::bands::Sequence;
 use super::constant::{shifted, unshifted};
+use super::joins::{self, Part};
 use super::parts::{by_columns, by_rows, scratch_by_columns};
 use super::planes::{Images, to_pixels, to_planes};
 use super::store::{Kernel, Packed};
@@ -87,6 +89,18 @@ pub(super) enum Step {
         scales: AddScales,
         a: Range<usize>,
         b: Range<usize>,
+        to: Range<usize>,
+    },
+    /// The numbers of `b` are used for every pixel where they are fewer.
+    Mul {
+        scales: MulScales,
+        images: usize,
+        a: Range<usize>,
+        b: Range<usize>,
+        to: Range<usize>,
+    },
+    Concat {
+        parts: Vec<Part>,
         to: Range<usize>,
     },
     Pool {
@@ -342,6 +356,33 @@ impl Program {
                 let [a, b, to] = apart.expect("buffers that are alive together lie apart");
                 add(pool, isa, scales, [a, b], to);
             }
+            Step::Mul {
+                scales,
+                images,
+                a,
+                b,
+                to,
+            } if a == b => {
+                let (a, to) = from_to(bytes, a, to);
+                joins::multiply(pool, isa, scales, *images, [a, a], to);
+            }
+            Step::Mul {
+                scales,
+                images,
+                a,
+                b,
+                to,
+            } => {
+                let apart = bytes.get_disjoint_mut([a.clone(), b.clone(), to.clone()]);
+                let [a, b, to] = apart.expect("buffers that are alive together lie apart");
+                joins::multiply(pool, isa, scales, *images, [a, b], to);
+            }
+            Step::Concat { parts, to } => {
+                for part in parts {
+                    let (from, to) = from_to(bytes, &part.from, to);
+                    part.put(pool, isa, from, to);
+                }
+            }
             Step::Pool {
                 zero_point,
                 multiplier,
@@ -489,7 +530,7 @@ fn add(pool: &Pool, isa: Isa, scales: &AddScales, [a, b]: [&[i8]; 2], to: &mut [
 }
 
 /// Cuts what is computed byte by byte into parts that are worth a thread's while.
-fn by_bytes(pool: &Pool, to: &mut [i8], work: impl Fn(Range<usize>, &mut [i8]) + Sync) {
+pub(super) fn by_bytes(pool: &Pool, to: &mut [i8], work: impl Fn(Range<usize>, &mut [i8]) + Sync) {
     /// About what a thread does in the time of two handovers.
     const UNIT: usize = 4096;
     by_rows(pool, to.len(), UNIT, to, &mut [], |range, to, _| {
