@@ -11,7 +11,7 @@ use super::groups::groups;
 use super::neon_rest::StoreRow;
 use super::real::{Numbers, RealOutput};
 use super::rows::{Tiles, block_rows};
-use super::runs::{Move, Step, moves};
+use super::runs::{Move, Step, append_moves};
 use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
 use crate::isa::Neon;
 use crate::requantize::Requantize;
@@ -140,13 +140,14 @@ impl Panels {
                 panel[whole][column * STEP + end - left..][..left].copy_from_slice(tail);
             }
         }
-        let (mut all_moves, mut starts) = (Vec::new(), Vec::new());
+        let mut all_moves = Vec::with_capacity(count * (steps + 1));
+        let mut starts = Vec::with_capacity(count);
         for panel in 0..count {
             let panel = &packed[panel * steps..][..steps];
             let (bodies, tail) = panel.split_at(whole);
-            let panel_moves = moves(bodies, tail, left).filter(|_| k >= STEP);
-            starts.push(panel_moves.is_some().then_some(all_moves.len()));
-            all_moves.extend(panel_moves.into_iter().flatten());
+            let start = all_moves.len();
+            let has_moves = k >= STEP && append_moves(&mut all_moves, bodies, tail, left).is_some();
+            starts.push(has_moves.then_some(start));
         }
         Panels {
             proof,
