@@ -1,7 +1,11 @@
 //! Operators that make one value of several.
 
-use ocellus_encoder::{Precision, Reason};
+use std::sync::Arc;
 
+use ocellus_encoder::{Input, Precision, Reason};
+use ocellus_sys::Pool;
+
+use crate::support::plans::{encoder, fixed};
 use crate::support::quantized::*;
 use crate::{SIZES, check, compare, plans, precision};
 
@@ -96,4 +100,26 @@ fn joins_of_other_shapes_stay_in_f32_and_say_why() {
     let (int8, f32) = plans(&net, &dims);
     assert_eq!(precision(&int8, "/m_sum").0, Precision::F32);
     compare(&net, (&int8, &f32), &dims, "rows behind one another");
+}
+
+#[test]
+fn threads_change_no_byte_of_a_join() {
+    let net = Net::new(6)
+        .conv("a", "x", &Conv::new(18, 1))
+        .pool("p", "a", true)
+        .mul("m", "a", "p", &[])
+        .mul("s", "m", "a", &[])
+        .concat("c", &["s", "x"], 1, &[])
+        .output("c");
+    let dims = [2, 6, 23, 19];
+    let x = reals(dims.iter().product(), 1);
+    let run = |threads: usize| {
+        let encoder = encoder(&net.clone().model()).with_pool(Arc::new(Pool::in_turn(threads)));
+        let plan = encoder.plan("x", &fixed(&dims), &["c"]).expect("a plan");
+        plan.run(Input::F32(&x)).expect("a result")
+    };
+    let alone = run(1);
+    for threads in [2, 3, 5] {
+        assert_eq!(run(threads), alone, "{threads}");
+    }
 }
