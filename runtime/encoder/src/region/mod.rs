@@ -16,7 +16,8 @@
 //! - `Dequantize.. -> Concat -> [Clip | Relu]* -> Quantize` along the channels;
 //! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, of rows of two or three axes;
 //! - `Dequantize -> MaxPool -> [Clip | Relu]* -> Quantize` of one scale and zero point;
-//! - `Dequantize -> f* -> Quantize` for operators `f` of one element, and for a change of scale or of axes: a table;
+//! - `Dequantize -> f -> Quantize` for functions `f` of one element, however many operators they are, and for a change of scale
+//!   or of axes: a table;
 //! - `Dequantize -> GlobalAveragePool`, to integers where a Quantize follows, else to f32;
 //! - `MaxPool` of integers, and axes of integers that come and go where a map is one pixel;
 //! - Quantize at the entry, Dequantize and what only reshapes it at the exit.
