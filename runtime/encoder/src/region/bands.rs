@@ -6,9 +6,13 @@
 //! the rows of the sequence's output stand on that are computed next. Rows that the next ones stand on as well are moved to the
 //! band's begin, so none is computed twice.
 //!
+//! Threads share the bands: each layer's new rows are cut among them, by rows or by channels, and they meet before the next
+//! layer. Had each thread a share of the output and bands of its own, the rows between shares would be computed twice through
+//! all layers.
+//!
 //! Every byte is that of the layers one after another, which is also how a sequence runs while it is watched.
 //!
-//! Limits: sequences of convolutions of one image, each read by the next alone. In one thread.
+//! Limits: sequences of convolutions of one image, each read by the next alone.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -87,10 +87,7 @@ pub(super) fn compile(
         }
     }
 
-    let sequences = match pool.threads() {
-        1 => sequences(model, members, &buffers, &drafts, 1)?,
-        _ => Vec::new(),
-    };
+    let sequences = sequences(model, members, &buffers, &drafts, pool.threads())?;
     for sequence in &sequences {
         if let Draft::Run(first) = drafts[sequence.steps.start] {
             // Its last rows are written when the first ones are long done.
