@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+mod columns;
 mod divisor;
 mod exp;
 #[cfg(target_arch = "aarch64")]
@@ -58,6 +59,7 @@ pub use attention::{
     BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
     TokensError,
 };
+pub use columns::Columns;
 pub use divisor::Divisor;
 pub use f32_attention::{AttentionHead, Strided};
 pub use f32_gelu::{Gelu, f32_gelu};
@@ -74,7 +76,7 @@ pub use qs8_cast::{
     quantize_planes,
 };
 pub use qs8_conv::{PackedConv, PackedRealConv};
-pub use qs8_dwconv::PackedDepthwise;
+pub use qs8_dwconv::{PackedDepthwise, Share};
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
 pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};

@@ -18,7 +18,6 @@ use super::bands::{Layer, Sequence};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
 use super::joins::Part;
-use super::parts::scratch_by_columns;
 use super::planes::Images;
 use super::program::{Label, Program, Sizes, Step};
 use super::store::Kernel;
@@ -89,10 +88,7 @@ pub(super) fn compile(
         }
     }
 
-    let sequences = match pool.threads() {
-        1 => sequences(model, members, &buffers, &drafts)?,
-        _ => Vec::new(),
-    };
+    let sequences = sequences(model, members, &buffers, &drafts, pool.threads())?;
     for sequence in &sequences {
         if let Draft::Run(first) = drafts[sequence.steps.start] {
             // Its last rows are written when the first ones are long done.
@@ -145,15 +141,11 @@ pub(super) fn compile(
                     Work::Conv(packed) => {
                         let size = [shape[2], shape[3]];
                         let scratch = match &packed.kernel {
-                            Kernel::Pointwise(gemm) => {
-                                let rows = shape[0] * member.shape[2] * member.shape[3];
-                                let product = [rows, gemm.shape()[0]];
-                                scratch_by_columns(pool.threads(), product).unwrap_or(0)
-                            }
+                            Kernel::Pointwise(_) => 0,
                             Kernel::Dense(conv) => conv.scratch_len(size),
                             Kernel::Depthwise(conv) => conv.scratch_len(size),
                         };
-                        sizes.scratch = sizes.scratch.max(scratch);
+                        sizes.scratch = sizes.scratch.max(scratch * pool.threads());
                         Step::Conv {
                             packed: packed.clone(),
                             images: shape[0],
@@ -267,7 +259,7 @@ pub(super) fn compile(
     }
     let working = sizes
         .bytes
-        .saturating_add(sizes.scratch.saturating_mul(pool.threads()))
+        .saturating_add(sizes.scratch)
         .saturating_add(sizes.sums.saturating_mul(4));
     guard::check_bytes(
         "INT8 region",
@@ -299,6 +291,7 @@ fn sequences(
     members: &[Member],
     buffers: &Buffers,
     drafts: &[Draft],
+    threads: usize,
 ) -> TractResult<Vec<Sequence>> {
     let member = |at: usize| match drafts[at] {
         Draft::Run(member) => Some(&members[member]),
@@ -317,7 +310,7 @@ fn sequences(
             None => None,
         });
     }
-    Ok(Sequence::find(layers, |at| {
+    Ok(Sequence::find(layers, threads, |at| {
         let (Some(before), Some(next)) = (member(at), member(at + 1)) else {
             return false;
         };

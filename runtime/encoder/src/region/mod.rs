@@ -38,6 +38,7 @@ mod chain;
 mod channel;
 mod compile;
 mod constant;
+mod convolve;
 pub(crate) mod dynamic;
 mod find;
 mod function;

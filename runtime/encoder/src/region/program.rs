@@ -22,10 +22,11 @@ use ocellus_sys::Pool;
 
 use super::bands::Sequence;
 use super::constant::{shifted, unshifted};
+use super::convolve::convolve;
 use super::joins::{self, Part};
-use super::parts::{by_columns, by_rows, scratch_by_columns};
+use super::parts::by_rows;
 use super::planes::{Images, to_pixels, to_planes};
-use super::store::{Kernel, Packed};
+use super::store::Packed;
 use crate::{Observer, Pixels};
 
 /// What is fed, in row-major NCHW.
@@ -168,16 +169,16 @@ struct Arena {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) bytes: usize,
-    /// For each thread.
+    /// Of all threads.
     pub(super) scratch: usize,
     pub(super) sums: usize,
 }
 
 impl Sizes {
-    fn arena(self, threads: usize) -> Arena {
+    fn arena(self) -> Arena {
         Arena {
             bytes: vec![0; self.bytes],
-            scratch: vec![0; self.scratch * threads],
+            scratch: vec![0; self.scratch],
             sums: vec![0; self.sums],
         }
     }
@@ -215,7 +216,7 @@ impl Program {
             inputs,
             outputs,
             sizes,
-            idle: Mutex::new(vec![sizes.arena(pool.threads())]),
+            idle: Mutex::new(vec![sizes.arena()]),
             pool,
         }
     }
@@ -257,7 +258,7 @@ impl Program {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut arena = idle.unwrap_or_else(|| self.sizes.arena(self.pool.threads()));
+        let mut arena = idle.unwrap_or_else(|| self.sizes.arena());
         let mut sequences = self.sequences.iter().peekable();
         let mut at = 0;
         while at < self.steps.len() {
@@ -266,7 +267,7 @@ impl Program {
                 let Arena { bytes, scratch, .. } = &mut arena;
                 let (from, to) = self.ends(sequence);
                 let (from, to) = from_to(bytes, from, to);
-                sequence.run(from, to, scratch);
+                sequence.run(&self.pool, from, to, scratch);
                 at = sequence.steps.end;
                 continue;
             }
@@ -482,44 +483,6 @@ impl fmt::Debug for Program {
             .field("outputs", &self.outputs)
             .field("sizes", &self.sizes)
             .finish_non_exhaustive()
-    }
-}
-
-/// `size` is the height and width of the input, `rows` the height of the output.
-fn convolve(
-    pool: &Pool,
-    kernel: &Kernel,
-    (images, size, rows): (usize, [usize; 2], usize),
-    from: &[i8],
-    to: &mut [i8],
-    scratch: &mut [i8],
-) {
-    let (source, target) = (from.len() / images, to.len() / images);
-    let each = from.chunks_exact(source).zip(to.chunks_exact_mut(target));
-    match kernel {
-        Kernel::Pointwise(gemm) => {
-            let [n, k] = gemm.shape();
-            let m = from.len() / k;
-            if scratch_by_columns(pool.threads(), [m, n]).is_some() {
-                return by_columns(pool, [m, n], to, scratch, |columns, to| {
-                    let len = columns.len();
-                    gemm.run_columns(columns, (from, k), m, (to, len));
-                });
-            }
-            by_rows(pool, m, 1, to, scratch, |rows, to, _| {
-                gemm.run(&from[rows.start * k..], k, rows.len(), to, n);
-            });
-        }
-        Kernel::Dense(conv) => each.for_each(|(from, to)| {
-            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
-                conv.run(from, size, rows, to, scratch);
-            });
-        }),
-        Kernel::Depthwise(conv) => each.for_each(|(from, to)| {
-            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
-                conv.run(from, size, rows, to, scratch);
-            });
-        }),
     }
 }
 

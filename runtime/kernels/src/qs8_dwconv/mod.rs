@@ -1,6 +1,7 @@
 //! Depthwise convolution over `[h, w, c]` bytes with the epilogue fused.
 //!
-//! Output rows are independent: threads share an image by taking ranges of rows, each with a scratch of its own.
+//! Output rows are independent, and so are channels: threads share an image by taking ranges of either, each with a scratch
+//! of its own. [`Share`] says of which.
 //!
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
@@ -23,9 +24,11 @@ mod qs8_dwconv_scalar;
 mod quads;
 #[cfg(target_arch = "aarch64")]
 mod ring;
+mod share;
 
+pub use self::share::Share;
 use crate::requantize::{Epilogue, PackError, Requantize};
-use crate::{Isa, Window};
+use crate::{Columns, Isa, Window};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -58,6 +61,9 @@ struct Image<'a> {
 }
 
 impl PackedDepthwise {
+    /// Channels are cut at multiples of this: those that the kernels take at a time.
+    pub const CHANNELS: usize = 16;
+
     /// Packs `weights`, which is `[kh, kw, channels]`.
     ///
     /// # Errors
@@ -126,6 +132,11 @@ impl PackedDepthwise {
             requantize,
             weights,
         })
+    }
+
+    /// The channels of input and output.
+    pub fn channels(&self) -> usize {
+        self.channels
     }
 
     /// The window that was given.
@@ -200,24 +211,31 @@ impl PackedDepthwise {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let c = self.channels;
-        self.window
-            .check_run(size, &rows, [input.len(), c], [out.len(), c]);
-        assert!(
-            scratch.len() >= self.scratch_len(size),
-            "qs8_dwconv: a scratch of {} is below {}",
-            scratch.len(),
-            self.scratch_len(size)
+        self.run_channels(
+            (input, size),
+            rows,
+            Columns::of(out, self.channels),
+            scratch,
         );
-        if out.is_empty() {
-            return;
+    }
+
+    /// The same for some of the channels, which are columns of the output's pixels.
+    ///
+    /// # Panics
+    ///
+    /// As there, and if not all channels are written, but a border of them is no multiple of [`CHANNELS`](Self::CHANNELS),
+    /// or their number is none.
+    pub fn run_channels(
+        &self,
+        (input, size): (&[i8], [usize; 2]),
+        rows: Range<usize>,
+        out: Columns,
+        scratch: &mut [i8],
+    ) {
+        let image = self.checked(&self.window, (input, size), &rows, &out, scratch);
+        if out.rows() > 0 && !out.range().is_empty() {
+            self.compute(&self.window, image, rows, out, scratch);
         }
-        let image = Image {
-            elements: input,
-            dims: [size[0], size[1], c],
-            zero_point: self.input_zero_point,
-        };
-        self.compute(&self.window, image, rows, out, scratch);
     }
 
     /// [`run`](Self::run) where only some rows of the input are at hand: `band` holds the input rows `held`, those
@@ -230,10 +248,26 @@ impl PackedDepthwise {
     /// row stands on padding alone.
     pub fn run_band(
         &self,
-        (band, held): (&[i8], Range<usize>),
+        held: (&[i8], Range<usize>),
         size: [usize; 2],
         rows: Range<usize>,
         out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        self.run_band_channels(held, size, rows, Columns::of(out, self.channels), scratch);
+    }
+
+    /// The same for some of the channels.
+    ///
+    /// # Panics
+    ///
+    /// As there and in [`run_channels`](Self::run_channels).
+    pub fn run_band_channels(
+        &self,
+        (band, held): (&[i8], Range<usize>),
+        size: [usize; 2],
+        rows: Range<usize>,
+        out: Columns,
         scratch: &mut [i8],
     ) {
         let [height, width] = size;
@@ -251,12 +285,37 @@ impl PackedDepthwise {
         );
         let window = self.window.of_rows(&rows, height);
         let input = &band[(under.start - held.start) * row..][..under.len() * row];
-        let size = [under.len(), width];
-        window.check_run(
-            size,
-            &(0..rows.len()),
-            [input.len(), self.channels],
-            [out.len(), self.channels],
+        let rows = 0..rows.len();
+        let image = self.checked(&window, (input, [under.len(), width]), &rows, &out, scratch);
+        if !out.range().is_empty() {
+            self.compute(&window, image, rows, out, scratch);
+        }
+    }
+
+    /// The image of a run.
+    ///
+    /// # Panics
+    ///
+    /// As the runs do.
+    fn checked<'a>(
+        &self,
+        window: &Window,
+        (input, size): (&'a [i8], [usize; 2]),
+        rows: &Range<usize>,
+        out: &Columns,
+        scratch: &[i8],
+    ) -> Image<'a> {
+        let (c, range) = (self.channels, out.range());
+        assert!(
+            out.stride() == c,
+            "qs8_dwconv: an output of {} channels, not {c}",
+            out.stride()
+        );
+        window.check_run(size, rows, [input.len(), c], [out.rows() * c, c]);
+        let apart = [c, range.start, range.end];
+        assert!(
+            range == (0..c) || apart.iter().all(|at| at.is_multiple_of(Self::CHANNELS)),
+            "qs8_dwconv: {range:?} are no channels of {c}"
         );
         assert!(
             scratch.len() >= self.scratch_len(size),
@@ -264,12 +323,11 @@ impl PackedDepthwise {
             scratch.len(),
             self.scratch_len(size)
         );
-        let image = Image {
+        Image {
             elements: input,
-            dims: [size[0], size[1], self.channels],
+            dims: [size[0], size[1], c],
             zero_point: self.input_zero_point,
-        };
-        self.compute(&window, image, 0..rows.len(), out, scratch);
+        }
     }
 
     #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs no scratch
@@ -278,7 +336,7 @@ impl PackedDepthwise {
         window: &Window,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        out: Columns,
         scratch: &mut [i8],
     ) {
         match &self.weights {

@@ -56,6 +56,18 @@ fn check(
                 "{}: row by row {size:?} {window:?} {channels}",
                 isa.name()
             );
+            if channels.is_multiple_of(PackedDepthwise::CHANNELS) && channels > 16 {
+                out.fill(99);
+                let (first, rest) = Columns::of(&mut out, channels).split_at(16);
+                for channels in [rest, first] {
+                    packed.run_channels((&input, size), 0..oh, channels, &mut scratch);
+                }
+                assert!(
+                    *out == *expected,
+                    "{}: by channels {size:?} {window:?} {channels}",
+                    isa.name()
+                );
+            }
             let [top, _, bottom, _] = window.pads;
             if place == Place::ALL[0] && top.max(bottom) < window.kernel[0] {
                 in_bands(&packed, &input, size, &expected);
@@ -76,8 +88,20 @@ fn in_bands(packed: &PackedDepthwise, input: &[i8], size: [usize; 2], expected: 
             let band = Guarded::new(&input[held.start * row..held.end * row], Place::ALL[0]);
             let mut out = vec![99; rows.len() * out_row];
             let mut scratch = Guarded::new(&scratch, Place::ALL[0]);
-            packed.run_band((&band, held), size, rows.clone(), &mut out, &mut scratch);
+            let held = (&*band, held);
             let expected = &expected[rows.start * out_row..rows.end * out_row];
+            packed.run_band(held.clone(), size, rows.clone(), &mut out, &mut scratch);
+            assert_eq!(out, expected, "rows {rows:?} {size:?} {:?}", packed.window);
+            if !packed.channels.is_multiple_of(PackedDepthwise::CHANNELS) {
+                continue;
+            }
+            out.fill(99);
+            let (none, all) = Columns::of(&mut out, packed.channels).split_at(0);
+            let (first, rest) = all.split_at(PackedDepthwise::CHANNELS);
+            for channels in [rest, none, first] {
+                let held = held.clone();
+                packed.run_band_channels(held, size, rows.clone(), channels, &mut scratch);
+            }
             assert_eq!(out, expected, "rows {rows:?} {size:?} {:?}", packed.window);
         }
     }

@@ -12,7 +12,8 @@ use super::neon_rest::StoreRow;
 use super::real::{Numbers, RealOutput};
 use super::rows::{Tiles, block_rows};
 use super::runs::{Move, Step, append_moves};
-use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
+use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
+use crate::Columns;
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
@@ -169,7 +170,7 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, mut out: Output) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, mut out: Columns) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
@@ -177,9 +178,9 @@ impl Panels {
             let way = Way::of(requantize);
             let finish = Finish::new(requantize, way);
             let to = To {
-                element: out.channel(0, 0),
-                stride: out.stride,
-                columns: out.columns.clone(),
+                element: out.at(0, 0),
+                stride: out.stride(),
+                columns: out.range(),
             };
             if way.is_short() {
                 self.run_blocks::<SHORT, _>(&self.params, &finish, a, to)
