@@ -235,6 +235,11 @@ fn marked_regions_are_named() {
         (&head["op"], &head["macs"]),
         (&"Gemm".into(), &1_280_000.into())
     );
+    let report = ocellus(["bench", "--markers", "--resolution=112", "--threads=3"]).answer();
+    let regions = list(&list(&report, "resolutions")[0], "regions");
+    let shares = regions.iter().filter(|region| *region == "share").count();
+    assert!(shares > 3 * steps.len() / 2 && shares % 3 == 0, "{shares}");
+    assert_eq!(regions.last(), Some(&"encode".into()));
     let frame = list(row, "frame_px");
     assert!(frame.iter().all(|side| side.as_u64() > Some(0)), "{row}");
 }
@@ -393,7 +398,6 @@ fn what_makes_no_sense_is_a_usage_error() {
     usage("--camera --without-regions").fails(2, &["--camera"]);
     usage("--threads 1,17").fails(2, &["--threads", "1 to 16"]);
     usage("--without-regions --threads 1,2").fails(2, &["--threads", "one number"]);
-    usage("--markers --threads 2 --part 2").fails(2, &["--part", "less than 2"]);
     usage("--markers --ops").fails(2, &["--markers", "--ops"]);
     usage("--without-regions --resolution x").fails(2, &["--resolution"]);
 }

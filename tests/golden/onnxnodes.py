@@ -1,4 +1,4 @@
-"""ONNX's own backend tests of the quantized operators, of LayerNormalization and of Softmax: `python onnxnodes.py` writes `onnxnodes.safetensors` beside itself.
+"""ONNX's own backend tests of the quantized operators, of LayerNormalization, Softmax and Gelu: `python onnxnodes.py` writes `onnxnodes.safetensors` beside itself.
 
 Needs numpy 2.4.6, onnx 1.23.2 and safetensors 0.8.0. Cases with types other than f32, u8, i8 and i32 are left out.
 
@@ -22,7 +22,7 @@ from onnx.backend.test.case.node import collect_testcases  # noqa: E402
 from safetensors.numpy import save_file  # noqa: E402
 
 _OPERATORS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
-_REAL = ("LayerNormalization", "Softmax")
+_REAL = {"LayerNormalization": 17, "Softmax": 17, "Gelu": 20}
 _TYPES = {np.dtype(t) for t in (np.float32, np.uint8, np.int8, np.int32)}
 _IR = 8
 
@@ -36,7 +36,7 @@ def wrapped(node: onnx.NodeProto, inputs: list[np.ndarray], outputs: list[np.nda
     nodes += [helper.make_node("Cast", [name], [f"out{i}"], to=TensorProto.FLOAT) for i, name in enumerate(node.output)]
     made = [helper.make_tensor_value_info(f"out{i}", TensorProto.FLOAT, value.shape) for i, value in enumerate(outputs)]
     graph = helper.make_graph(nodes, "case", [helper.make_tensor_value_info("in", TensorProto.FLOAT, inputs[0].shape)], made, constants)
-    opset = 17 if node.op_type in _REAL else 13
+    opset = _REAL.get(node.op_type, 13)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=_IR)
 
 
@@ -47,7 +47,7 @@ def main() -> None:
         nodes = case.model.graph.node
         # Blocks of scales came with a later operator set; the expanded forms are other operators.
         blocked = any(attribute.name in ("block_size", "output_dtype") for node in nodes for attribute in node.attribute)
-        if len(nodes) != 1 or nodes[0].op_type not in _OPERATORS + _REAL or blocked:
+        if len(nodes) != 1 or nodes[0].op_type not in (*_OPERATORS, *_REAL) or blocked:
             continue
         ((inputs, outputs),) = case.data_sets
         if not all(hasattr(value, "dtype") and value.dtype in _TYPES for value in (*inputs, *outputs)):

@@ -101,9 +101,22 @@ class Net:
     def binary(self, name, op, a, b, out):
         return self.operator(name, f"QLinear{op}", [a, b], out, real_op=op)
 
-    def concat(self, name, sources, out):
-        self.operator(name, "QLinearConcat", sources, out, real_op="Concat", listed=True, axis=1)
-        self.channels[name] = sum(self.channels[source] for source in sources)
+    def hard_sigmoid(self, name, source, out):
+        """Of the QDQ form in both: there is no such operator on integers."""
+        before = self.meaning[source][:2]
+        self.means(name, *out)
+        after = self.meaning[name][:2]
+        self.integer.append(helper.make_node("DequantizeLinear", [source, *before], [f"{name}_fed"]))
+        for nodes, fed in ((self.integer, f"{name}_fed"), (self.real, f"{source}_r")):
+            nodes.append(helper.make_node("HardSigmoid", [fed], [f"{name}_sum"], name=f"/{name}_sum", alpha=1 / 6, beta=0.5))
+        self.integer.append(helper.make_node("QuantizeLinear", [f"{name}_sum", *after], [name]))
+        self.conversions(f"{name}_sum", name)
+        self.channels[name] = self.channels[source]
+        return name
+
+    def concat(self, name, sources, out, *, axis=1):
+        self.operator(name, "QLinearConcat", sources, out, real_op="Concat", listed=True, axis=axis)
+        self.channels[name] = sum(self.channels[source] for source in sources) if axis == 1 else self.channels[sources[0]]
         return name
 
     def flatten(self, name, source):
@@ -177,9 +190,26 @@ def cases():
     net = Net(6, (6, 40))
     yield "matmul", net, net.matmul("y", "x", 30, (9 / 255, 128))
     net = Net(7, (1, 8, 10, 10))
-    yield "real_mul", net, net.binary("y", "Mul", "x", net.conv("a", "x", 8, 1, (6 / 255, 100)), (0.021, 128))
+    yield "chain_mul", net, net.binary("y", "Mul", "x", net.conv("a", "x", 8, 1, (6 / 255, 100)), (0.021, 128))
+    net = Net(11, (2, 20, 9, 7))
+    yield "mul", net, net.binary("y", "Mul", "x", "x", (0.0041, 0))
+    net = Net(12, (2, 20, 9, 7), np.int8)
+    yield "mul_s8", net, net.binary("y", "Mul", "x", net.unary("g", "Sigmoid", "x", (1 / 256, -128)), (0.0067, -44))
+    net = Net(13, (2, 20, 9, 7))
+    yield "hard_swish", net, net.binary("y", "Mul", "x", net.hard_sigmoid("g", "x", (1 / 255, 0)), (0.0041, 30))
+    net = Net(14, (2, 20, 9, 7))
+    pooled = net.unary("mean", "GlobalAveragePool", "x", (0.002, 128), channels_last=0)
+    less = net.conv("less", pooled, 8, 1, (1 / 255, 0))
+    gate = net.hard_sigmoid("gate", net.conv("more", less, 20, 1, (4 / 255, 120)), (1 / 255, 0))
+    yield "chain_gate", net, net.binary("y", "Mul", gate, "x", (0.0061, 128))
     net = Net(8, (1, 8, 10, 10))
-    yield "real_concat", net, net.concat("y", ["x", net.conv("a", "x", 5, 1, (6 / 255, 100))], (0.02, 110))
+    yield "chain_concat", net, net.concat("y", ["x", net.conv("a", "x", 5, 1, (6 / 255, 100))], (0.02, 110))
+    net = Net(15, (2, 20, 9, 7))
+    yield "concat", net, net.concat("y", ["x", net.unary("a", "Sigmoid", "x", (1 / 256, 0)), "x"], (0.0061, 110))
+    net = Net(16, (1, 8, 10, 10))
+    yield "real_mul", net, net.binary("y", "Mul", "x", net.conv("a", "x", 1, 1, (6 / 255, 100)), (0.021, 128))
+    net = Net(17, (1, 8, 10, 10))
+    yield "real_concat", net, net.concat("y", ["x", net.conv("a", "x", 8, 1, (6 / 255, 100))], (0.02, 110), axis=2)
     net = Net(9, (1, 8, 10, 10))
     pool = dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4, count_include_pad=0)
     yield "real_average_pool", net, net.unary("y", "AveragePool", "x", (0.005, 120), **pool)

@@ -118,6 +118,22 @@ pub enum Fault {
         most: i64,
     },
 
+    /// A node's operator came with an operator set that is not read.
+    #[error(
+        "node {node}: operator {op} came with operator set {since}, those up to {most} are read; export with \
+         `opset_version=17`, in which exporters write it as simpler operators"
+    )]
+    LaterOperator {
+        /// The node's name.
+        node: String,
+        /// The operator.
+        op: String,
+        /// The operator set that it came with.
+        since: i64,
+        /// The highest that is read.
+        most: i64,
+    },
+
     /// A node's operator is not known.
     #[error(
         "node {node}: operator {domain}{op} is not known; re-export with standard ONNX operators, without the exporter's \

@@ -2,7 +2,8 @@
 //!
 //! Left out on the way: declared shapes of anything but constants, because a symbolic batch in them makes shape analysis
 //! fail, and because an expression of symbols is a small program that a file should not run; and names of nodes, which
-//! ONNX lets repeat and the engine does not. A node is called after its first output, which the scan found unique.
+//! ONNX lets repeat and the engine does not. A node is called after its first output, which the scan found unique; what the file
+//! calls it stands in its text for people, for faults to name it by.
 //!
 //! Limits: the engine looks operators up by name alone, so a node of another domain is taken only where the engine
 //! means that domain's operator.
@@ -95,7 +96,12 @@ fn strip_graph(graph: &mut GraphProto) {
     }
     for node in &mut graph.node {
         if let Some(output) = node.output.first() {
-            node.name.clone_from(output);
+            let name = std::mem::replace(&mut node.name, output.clone());
+            node.doc_string = if name.is_empty() {
+                output.clone()
+            } else {
+                name
+            };
         }
         for attribute in &mut node.attribute {
             attribute

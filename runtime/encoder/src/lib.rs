@@ -32,6 +32,7 @@
 
 mod analyse;
 mod convolution;
+mod elements;
 mod encoder;
 mod error;
 mod guard;

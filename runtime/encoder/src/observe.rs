@@ -10,11 +10,10 @@ use tract_core::ops::Cost;
 use tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::*;
 
-use crate::Step;
 use crate::region::activations::Paired;
 use crate::region::dynamic::Scaled;
 use crate::region::{Label, Region};
-use crate::transformer;
+use crate::{Step, quant, transformer};
 
 /// Is told when the operations of a plan begin and end. `operation` is an index of [`Plan::operations`](crate::Plan::operations).
 pub trait Observer {
@@ -75,9 +74,11 @@ pub(crate) fn of_engine(plan: &TypedSimplePlan, steps: &[(String, Step)]) -> Vec
             continue;
         }
         let op = node.op().name().into_owned();
-        if let Some((kernel, macs)) = product(node) {
+        if let Some((kernel, macs)) = ours(node) {
+            let name = file_name(&node.name);
+            let step = steps.iter().find(|(output, _)| *output == name);
             operations.push(Operation {
-                name: file_name(&node.name),
+                name: step.map_or(name, |(_, step)| step.node.clone()),
                 macs,
                 kernel,
                 op,
@@ -102,12 +103,15 @@ fn file_name(name: &str) -> String {
 }
 
 /// The kernel of an operator of ours outside of regions, and its multiply-accumulates.
-fn product(node: &TypedNode) -> Option<(&'static str, u64)> {
+fn ours(node: &TypedNode) -> Option<(&'static str, u64)> {
     if let Some(scaled) = node.op_as::<Scaled>() {
         return Some((scaled.kernel(), scaled.macs()));
     }
     if let Some(kernel) = transformer::kernel(node) {
         return Some(kernel);
+    }
+    if let Some(kernel) = quant::kernel(node) {
+        return Some((kernel, 0));
     }
     let paired = node.op_as::<Paired>()?;
     Some((paired.kernel(), paired.macs()))

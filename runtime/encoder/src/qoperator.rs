@@ -178,19 +178,20 @@ impl Writer {
         for (i, at) in form.values(node.input.len()).into_iter().enumerate() {
             let meaning = [input(at), input(at + 1), input(at + 2)];
             let name = self.name(&output, &format!("in{i}"));
-            reals.push(self.dequantize(name, meaning, channel_axis(form, i, &node)));
+            let axis = channel_axis(form, i, &node);
+            reals.push(self.dequantize(&node, name, meaning, axis));
         }
         let bias = form.bias.map(input).filter(|bias| !bias.is_empty());
         if let Some(bias) = bias {
-            let mut unit = self.node("Mul", &output, "unit", &[&input(1), &input(4)]);
+            let mut unit = self.product(&output, "unit", [&input(1), &input(4)]);
             if let Some(alpha) = float(&node, "alpha").filter(|&alpha| alpha != 1.0) {
                 let alpha = self.constant(&output, "alpha", alpha);
-                unit = self.node("Mul", &output, "scaled_unit", &[&unit, &alpha]);
+                unit = self.product(&output, "scaled_unit", [&unit, &alpha]);
             }
             // One for each filter, or for each column of a product.
             let axis = if form.real == "Conv" { 0 } else { -1 };
             let name = self.name(&output, "bias");
-            reals.push(self.dequantize(name, [bias, unit, String::new()], axis));
+            reals.push(self.dequantize(&node, name, [bias, unit, String::new()], axis));
         }
         let scale = input(form.output_scale);
         let real = match scale.is_empty() {
@@ -212,13 +213,20 @@ impl Writer {
                 output: vec![output.clone()],
                 name: output,
                 op_type: "QuantizeLinear".to_owned(),
+                doc_string: node.doc_string,
                 ..NodeProto::default()
             });
         }
     }
 
-    /// Dequantizes a value to `name`, by its scale and its zero point.
-    fn dequantize(&mut self, name: String, meaning: [String; 3], axis: i64) -> String {
+    /// Dequantizes a value of `node` to `name`, by its scale and its zero point.
+    fn dequantize(
+        &mut self,
+        node: &NodeProto,
+        name: String,
+        meaning: [String; 3],
+        axis: i64,
+    ) -> String {
         let mut input = Vec::from(meaning);
         input.retain(|name| !name.is_empty());
         self.nodes.push(NodeProto {
@@ -226,6 +234,7 @@ impl Writer {
             output: vec![name.clone()],
             name: name.clone(),
             op_type: "DequantizeLinear".to_owned(),
+            doc_string: node.doc_string.clone(),
             attribute: vec![AttributeProto {
                 name: "axis".to_owned(),
                 i: axis,
@@ -238,13 +247,13 @@ impl Writer {
         name
     }
 
-    fn node(&mut self, op: &str, stem: &str, part: &str, inputs: &[&str]) -> String {
+    fn product(&mut self, stem: &str, part: &str, factors: [&str; 2]) -> String {
         let name = self.name(stem, part);
         self.nodes.push(NodeProto {
-            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            input: factors.map(str::to_owned).into(),
             output: vec![name.clone()],
             name: name.clone(),
-            op_type: op.to_owned(),
+            op_type: "Mul".to_owned(),
             ..NodeProto::default()
         });
         name

@@ -1,18 +1,17 @@
 //! Quantized operators and short chains of them against onnxruntime's ARM build: see `tests/golden/onnxruntime.py`.
 
-use std::fs;
-use std::path::Path;
+mod support;
 
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Pixels, Plan, Precision};
 use ocellus_kernels::{Isa, Tier};
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
+use support::golden::{self, cosine};
 
 /// One graph, its input, and what onnxruntime made of it.
 struct Case<'a> {
     name: &'a str,
-    model: &'a [u8],
-    shape: Vec<usize>,
+    golden: &'a golden::Case<'a>,
     input: Vec<f32>,
     /// The quantized output.
     expected: Vec<i32>,
@@ -21,29 +20,18 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn read(file: &SafeTensors<'a>, name: &'a str) -> Case<'a> {
-        let tensor = |part: &str| -> TensorView<'a> {
-            let name = format!("{name}.{part}");
-            file.tensor(&name)
-                .unwrap_or_else(|error| panic!("{name}: {error}"))
-        };
-        let (x, y) = (tensor("x"), tensor("y"));
+    fn read(golden: &'a golden::Case<'a>) -> Case<'a> {
+        let (x, y) = (golden.tensor("x"), golden.tensor("y"));
         let integer = |&byte: &u8| match y.dtype() {
             Dtype::I8 => i32::from(byte as i8),
             _ => i32::from(byte),
         };
-        let scale: Vec<f32> = tensor("scale")
-            .data()
-            .chunks_exact(4)
-            .map(|four| f32::from_le_bytes(four.try_into().expect("four bytes")))
-            .collect();
+        let scale = golden.reals("scale");
+        let pixels = x.data().iter();
         Case {
-            name,
-            model: tensor("model").data(),
-            shape: x.shape().to_vec(),
-            input: x
-                .data()
-                .iter()
+            name: golden.name,
+            golden,
+            input: pixels
                 .map(|&pixel| (f32::from(pixel) - 127.0) / 128.0)
                 .collect(),
             expected: y.data().iter().map(integer).collect(),
@@ -53,10 +41,9 @@ impl<'a> Case<'a> {
     }
 
     fn plan(&self, isa: Isa) -> Plan {
-        let model = CheckedModel::scan(self.name, self.model, &Limits::default());
-        let encoder = Encoder::new(model.expect("a good file"), isa).expect("a graph");
-        let dims: Vec<Dim> = self.shape.iter().copied().map(Dim::Fixed).collect();
-        encoder.plan("x_in", &dims, &["y"]).expect("a plan")
+        let encoder = self.golden.encoder("model", isa);
+        let plan = encoder.plan("x_in", &self.golden.dims("x"), &["y"]);
+        plan.expect("a plan")
     }
 
     /// How many integers of the output differ from onnxruntime's, and by how much at the most.
@@ -84,27 +71,8 @@ impl<'a> Case<'a> {
     }
 }
 
-fn golden_bytes() -> Vec<u8> {
-    read("tests/golden/onnxruntime.safetensors")
-}
-
-fn read(path: &str) -> Vec<u8> {
-    let path = Path::new("../..").join(path);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn with_cases(check: impl Fn(&Case)) {
-    let bytes = golden_bytes();
-    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-    let names: Vec<String> = file
-        .names()
-        .iter()
-        .filter_map(|name| name.strip_suffix(".model").map(str::to_owned))
-        .collect();
-    assert_eq!(names.len(), 24);
-    for name in &names {
-        check(&Case::read(&file, name));
-    }
+    golden::with_cases("onnxruntime", 24, |golden| check(&Case::read(golden)));
 }
 
 #[test]
@@ -143,19 +111,11 @@ fn every_step_runs_in_int8() {
     });
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-        products.sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-}
-
 #[test]
 fn the_default_encoder_is_onnxruntimes() {
-    let bytes = golden_bytes();
+    let bytes = golden::bytes("tests/golden/onnxruntime.safetensors");
     let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-    let model = read("models/default/image.onnx");
+    let model = golden::bytes("models/default/image.onnx");
     let model = CheckedModel::scan("image.onnx", &model, &Limits::default()).expect("a good file");
     let encoder = Encoder::new(model, ocellus_sys::isa::detect()).expect("a graph");
     for side in [112, 160, 224] {

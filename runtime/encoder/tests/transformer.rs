@@ -1,12 +1,12 @@
 //! A transformer that is quantized throughout, Softmax, LayerNormalization and GELU included, against onnxruntime: see
 //! `tests/golden/transformer.py`.
 
-use std::fs;
-use std::path::Path;
+mod support;
 
 use ocellus_encoder::{CheckedModel, Dim, Encoder, Input, Limits, Plan, Precision};
 use ocellus_kernels::{Isa, Tier};
 use safetensors::SafeTensors;
+use support::golden::{self, cosine};
 
 struct Golden {
     model: Vec<u8>,
@@ -19,8 +19,7 @@ struct Golden {
 
 impl Golden {
     fn read() -> Golden {
-        let path = Path::new("../../tests/golden/transformer.safetensors");
-        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let bytes = golden::bytes("tests/golden/transformer.safetensors");
         let file = SafeTensors::deserialize(&bytes).expect("safetensors");
         let reals = |part: &str| -> Vec<f32> {
             let (values, _) = file.tensor(part).expect(part).data().as_chunks::<4>();
@@ -48,14 +47,6 @@ impl Golden {
         let result = self.plan(isa).run(Input::F32(&self.x)).expect("a result");
         result.into_iter().next().expect("an output").data
     }
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-        products.sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 #[test]

@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod attention;
+mod columns;
 mod divisor;
 mod exp;
 #[cfg(target_arch = "aarch64")]
@@ -38,6 +39,7 @@ mod qs8_gavgpool;
 mod qs8_gemm;
 mod qs8_gemv;
 mod qs8_maxpool;
+mod qs8_mul;
 mod qs8_scan;
 mod qs8_table;
 mod qs8_turn;
@@ -57,6 +59,7 @@ pub use attention::{
     BlockAttention, MAX_MAGNITUDE, MapShape, Outputs, PackedTokens, Precision, QueryError, Tokens,
     TokensError,
 };
+pub use columns::Columns;
 pub use divisor::Divisor;
 pub use f32_attention::{AttentionHead, Strided};
 pub use f32_gelu::{Gelu, f32_gelu};
@@ -73,15 +76,16 @@ pub use qs8_cast::{
     quantize_planes,
 };
 pub use qs8_conv::{PackedConv, PackedRealConv};
-pub use qs8_dwconv::PackedDepthwise;
+pub use qs8_dwconv::{PackedDepthwise, Share};
 pub use qs8_gavgpool::{MAX_POOL_PIXELS, pool_to_f32, pool_to_s8, qs8_channel_sums};
 pub use qs8_gemm::{Numbers, PackedGemm, PackedRealGemm};
 pub use qs8_gemv::{MAX_GEMV_K, qs8_gemv};
 pub use qs8_maxpool::MaxPool;
+pub use qs8_mul::{MulScales, qs8_mul};
 pub use qs8_scan::{
     PANEL_ROWS, SCAN_STEP, ScanQuery, panel_bytes, panel_row, put_panel_row, qs8_scan, row_scale,
 };
-pub use qs8_table::qs8_table;
+pub use qs8_table::{qs8_table, qs8_table_rows};
 pub use qs8_turn::qs8_turn;
 pub use quantize::quantize_symmetric;
 pub use requantize::{Epilogue, PackError};

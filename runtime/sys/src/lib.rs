@@ -27,7 +27,7 @@ pub use cooling::{COOLING_DEVICES, Cooling};
 pub use cpu::{cores, cpu_name};
 pub use machine::Machine;
 pub use memory::{page_size, peak_rss_bytes};
-pub use pool::Pool;
+pub use pool::{Marks, Pool};
 pub use shared::{SharedBuffer, SharedError};
 pub use stop::{Stop, Woken, open_without_waiting};
 pub use whole_file::FileLock;

@@ -6,7 +6,7 @@
 //!
 //! Limits: what is shared is cut beforehand, a part for each thread; nobody takes another's part.
 
-use crate::Worker;
+use crate::{Worker, mark};
 use std::{
     cell::UnsafeCell,
     fmt, hint, io,
@@ -24,8 +24,29 @@ const LOOKS: usize = 2000;
 pub struct Pool {
     threads: usize,
     crew: Option<Crew>,
-    /// The only part that is done, where there is no crew.
-    only: Option<usize>,
+    /// Who marks the parts, where there is no crew.
+    marks: Option<Arc<Marks>>,
+}
+
+/// Marks around each thread's part of what a pool without threads does, while they are on.
+#[derive(Debug, Default)]
+pub struct Marks {
+    on: AtomicBool,
+    parts: AtomicUsize,
+}
+
+impl Marks {
+    /// From now on parts are marked: see [`mark`].
+    pub fn begin(&self) {
+        self.parts.store(0, SeqCst);
+        self.on.store(true, SeqCst);
+    }
+
+    /// No more. How many parts were: as many as threads each time that work was shared, of a thread without work too.
+    pub fn end(&self) -> usize {
+        self.on.store(false, SeqCst);
+        self.parts.load(SeqCst)
+    }
 }
 
 /// The threads beside the caller's.
@@ -83,7 +104,7 @@ impl Pool {
         let mut pool = Pool {
             crew: None,
             threads,
-            only: None,
+            marks: None,
         };
         if threads > 1 {
             let crew = pool.crew.insert(Crew {
@@ -106,7 +127,7 @@ impl Pool {
         Pool {
             threads: 1,
             crew: None,
-            only: None,
+            marks: None,
         }
     }
 
@@ -120,19 +141,17 @@ impl Pool {
         Pool {
             threads,
             crew: None,
-            only: None,
+            marks: None,
         }
     }
 
-    /// The same, but only the part of thread `part` is done, 0 being the caller's. For counting how even parts are: what
-    /// is computed is worth nothing.
+    /// The same with marks around each part while they are on, for counting how even parts are.
     ///
     /// # Panics
-    /// Unless there are 1 to [`MOST`](Self::MOST) threads, and `part` is one of them.
-    pub fn rehearsal(threads: usize, part: usize) -> Pool {
-        assert!(part < threads, "part {part} of {threads} threads");
+    /// As there.
+    pub fn marked(threads: usize, marks: &Arc<Marks>) -> Pool {
         Pool {
-            only: Some(part),
+            marks: Some(Arc::clone(marks)),
             ..Pool::in_turn(threads)
         }
     }
@@ -164,14 +183,21 @@ impl Pool {
         });
         match turn {
             Some((crew, _turn)) => crew.share(self.threads, items, work),
-            None => {
-                let (first, step) = match self.only {
-                    Some(part) if items.len() > 1 => (part, self.threads),
-                    _ => (0, 1),
-                };
-                items.iter_mut().skip(first).step_by(step).for_each(work);
-            }
+            None => match self.marks.as_ref().filter(|marks| marks.on.load(SeqCst)) {
+                Some(marks) if items.len() > 1 => self.each_marked(marks, items, work),
+                _ => items.iter_mut().for_each(work),
+            },
         }
+    }
+
+    fn each_marked<T>(&self, marks: &Marks, items: &mut [T], work: impl Fn(&mut T)) {
+        for part in 0..self.threads {
+            mark::begin();
+            let own = items.iter_mut().skip(part).step_by(self.threads);
+            own.for_each(&work);
+            mark::end();
+        }
+        marks.parts.fetch_add(self.threads, SeqCst);
     }
 }
 
@@ -404,11 +430,14 @@ mod tests {
             let mut parts = [0; 7];
             Pool::in_turn(threads).each(&mut parts, |part| *part += 1);
             assert_eq!(parts, [1; 7]);
-            for only in 0..threads {
-                let pool = Pool::rehearsal(threads, only);
-                pool.each(&mut parts, |part| *part += 1);
-                assert!((only..7).step_by(threads).all(|at| parts[at] == 2));
-            }
+            let marks = Arc::default();
+            let pool = Pool::marked(threads, &marks);
+            pool.each(&mut parts, |part| *part += 1);
+            marks.begin();
+            pool.each(&mut parts, |part| *part += 1);
+            pool.each(&mut parts[..1], |part| *part -= 1);
+            assert_eq!(marks.end(), threads);
+            pool.each(&mut parts[1..], |part| *part -= 1);
             assert_eq!(parts, [2; 7]);
         }
     }

@@ -3,9 +3,12 @@
 //! Both are runs of the same encoder with the same bytes; where it is watched, convolutions that else run together run one
 //! after another (`runtime/encoder/src/region/bands.rs`). The data caches are those of the plugin (`xtask/plugin/count.c`).
 //!
-//! Limits: nothing is prefetched and instructions are not cached; the second level is one program's alone.
+//! Four threads share the second level where cores do. One does the parts of all of them, one after the other.
+//!
+//! Limits: nothing is prefetched and instructions are not cached; the second level is one program's alone. Threads use one
+//! first level in turn, so what that misses is not theirs.
 
-use super::emulated::{Bench, Region};
+use super::emulated::{Bench, Region, Subject};
 use super::report::{core, head, line};
 use super::table::millions;
 use crate::counter;
@@ -17,6 +20,7 @@ use serde::Serialize;
 pub struct Row {
     pub cpu: String,
     pub resolution: u32,
+    pub threads: usize,
     /// The second level's size.
     pub l2_kib: usize,
     pub bytes_beyond_layers: u64,
@@ -31,15 +35,35 @@ pub struct Row {
     pub overhead: f64,
 }
 
-/// Counts on one core.
+/// The cores of which each has a second level of its own: what several threads move is not to be seen in one.
+const OWN_L2: [&str; 1] = ["cortex-a76"];
+
+/// Counts on one core, and on four of them.
 pub fn count(bench: &Bench, cpu: &str) -> Result<Vec<Row>> {
     let [_, [l2_kib, _]] = counter::caches(cpu)?;
-    let rows = bench.moved(cpu)?.into_iter();
-    rows.map(|(resolution, regions)| row(cpu, l2_kib, resolution, &regions))
-        .collect()
+    let counts = match OWN_L2.contains(&cpu) {
+        true => &[1][..],
+        false => &[1, 4],
+    };
+    let mut rows = Vec::new();
+    for &threads in counts {
+        let subject = Subject {
+            threads: Some(threads),
+            ..Subject::default()
+        };
+        for (resolution, regions) in bench.moved(cpu, &subject)? {
+            rows.push(row((cpu, threads), l2_kib, resolution, &regions)?);
+        }
+    }
+    Ok(rows)
 }
 
-fn row(cpu: &str, l2_kib: usize, resolution: u32, regions: &[Region]) -> Result<Row> {
+fn row(
+    (cpu, threads): (&str, usize),
+    l2_kib: usize,
+    resolution: u32,
+    regions: &[Region],
+) -> Result<Row> {
     let region = |name: &str| {
         let found = regions.iter().find(|region| region.name == name);
         found.with_context(|| format!("the program marks no region {name}"))
@@ -49,6 +73,7 @@ fn row(cpu: &str, l2_kib: usize, resolution: u32, regions: &[Region]) -> Result<
     Ok(Row {
         cpu: cpu.to_owned(),
         resolution,
+        threads,
         l2_kib,
         bytes_beyond_layers: layers.moved.bytes_beyond,
         bytes_beyond: depth_first.moved.bytes_beyond,
@@ -65,15 +90,18 @@ fn row(cpu: &str, l2_kib: usize, resolution: u32, regions: &[Region]) -> Result<
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "# What goes through the caches\n\n\
-         Made by `cargo xtask bench --report` with `instructions.md`: the default bundle's encoder, one warm inference, f32 image in, \
+         Made by `cargo xtask bench --report` with `instructions.md`, or by `--report-threads` with `threads.md`: the default bundle's encoder, one warm inference, f32 image in, \
          logits out, with simulated data caches: 64-byte lines, least recently used, nothing prefetched. *Layer by layer* each \
-         layer's map is whole before the next begins; *depth first*, which is how the encoder runs in one thread, the large maps of the first blocks \
-         exist a few rows at a time. *Beyond L2* is what the second level reads and writes in the memory behind it, weights included, \
+         layer's map is whole before the next begins; *depth first*, which is how the encoder runs, the large maps of the first blocks \
+         exist a few rows at a time. Four threads share the bands and the second level; one does what they would do, one after the \
+         other, and what the first level misses is not theirs. Each Cortex-A76 has a second level of its own, so there is no row of \
+         four. *Beyond L2* is what the second level reads and writes in the memory behind it, weights included, \
          in megabytes. Both compute the same bytes.\n\n",
     );
     text += &head(&[
         "core",
         "size",
+        "threads",
         "L2, KiB",
         "layer by layer, MB beyond L2",
         "depth first, MB beyond L2",
@@ -85,19 +113,23 @@ pub fn markdown(rows: &[Row]) -> String {
         "overhead",
     ]);
     let megabytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1e6);
-    let thousand = |count: u64| format!("{:.0}", count as f64 / 1e3);
+    let misses = |row: &Row, count: u64| match row.threads {
+        1 => format!("{:.0}", count as f64 / 1e3),
+        _ => "-".to_owned(),
+    };
     for row in rows {
         line(
             &mut text,
             &[
                 core(&row.cpu),
                 row.resolution.to_string(),
+                row.threads.to_string(),
                 row.l2_kib.to_string(),
                 megabytes(row.bytes_beyond_layers),
                 megabytes(row.bytes_beyond),
                 format!("{:.2}", row.ratio),
-                thousand(row.first_level_misses_layers),
-                thousand(row.first_level_misses),
+                misses(row, row.first_level_misses_layers),
+                misses(row, row.first_level_misses),
                 millions(row.instructions_layers),
                 millions(row.instructions),
                 format!("{:+.1} %", 100.0 * row.overhead),
@@ -127,14 +159,14 @@ mod tests {
             region("layers", 1000, 14_000_000),
             region("encode", 1020, 6_300_000),
         ];
-        let row = row("cortex-a53", 512, 224, &regions).unwrap();
+        let row = row(("cortex-a53", 4), 512, 224, &regions).unwrap();
         assert_eq!((row.ratio, row.instructions_layers), (0.45, 1000));
         assert!((row.overhead - 0.02).abs() < 1e-9);
         let text = markdown(&[row]);
-        let cells = "| Cortex-A53 | 224 | 512 | 14.00 | 6.30 | 0.45 |";
+        let cells = "| Cortex-A53 | 224 | 4 | 512 | 14.00 | 6.30 | 0.45 | - | - |";
         assert!(text.lines().last().unwrap().starts_with(cells), "{text}");
         regions.remove(1);
-        let error = super::row("cortex-a53", 512, 224, &regions).unwrap_err();
+        let error = super::row(("cortex-a53", 1), 512, 224, &regions).unwrap_err();
         assert!(error.to_string().contains("layers"), "{error}");
     }
 }

@@ -16,16 +16,8 @@ pub struct Subject<'a> {
     pub model: Option<&'a Path>,
     /// The encoder alone, in f32.
     pub without_regions: bool,
-    /// Work as it is cut for several threads, done by one.
-    pub cut: Option<Cut>,
-}
-
-/// Work that is cut for several threads.
-#[derive(Clone, Copy)]
-pub struct Cut {
-    pub threads: usize,
-    /// Only what this thread does; all of it without.
-    pub part: Option<usize>,
+    /// Work as it is cut for so many threads, done by one; without, for one.
+    pub threads: Option<usize>,
 }
 
 /// What one resolution costs on one core. Field names are the JSON's and stay stable.
@@ -52,6 +44,9 @@ pub struct Row {
     /// What these alone would take, each instruction full.
     pub instructions_ideal: u64,
     pub steps: Vec<Step>,
+    /// What each of several threads does of an inference: of all threads each time that they share something.
+    #[serde(skip)]
+    pub shares: Vec<u64>,
 }
 
 /// What one step of the encoder costs.
@@ -133,9 +128,9 @@ impl Bench {
         Ok(Self { program, counter })
     }
 
-    /// The regions of the default bundle's job on one core, by resolution.
-    pub fn moved(&self, cpu: &str) -> Result<Vec<(u32, Vec<Region>)>> {
-        let arguments = arguments(&Subject::default())?;
+    /// The regions of a subject's job on one core, by resolution.
+    pub fn moved(&self, cpu: &str, subject: &Subject) -> Result<Vec<(u32, Vec<Region>)>> {
+        let arguments = arguments(subject)?;
         let run = self.counter.run_with_caches(cpu, &self.program, &arguments);
         let (counts, printed) = run?;
         let printed: Printed = serde_json::from_str(&printed)
@@ -188,11 +183,8 @@ fn arguments(subject: &Subject) -> Result<Vec<String>> {
         arguments.push("--without-regions".to_owned());
     }
     // Else the emulated machine would say how many.
-    let threads = subject.cut.map_or(1, |cut| cut.threads);
+    let threads = subject.threads.unwrap_or(1);
     arguments.push(format!("--threads={threads}"));
-    if let Some(part) = subject.cut.and_then(|cut| cut.part) {
-        arguments.push(format!("--part={part}"));
-    }
     Ok(arguments)
 }
 
@@ -227,10 +219,11 @@ fn row(cpu: &str, isa: &str, model: &str, marked: Marked, counts: &[u64]) -> Res
     let (instructions_from_pixels, instructions_total) = (region("from_pixels")?, region("total")?);
     let instructions_load = region("load")?;
     let instructions_camera = region("camera").ok();
-    let of_steps: Vec<u64> = regions()
-        .filter(|(name, _)| *name == "step")
-        .map(|(_, count)| count)
-        .collect();
+    let all = |name: &str| -> Vec<u64> {
+        let named = regions().filter(|(region, _)| *region == name);
+        named.map(|(_, count)| count).collect()
+    };
+    let (of_steps, shares) = (all("step"), all("share"));
     ensure!(
         of_steps.len() == marked.steps.len(),
         "the program lists {} steps and marks {}",
@@ -265,6 +258,7 @@ fn row(cpu: &str, isa: &str, model: &str, marked: Marked, counts: &[u64]) -> Res
         macs: steps.iter().map(|step| step.macs).sum(),
         instructions_ideal: 0,
         steps,
+        shares,
     };
     row.instructions_ideal = row.macs / row.macs_per_ideal();
     Ok(row)
@@ -287,14 +281,16 @@ pub mod tests {
         let text = r#"{"isa":"dotprod","model":"folder/image.onnx","threads":1,"resolutions":[
             {"resolution":112,"frame_px":[451,300],"regions":["step","step","load","total","camera","from_pixels","encode"],
              "steps":[{"name":"c","op":"Conv","kernel":"k","macs":3200},{"name":"p","op":"Pool","kernel":"l","macs":0}]},
-            {"resolution":160,"frame_px":[451,300],"regions":["load","total","from_pixels","encode"],"steps":[]}]}"#;
+            {"resolution":160,"frame_px":[451,300],"regions":["load","total","from_pixels","share","share","encode"],"steps":[]}]}"#;
         serde_json::from_str(text).unwrap()
     }
 
     /// Two rows of made-up figures.
     pub fn made_up() -> Vec<Row> {
         let counts = Counts {
-            regions: vec![800, 150, 2500, 1500, 4000, 1100, 1000, 95, 90, 80, 70],
+            regions: vec![
+                800, 150, 2500, 1500, 4000, 1100, 1000, 95, 90, 80, 40, 38, 70,
+            ],
             moved: Vec::new(),
             total: 10_000,
         };
@@ -322,6 +318,7 @@ pub mod tests {
         assert_eq!((step.instructions, step.macs_per_instruction), (800, 4.0));
         assert_eq!(step.share, 0.8);
         assert_eq!((high.resolution, high.instructions_total), (160, 90));
+        assert_eq!((&high.shares[..], low.shares.len()), (&[40, 38][..], 0));
     }
 
     #[test]
@@ -332,7 +329,7 @@ pub mod tests {
             total: 10,
         };
         let error = rows("cortex-a76", printed(), &counts).unwrap_err();
-        assert!(error.to_string().contains("11 regions and 9"), "{error}");
+        assert!(error.to_string().contains("13 regions and 9"), "{error}");
     }
 
     #[test]
@@ -348,10 +345,7 @@ pub mod tests {
             resolution: Some(160),
             model: Some(Path::new("/m/a b.onnx")),
             without_regions: true,
-            cut: Some(Cut {
-                threads: 4,
-                part: Some(3),
-            }),
+            threads: Some(4),
         };
         let words = arguments(&subject).unwrap();
         let expected = [
@@ -361,7 +355,6 @@ pub mod tests {
             "--model=/m/a b.onnx",
             "--without-regions",
             "--threads=4",
-            "--part=3",
         ];
         assert_eq!(words, expected);
     }

@@ -50,6 +50,9 @@ pub struct Args {
     /// The part of the report that is of the attention kernels, alone: tests/reports/attention.json and .md
     #[arg(long, conflicts_with_all = ["emulated", "report", "board", "args"])]
     report_attention: bool,
+    /// The part of the report that is of threads and caches, alone: tests/reports/threads.json, caches.json and their .md
+    #[arg(long, conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
+    report_threads: bool,
     /// Count the transformers of tests/reports/transformers_peers.toml, whose files are in this folder, on every core, and write
     /// tests/reports/transformers.md
     #[arg(long, value_name = "DIR", conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
@@ -84,7 +87,10 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    let counts = args.report || args.report_attention || args.report_transformers.is_some();
+    let counts = args.report
+        || args.report_attention
+        || args.report_threads
+        || args.report_transformers.is_some();
     if counts || args.emulated.is_some() {
         let here = args.place.host.is_none();
         ensure!(
@@ -97,6 +103,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.report_attention {
         return attention::write(&args.profile, &Counter::build()?);
+    }
+    if args.report_threads {
+        return report::write_threads(&args.profile);
     }
     if let Some(models) = &args.report_transformers {
         return transformers::write(&args.profile, models);
@@ -117,7 +126,7 @@ pub fn run(args: &Args) -> Result<()> {
         resolution: args.resolution,
         model: args.model.as_deref(),
         without_regions: args.without_regions,
-        cut: None,
+        threads: None,
     };
     let bench = emulated::Bench::ready(&args.profile)?;
     let rows = bench.count(cpu, &subject)?;

@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 /// The resolution whose steps the tables show.
 const SHOWN: u32 = 224;
@@ -40,24 +41,43 @@ pub fn write(profile: &str) -> Result<()> {
     let peers = Peers::parse(&text).context("peers.toml")?;
     let bench = Bench::ready(profile)?;
     let subject = Subject::default();
-    let (mut rows, mut shared, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     for cpu in cross::CPUS {
-        let counted = bench.count(cpu, &subject)?;
-        for count in threads::COUNTS {
-            shared.extend(threads::count(&bench, &subject, &counted, count)?);
-        }
-        moved.extend(caches::count(&bench, cpu)?);
-        rows.extend(counted.into_iter().map(|row| compare(row, &peers)));
+        rows.extend(bench.count(cpu, &subject)?);
     }
+    shared(&bench, &dir, &rows)?;
+    let rows: Vec<_> = rows.into_iter().map(|row| compare(row, &peers)).collect();
     fs::write(dir.join("instructions.json"), json(&rows)?)?;
     fs::write(dir.join("instructions.md"), markdown(&rows, &peers))?;
+    attention::write(profile, bench.counter())?;
+    search::write(profile, bench.counter())?;
+    println!("{}", summary(&rows));
+    Ok(())
+}
+
+/// Counts what threads share and what goes through the caches, and writes that alone.
+pub fn write_threads(profile: &str) -> Result<()> {
+    let bench = Bench::ready(profile)?;
+    let mut rows = Vec::new();
+    for cpu in cross::CPUS {
+        rows.extend(bench.count(cpu, &Subject::default())?);
+    }
+    shared(&bench, &repo::root()?.join("tests/reports"), &rows)
+}
+
+/// The same into `dir`, where one thread was counted.
+fn shared(bench: &Bench, dir: &Path, one: &[Row]) -> Result<()> {
+    let (mut shared, mut moved) = (Vec::new(), Vec::new());
+    for of_cpu in one.chunk_by(|a, b| a.cpu == b.cpu) {
+        for count in threads::COUNTS {
+            shared.extend(threads::count(bench, &Subject::default(), of_cpu, count)?);
+        }
+        moved.extend(caches::count(bench, &of_cpu[0].cpu)?);
+    }
     fs::write(dir.join("threads.json"), json(&shared)?)?;
     fs::write(dir.join("threads.md"), threads::markdown(&shared))?;
     fs::write(dir.join("caches.json"), json(&moved)?)?;
     fs::write(dir.join("caches.md"), caches::markdown(&moved))?;
-    attention::write(profile, bench.counter())?;
-    search::write(profile, bench.counter())?;
-    println!("{}", summary(&rows));
     Ok(())
 }
 

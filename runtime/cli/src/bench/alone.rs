@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use ocellus::{
     Bundle,
     encoder::{CheckedModel, Dim, Element, Encoder, EncoderError, Input, Limits, Plan, Port},
+    sys,
 };
 use serde_json::{Value, json};
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -18,6 +19,8 @@ struct Alone {
     regions: bool,
     input: String,
     outputs: Vec<String>,
+    /// Around the threads' parts.
+    marks: Arc<sys::Marks>,
     /// What it is planned for at a load.
     resolutions: Vec<u32>,
 }
@@ -47,7 +50,8 @@ pub fn run(
         let message = "--threads: expected one number with an encoder alone".into();
         return Err(Usage(message).into());
     };
-    let pool = Arc::new(arguments.pool(threads)?);
+    let marks = Arc::default();
+    let pool = Arc::new(arguments.pool(threads, &marks)?);
     let mut encoder = Encoder::new(model, isa()?)?.with_pool(pool);
     if arguments.without_regions {
         encoder = encoder.without_regions();
@@ -65,6 +69,7 @@ pub fn run(
         bytes,
         encoder,
         regions: !arguments.without_regions,
+        marks,
         resolutions,
     };
     let load_us = start.elapsed().as_micros() as u64;
@@ -175,8 +180,8 @@ impl Alone {
         Ok(row)
     }
 
-    /// One resolution, marked: each step, the job of a frame in memory without heads, the encoder from bytes, and from
-    /// f32. A counter that keeps one region has the last.
+    /// One resolution, marked: each step, the job of a frame in memory without heads, the encoder from bytes, the threads'
+    /// shares, and the encoder from f32. A counter that keeps one region has the last.
     fn mark(&self, side: u32, scene: &Scene<'_>) -> anyhow::Result<Value> {
         let plan = self.plan(side)?;
         let (frame, rgb) = (scene.frame()?, scene.rgb(side)?);
@@ -201,6 +206,7 @@ impl Alone {
         regions.mark("from_pixels", || plan.run(scene.pixels(&rgb)))?;
         let input = Input::F32(&pixels);
         regions.mark("layers", || plan.run_observed(input, &mut marks::Apart))?;
+        regions.shares(&self.marks, || plan.run(input))?;
         regions.mark("encode", || plan.run(input))?;
         Ok(regions.row(side, &frame, steps))
     }

@@ -8,6 +8,7 @@ use ocellus::{
     Bundle, Engine, Error, Policy, Report, Session, SessionOptions, StagesUs,
     bundle::ImageFiles,
     encoder::{Input, Tensor},
+    sys::Marks,
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Instant};
@@ -34,8 +35,10 @@ pub fn run(
     let start = Instant::now();
     let counts = arguments.counts();
     let bundle = Arc::new(bundle);
+    let parts = Arc::default();
     let load = |threads: usize| {
-        let engine = loading::engine(Arc::clone(&bundle), arguments.pool(threads)?)?;
+        let pool = arguments.pool(threads, &parts)?;
+        let engine = loading::engine(Arc::clone(&bundle), pool)?;
         anyhow::Ok(Arc::new(engine))
     };
     let engine = load(counts[0])?;
@@ -64,7 +67,7 @@ pub fn run(
         };
         for &side in &resolutions {
             let mut row = match arguments.markers {
-                true => mark(&engine, side, &picture)?,
+                true => mark(&engine, &parts, side, &picture)?,
                 false => at_resolution(&engine, side, &picture, arguments, conditions)?,
             };
             row["threads"] = threads.into();
@@ -178,7 +181,7 @@ fn measure(
 
 /// One resolution, marked: each step, the whole job of the picture and of a camera's frame in memory, the encoder and the
 /// head's classifier from bytes, and from f32. A counter that keeps one region has the last.
-fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
+fn mark(engine: &Arc<Engine>, parts: &Marks, side: u32, picture: &[u8]) -> anyhow::Result<Value> {
     let scene = Scene::new(picture, engine.bundle().manifest())?;
     let (mut session, frame, rgb) = (
         session(engine, Policy::Fixed(side))?,
@@ -228,6 +231,7 @@ fn mark(engine: &Arc<Engine>, side: u32, picture: &[u8]) -> anyhow::Result<Value
         let features = outputs.pop().unwrap_or_default();
         Ok(with_logits((outputs.pop(), features.data)))
     })?;
+    regions.shares(parts, || engine.encode_input(side, input).map(with_logits))?;
     regions.mark("encode", || {
         engine.encode_input(side, input).map(with_logits)
     })?;

@@ -4,11 +4,11 @@ use super::ops;
 use ocellus::{
     Isa,
     encoder::{CheckedModel, Dim, Encoder, EncoderError, Input, Limits, Observer, Plan},
-    sys::mark,
+    sys::{Marks as Parts, mark},
     vision::Frame,
 };
 use serde_json::{Value, json};
-use std::hint::black_box;
+use std::{hint::black_box, iter::repeat_n};
 
 /// The names of the marked regions, in the order in which they ran.
 #[derive(Default)]
@@ -38,6 +38,18 @@ impl Regions {
         mark::end();
         self.0.push("load");
         black_box(loaded).map(drop)
+    }
+
+    /// Does `work` once with marks around what each thread would do of it, each time that they share something.
+    pub fn shares<T, E>(
+        &mut self,
+        parts: &Parts,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), E> {
+        parts.begin();
+        let done = work();
+        self.0.extend(repeat_n("share", parts.end()));
+        black_box(done).map(drop)
     }
 
     /// Runs `plan` once with marks around each of its operations, which are returned.

@@ -19,7 +19,7 @@ mod page;
 mod table;
 
 use crate::{
-    Usage, build,
+    build,
     loading::{BundleOption, PolicyName, Threads},
     power::PowerOption,
 };
@@ -29,12 +29,12 @@ use ocellus::{
     Bundle, Isa, Pool,
     bundle::Manifest,
     encoder::{Input, Pixels},
-    sys,
+    sys::{self, Marks},
     vision::{CropMode, DecodeLimits, Frame, Intermediate, MAX_RESOLUTION, Picture, View},
     vision::{decode, normalize, views},
 };
 use serde_json::{Value, json};
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 /// Measure each stage on this machine
 #[derive(clap::Args)]
@@ -79,9 +79,6 @@ pub struct Arguments {
         default_value = "auto"
     )]
     threads: Vec<Threads>,
-    /// With marks: only what this thread does, from 0
-    #[arg(long, hide = true, requires = "markers")]
-    part: Option<usize>,
     /// Marks for an instruction counter around each measured part instead of times, as one JSON object
     #[arg(long, hide = true, conflicts_with_all = ["ops", "iterations"])]
     markers: bool,
@@ -120,16 +117,11 @@ struct Measured {
 }
 
 impl Arguments {
-    /// `count` threads; under marks one that does the parts of all of them, or of one.
-    fn pool(&self, count: usize) -> anyhow::Result<Pool> {
-        match (self.markers, self.part) {
-            (false, _) => Threads::Count(count).pool(),
-            (true, None) => Ok(Pool::in_turn(count)),
-            (true, Some(part)) if part < count => Ok(Pool::rehearsal(count, part)),
-            (true, Some(part)) => {
-                let message = format!("--part: expected less than {count}, got {part}");
-                Err(Usage(message).into())
-            }
+    /// `count` threads; with markers one that does the parts of all of them.
+    fn pool(&self, count: usize, marks: &Arc<Marks>) -> anyhow::Result<Pool> {
+        match self.markers {
+            false => Threads::Count(count).pool(),
+            true => Ok(Pool::marked(count, marks)),
         }
     }
 

@@ -32,6 +32,7 @@ enum Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Conversion {
     direction: Direction,
+    /// What the file calls the node.
     node: String,
     axis: i64,
     has_zero_point: bool,
@@ -50,7 +51,7 @@ impl Conversion {
             3 => i8::datum_type(),
             other => {
                 let fault = Fault::Unsupported {
-                    place: format!("node {}", node.name),
+                    place: format!("node {}", node.doc_string),
                     what: format!("quantization to element type {other} of TensorProto is"),
                     remedy: "quantize to u8 or i8",
                 };
@@ -60,7 +61,7 @@ impl Conversion {
         let conversion = Conversion {
             direction,
             target,
-            node: node.name.clone(),
+            node: node.doc_string.clone(),
             axis: node.get_attr_opt("axis")?.unwrap_or(1),
             has_zero_point: node.input.get(2).is_some_and(|name| !name.is_empty()),
         };
@@ -185,6 +186,15 @@ impl InferenceOp for Conversion {
             true => Some(self.constant("the zero point", target, inputs[2])?),
             false => None,
         };
+        if self.direction == Direction::Quantize && x.datum_type != f32::datum_type() {
+            return Err(Fault::Quantization {
+                node: self.node.clone(),
+                what: "the data",
+                expected: "f32".to_owned(),
+                got: format!("{:?}", x.datum_type).to_lowercase(),
+            }
+            .into());
+        }
         let op: Box<dyn TypedOp> = match self.direction {
             Direction::Quantize => Box::new(self.quantize(&x.shape, scale, zero_point)?),
             Direction::Dequantize => Box::new(self.dequantize(x, scale, zero_point)?),

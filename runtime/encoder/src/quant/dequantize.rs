@@ -4,6 +4,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::Scale;
 use crate::Fault;
+use crate::elements::of_elements;
 
 /// Turns integers into reals. It marks where a real value is an integer in truth, so it must survive until the INT8
 /// regions have been found: it refuses to be evaluated outside a plan.
@@ -78,7 +79,7 @@ impl Dequantize {
 
 impl Op for Dequantize {
     fn name(&self) -> StaticName {
-        "Dequantize".into()
+        "DequantizeLinear".into()
     }
 
     op_as_typed_op!();
@@ -98,26 +99,6 @@ impl TypedOp for Dequantize {
         Ok(tvec![f32::fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(
-        &self,
-        inputs: &[&TypedFact],
-        outputs: &[&TypedFact],
-    ) -> TractResult<AxesMapping> {
-        AxesMapping::natural(inputs, outputs)
-    }
-
-    fn change_axes(
-        &self,
-        model: &TypedModel,
-        node: &TypedNode,
-        _: InOut,
-        change: &AxisOp,
-    ) -> TractResult<Option<AxisChangeConsequence>> {
-        Ok(self.scale.moved(change).map(|scale| {
-            let op: Box<dyn TypedOp> = Box::new(Dequantize { scale });
-            AxisChangeConsequence::new(model, node, Some(op), change)
-        }))
-    }
-
+    of_elements!(|self, change| self.scale.moved(change).map(|scale| Dequantize { scale }));
     as_op!();
 }

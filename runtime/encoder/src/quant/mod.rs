@@ -21,6 +21,8 @@ mod quantize;
 mod rounded;
 mod scale;
 
+use tract_onnx::tract_hir::internal::TypedNode;
+
 pub(crate) use self::conversion::register;
 pub(crate) use self::dequantize::Dequantize;
 pub(crate) use self::dynamic::DynamicQuantize;
@@ -28,3 +30,14 @@ pub(crate) use self::fold::fold;
 pub(crate) use self::quantize::Quantize;
 pub(crate) use self::rounded::round;
 pub(crate) use self::scale::Scale;
+
+/// The kernel of `node`, if it is one of these and runs on one.
+pub(crate) fn kernel(node: &TypedNode) -> Option<&'static str> {
+    if node.op_is::<DynamicQuantize>() {
+        return Some("qs8_cast");
+    }
+    if let Some(quantize) = node.op_as::<Quantize>() {
+        return quantize.by_kernel().is_some().then_some("qs8_cast");
+    }
+    node.op_is::<rounded::Rounded>().then_some("f32_round")
+}

@@ -5,6 +5,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::Scale;
 use crate::Fault;
+use crate::elements::of_elements;
 use crate::region::affine;
 
 /// Turns reals into integers of type `target`, u8 or i8. NaN becomes the lowest integer, or the zero point by a vector
@@ -65,8 +66,13 @@ impl Quantize {
         }
     }
 
-    /// The same by a kernel.
-    fn by_kernel(&self, affine: Affine, x: &Tensor) -> TractResult<Tensor> {
+    /// What its integers mean, where a kernel makes them.
+    pub(super) fn by_kernel(&self) -> Option<Affine> {
+        affine(&self.scale, self.target).filter(|_| self.isa != Isa::Scalar)
+    }
+
+    /// The same as [`apply`](Self::apply) by a kernel.
+    fn run_kernel(&self, affine: Affine, x: &Tensor) -> TractResult<Tensor> {
         let plain = x.try_as_plain_ram()?;
         let reals = plain.as_slice::<f32>()?;
         let mut bytes = Tensor::zero::<i8>(x.shape())?;
@@ -115,7 +121,7 @@ impl Quantize {
 
 impl Op for Quantize {
     fn name(&self) -> StaticName {
-        "Quantize".into()
+        "QuantizeLinear".into()
     }
 
     op_as_typed_op!();
@@ -126,9 +132,9 @@ impl EvalOp for Quantize {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let x = args_1!(inputs);
-        let integers = match affine(&self.scale, self.target) {
-            Some(affine) if self.isa != Isa::Scalar => self.by_kernel(affine, &x)?,
-            _ => self.apply(&x)?,
+        let integers = match self.by_kernel() {
+            Some(affine) => self.run_kernel(affine, &x)?,
+            None => self.apply(&x)?,
         };
         Ok(tvec![integers.into_tvalue()])
     }
@@ -139,30 +145,12 @@ impl TypedOp for Quantize {
         Ok(tvec![self.given.fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(
-        &self,
-        inputs: &[&TypedFact],
-        outputs: &[&TypedFact],
-    ) -> TractResult<AxesMapping> {
-        AxesMapping::natural(inputs, outputs)
-    }
-
-    fn change_axes(
-        &self,
-        model: &TypedModel,
-        node: &TypedNode,
-        _: InOut,
-        change: &AxisOp,
-    ) -> TractResult<Option<AxisChangeConsequence>> {
-        Ok(self.scale.moved(change).map(|scale| {
-            let op: Box<dyn TypedOp> = Box::new(Quantize {
-                scale,
-                ..self.clone()
-            });
-            AxisChangeConsequence::new(model, node, Some(op), change)
-        }))
-    }
-
+    of_elements!(
+        |self, change| self.scale.moved(change).map(|scale| Quantize {
+            scale,
+            ..self.clone()
+        })
+    );
     as_op!();
 }
 

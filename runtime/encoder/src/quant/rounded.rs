@@ -9,6 +9,7 @@ use ocellus_kernels::{Grid, Isa, f32_round};
 use tract_onnx::tract_hir::internal::*;
 
 use super::{Dequantize, Quantize};
+use crate::elements::of_elements;
 
 /// Reals to the nearest of a grid.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,24 +112,6 @@ impl TypedOp for Rounded {
         Ok(tvec![f32::fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(
-        &self,
-        inputs: &[&TypedFact],
-        outputs: &[&TypedFact],
-    ) -> TractResult<AxesMapping> {
-        AxesMapping::natural(inputs, outputs)
-    }
-
-    fn change_axes(
-        &self,
-        model: &TypedModel,
-        node: &TypedNode,
-        _: InOut,
-        change: &AxisOp,
-    ) -> TractResult<Option<AxisChangeConsequence>> {
-        let consequence = AxisChangeConsequence::new(model, node, None, change);
-        Ok(Some(consequence))
-    }
-
+    of_elements!(|self, change| Some(self.clone()));
     as_op!();
 }

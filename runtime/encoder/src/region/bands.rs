@@ -2,18 +2,24 @@
 //! leave the cache.
 //!
 //! Layer by layer, the expanded map of an inverted residual is written to memory and read again, because it is larger than
-//! the second-level cache. In a sequence each map but the last is a band of rows, in the thread's own working memory: as many as
+//! the second-level cache. In a sequence each map but the last is a band of rows, in working memory: as many as
 //! the rows of the sequence's output stand on that are computed next. Rows that the next ones stand on as well are moved to the
 //! band's begin, so none is computed twice.
 //!
+//! Threads share the bands: each layer's new rows are cut among them, by rows or by channels, and they meet before the next
+//! layer. Had each thread a share of the output and bands of its own, the rows between shares would be computed twice through
+//! all layers.
+//!
 //! Every byte is that of the layers one after another, which is also how a sequence runs while it is watched.
 //!
-//! Limits: sequences of convolutions of one image, each read by the next alone. In one thread: several would each compute
-//! the rows between their shares, through all layers, or meet at every band.
+//! Limits: sequences of convolutions of one image, each read by the next alone.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use ocellus_sys::Pool;
+
+use super::convolve::convolve_band;
 use super::find::Nchw;
 use super::store::{Kernel, Packed};
 
@@ -37,7 +43,7 @@ pub(super) struct Sequence {
     rows: usize,
     /// Where each band begins, and where the last one ends.
     places: Vec<usize>,
-    /// The elements of scratch that it needs, bands included.
+    /// The elements of scratch that it needs, bands and all threads included.
     scratch: usize,
 }
 
@@ -54,14 +60,18 @@ pub(super) struct Layer {
 }
 
 impl Sequence {
-    /// The sequences of a program, whose steps are `layers` where they can be. Of each step `alone` says whether the next one
-    /// reads what it writes, and nobody else does.
-    pub(super) fn find(layers: Vec<Option<Layer>>, alone: impl Fn(usize) -> bool) -> Vec<Sequence> {
+    /// The sequences of a program, whose steps are `layers` where they can be, for so many threads. Of each step `alone` says
+    /// whether the next one reads what it writes, and nobody else does.
+    pub(super) fn find(
+        layers: Vec<Option<Layer>>,
+        threads: usize,
+        alone: impl Fn(usize) -> bool,
+    ) -> Vec<Sequence> {
         let (mut sequences, mut links) = (Vec::new(), Vec::new());
         for (at, layer) in layers.into_iter().enumerate() {
             let follows = |layer: &Layer| !layer.is_dense() && alone(at - 1);
             if links.len() == MOST || !links.is_empty() && !layer.as_ref().is_some_and(follows) {
-                sequences.extend(Sequence::new(at, std::mem::take(&mut links)));
+                sequences.extend(Sequence::new(at, std::mem::take(&mut links), threads));
             }
             links.extend(layer);
         }
@@ -69,7 +79,7 @@ impl Sequence {
     }
 
     /// The sequence of layers that end before step `end`, if it is worth it.
-    fn new(end: usize, layers: Vec<Layer>) -> Option<Sequence> {
+    fn new(end: usize, layers: Vec<Layer>, threads: usize) -> Option<Sequence> {
         let between = layers.split_last()?.1;
         let bytes: usize = between.iter().map(|layer| layer.rows * layer.row[1]).sum();
         if bytes < LARGE {
@@ -79,14 +89,18 @@ impl Sequence {
         let fitting = (1..=all)
             .rev()
             .find(|&rows| places(&layers, rows).last() <= Some(&BANDS));
-        let rows = fitting.unwrap_or(1);
+        // So many for each thread that their parts are even.
+        let rows = match fitting.unwrap_or(1) {
+            rows if rows == all || rows < threads => rows,
+            rows => rows / threads * threads,
+        };
         let places = places(&layers, rows);
         let held = heights(&layers, rows);
         let own = layers
             .iter()
             .zip(&held)
             .map(|(layer, &rows)| layer.scratch(rows));
-        let scratch = places.last()? + own.max().unwrap_or(0);
+        let scratch = places.last()? + own.max().unwrap_or(0) * threads;
         Some(Sequence {
             steps: end - layers.len()..end,
             layers,
@@ -101,8 +115,8 @@ impl Sequence {
         self.scratch
     }
 
-    /// Computes `to` from `from`.
-    pub(super) fn run(&self, from: &[i8], to: &mut [i8], scratch: &mut [i8]) {
+    /// Computes `to` from `from`. The pool has the threads that the sequence is for.
+    pub(super) fn run(&self, pool: &Pool, from: &[i8], to: &mut [i8], scratch: &mut [i8]) {
         let last = self.layers.len() - 1;
         let (bands, scratch) = scratch.split_at_mut(self.places[last]);
         // The rows that each band holds.
@@ -142,7 +156,8 @@ impl Sequence {
                     false => layer.make_room(own, &mut held[at], &needed[at]),
                 };
                 if !fresh.is_empty() {
-                    layer.run((source, held_before), fresh, out, scratch);
+                    let (kernel, held) = (&layer.packed.kernel, (source, held_before));
+                    convolve_band(pool, kernel, held, (layer.size, fresh), out, scratch);
                 }
             }
         }
@@ -246,26 +261,5 @@ impl Layer {
         }
         *held = needed.clone();
         &mut band[kept.len() * row..needed.len() * row]
-    }
-
-    /// Computes output rows from a band of input rows, of which those under them are held.
-    fn run(
-        &self,
-        (band, held): (&[i8], Range<usize>),
-        rows: Range<usize>,
-        out: &mut [i8],
-        scratch: &mut [i8],
-    ) {
-        match &self.packed.kernel {
-            Kernel::Pointwise(gemm) => {
-                let [n, k] = gemm.shape();
-                let from = &band[(rows.start - held.start) * self.row[0]..];
-                gemm.run(from, k, rows.len() * self.size[1], out, n);
-            }
-            Kernel::Dense(conv) => conv.run(band, self.size, rows, out, scratch),
-            Kernel::Depthwise(conv) => {
-                conv.run_band((band, held), self.size, rows, out, scratch);
-            }
-        }
     }
 }

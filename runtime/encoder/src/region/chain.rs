@@ -56,7 +56,7 @@ pub(super) fn chain(model: &TypedModel, quantize: usize, affine: Affine) -> Opti
         chain.nodes.push(chain.head.node);
         chain.names.push(onnx_name(
             &model.node(chain.head.node).name,
-            &[".low", ".high", ".min", ".max"],
+            &[".low", ".high", ".min", ".max", ".sat-one", ".sat-zero"],
         ));
         chain.head = from;
     }

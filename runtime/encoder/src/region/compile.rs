@@ -17,7 +17,7 @@ use super::arena::{Life, lay_out};
 use super::bands::{Layer, Sequence};
 use super::find::{Member, Nchw, Work};
 use super::group::Group;
-use super::parts::scratch_by_columns;
+use super::joins::Part;
 use super::planes::Images;
 use super::program::{Label, Program, Sizes, Step};
 use super::store::Kernel;
@@ -88,10 +88,7 @@ pub(super) fn compile(
         }
     }
 
-    let sequences = match pool.threads() {
-        1 => sequences(model, members, &buffers, &drafts)?,
-        _ => Vec::new(),
-    };
+    let sequences = sequences(model, members, &buffers, &drafts, pool.threads())?;
     for sequence in &sequences {
         if let Draft::Run(first) = drafts[sequence.steps.start] {
             // Its last rows are written when the first ones are long done.
@@ -144,15 +141,11 @@ pub(super) fn compile(
                     Work::Conv(packed) => {
                         let size = [shape[2], shape[3]];
                         let scratch = match &packed.kernel {
-                            Kernel::Pointwise(gemm) => {
-                                let rows = shape[0] * member.shape[2] * member.shape[3];
-                                let product = [rows, gemm.shape()[0]];
-                                scratch_by_columns(pool.threads(), product).unwrap_or(0)
-                            }
+                            Kernel::Pointwise(_) => 0,
                             Kernel::Dense(conv) => conv.scratch_len(size),
                             Kernel::Depthwise(conv) => conv.scratch_len(size),
                         };
-                        sizes.scratch = sizes.scratch.max(scratch);
+                        sizes.scratch = sizes.scratch.max(scratch * pool.threads());
                         Step::Conv {
                             packed: packed.clone(),
                             images: shape[0],
@@ -168,6 +161,27 @@ pub(super) fn compile(
                         b: place(&from[1]),
                         to,
                     },
+                    Work::Mul(scales) => Step::Mul {
+                        scales: *scales,
+                        images: shape[0],
+                        a: place(&from[0]),
+                        b: place(&from[1]),
+                        to,
+                    },
+                    Work::Concat(tables) => {
+                        let (mut parts, mut first) = (Vec::new(), 0);
+                        for (table, outlet) in tables.iter().zip(&from) {
+                            let channels = shape_of(model, *outlet)?[1];
+                            parts.push(Part {
+                                table: table.clone(),
+                                channels: first..first + channels,
+                                width: member.shape[1],
+                                from: place(outlet),
+                            });
+                            first += channels;
+                        }
+                        Step::Concat { parts, to }
+                    }
                     Work::Pool {
                         zero_point,
                         multiplier,
@@ -191,7 +205,7 @@ pub(super) fn compile(
                         from: place(&from[0]),
                         to,
                     },
-                    Work::Table(table) => Step::Table {
+                    Work::Table { table, .. } => Step::Table {
                         table: table.clone(),
                         from: place(&from[0]),
                         to,
@@ -245,7 +259,7 @@ pub(super) fn compile(
     }
     let working = sizes
         .bytes
-        .saturating_add(sizes.scratch.saturating_mul(pool.threads()))
+        .saturating_add(sizes.scratch)
         .saturating_add(sizes.sums.saturating_mul(4));
     guard::check_bytes(
         "INT8 region",
@@ -277,6 +291,7 @@ fn sequences(
     members: &[Member],
     buffers: &Buffers,
     drafts: &[Draft],
+    threads: usize,
 ) -> TractResult<Vec<Sequence>> {
     let member = |at: usize| match drafts[at] {
         Draft::Run(member) => Some(&members[member]),
@@ -295,7 +310,7 @@ fn sequences(
             None => None,
         });
     }
-    Ok(Sequence::find(layers, |at| {
+    Ok(Sequence::find(layers, threads, |at| {
         let (Some(before), Some(next)) = (member(at), member(at + 1)) else {
             return false;
         };
@@ -319,8 +334,10 @@ fn label(model: &TypedModel, members: &[Member], region: &Group, draft: &Draft) 
         (Some(Work::Quantize(_)), _) => ("QuantizeLinear", "qs8_cast"),
         (Some(Work::Conv(packed)), _) => ("Conv", packed.kernel.name()),
         (Some(Work::Add(_)), _) => ("Add", "qs8_add"),
+        (Some(Work::Mul(_)), _) => ("Mul", "qs8_mul"),
+        (Some(Work::Concat(_)), _) => ("Concat", "qs8_table"),
         (Some(Work::MaxPool(_)), _) => ("MaxPool", "qs8_maxpool"),
-        (Some(Work::Table(_)), _) => ("Requantize", "qs8_table"),
+        (Some(Work::Table { .. }), _) => ("Requantize", "qs8_table"),
         (Some(Work::Move), _) => ("Reshape", "qs8_table"),
         (Some(Work::Pool { .. } | Work::PoolToReal { .. }), _) => {
             ("GlobalAveragePool", "qs8_gavgpool")

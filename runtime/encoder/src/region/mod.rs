@@ -12,9 +12,12 @@
 //! - `Dequantize -> Conv -> [Clip | Relu]* -> Quantize`: dense and depthwise, weights of 8 bits with zero point 0, one
 //!   scale or one per output channel, bias absent, in f32, or of 32 bits with the scale of the sums;
 //! - `Dequantize, Dequantize -> Add -> [Clip | Relu]* -> Quantize`, shapes equal;
+//! - the same with Mul, shapes equal, or one side a number for each channel of the other's maps;
+//! - `Dequantize.. -> Concat -> [Clip | Relu]* -> Quantize` along the channels;
 //! - `Dequantize -> Gemm | MatMul -> [Clip | Relu]* -> Quantize`, weights and bias as above, of rows of two or three axes;
 //! - `Dequantize -> MaxPool -> [Clip | Relu]* -> Quantize` of one scale and zero point;
-//! - `Dequantize -> f* -> Quantize` for operators `f` of one element, and for a change of scale or of axes: a table;
+//! - `Dequantize -> f -> Quantize` for functions `f` of one element, however many operators they are, and for a change of scale
+//!   or of axes: a table;
 //! - `Dequantize -> GlobalAveragePool`, to integers where a Quantize follows, else to f32;
 //! - `MaxPool` of integers, and axes of integers that come and go where a map is one pixel;
 //! - Quantize at the entry, Dequantize and what only reshapes it at the exit.
@@ -25,7 +28,7 @@
 //! Inside, images are `[h, w, c]` and bytes signed: u8 is shifted by 128 at the door, data and zero points alike.
 //! Everything else stays in f32, in the engine's hands, and says why: see [`Reason`](crate::Reason).
 //!
-//! Limits: no grouped convolution but depthwise of multiplier 1, no dilation, no broadcast. At the entry NaN becomes the
+//! Limits: no grouped convolution but depthwise of multiplier 1, no dilation, no broadcast but that of channels. At the entry NaN becomes the
 //! real 0, where the f32 path makes the lowest integer of it.
 
 pub(crate) mod activations;
@@ -35,10 +38,12 @@ mod chain;
 mod channel;
 mod compile;
 mod constant;
+mod convolve;
 pub(crate) mod dynamic;
 mod find;
 mod function;
 mod group;
+mod joins;
 mod layer;
 mod op;
 mod pack;

@@ -1,18 +1,19 @@
 //! How a step's work is cut into parts, one for each thread of a pool.
 //!
 //! A part is a range of output rows with the bytes that they fill and working memory of its own. Where a product has few
-//! rows, it is a range of columns instead: each thread then loads its own weights only. Every byte is computed by the same
-//! arithmetic wherever the cuts are, so that any number of threads gives the same bytes.
+//! rows, it is a range of columns instead, so that each thread loads its own weights only; where a depthwise convolution has,
+//! it is a range of channels. Every byte is computed by the same arithmetic wherever the cuts are, so that any number of
+//! threads gives the same bytes.
 //!
-//! Limits: a pool and the borders in f32 stay whole, and a depthwise convolution is cut by rows however few they are.
+//! Limits: a pool and the borders in f32 stay whole.
 
 use std::mem;
 use std::ops::Range;
 
-use ocellus_kernels::PackedGemm;
+use ocellus_kernels::{Columns, PackedGemm};
 use ocellus_sys::Pool;
 
-/// From so many rows for each thread on, whole tiles of rows make parts as even as columns do, and nothing is to be put
+/// From so many rows for each thread on, whole tiles of rows make parts as even as columns do, and bytes of one part lie
 /// together.
 const MANY_ROWS: usize = 16;
 
@@ -66,62 +67,45 @@ fn range(len: usize, unit: usize, [at, count]: [usize; 2]) -> Range<usize> {
     border(at)..border(at + 1)
 }
 
-/// Some columns of all rows.
-struct Columns<'a> {
-    range: Range<usize>,
-    to: &'a mut [i8],
-}
-
-/// The columns of the largest part of `columns`.
-fn widest(threads: usize, columns: usize) -> usize {
+/// Whether a product of `[rows, columns]` is best cut by columns.
+pub(super) fn is_cut_by_columns(threads: usize, [rows, columns]: [usize; 2]) -> bool {
     let units = columns.div_ceil(PackedGemm::COLUMNS);
-    (units.div_ceil(threads) * PackedGemm::COLUMNS).min(columns)
-}
-
-/// The elements of scratch that each thread needs for a product of `[rows, columns]`, if that is best cut by columns.
-pub(super) fn scratch_by_columns(threads: usize, [rows, columns]: [usize; 2]) -> Option<usize> {
-    let share = widest(threads, columns);
+    let widest = (units.div_ceil(threads) * PackedGemm::COLUMNS).min(columns);
     // A part of rows costs about a row more, for the weights that each part loads.
-    let even = share * rows <= columns * (rows.div_ceil(threads) + 1);
-    (threads > 1 && rows < MANY_ROWS * threads && even).then_some(share * rows)
+    let even = widest * rows <= columns * (rows.div_ceil(threads) + 1);
+    threads > 1 && rows < MANY_ROWS * threads && even
 }
 
-/// Does `work` on the columns of a product of `[rows, columns]`, which is `to`: on a range of columns, and the rows of these,
-/// which are put together afterwards.
+/// Does `work` on `to`, rows of `columns` elements: on some columns of all rows, and as much of `scratch` as there is for
+/// each thread. Columns are cut at multiples of `unit`.
 pub(super) fn by_columns(
     pool: &Pool,
-    [rows, columns]: [usize; 2],
+    (columns, unit): (usize, usize),
     to: &mut [i8],
     scratch: &mut [i8],
-    work: impl Fn(Range<usize>, &mut [i8]) + Sync,
+    work: impl Fn(Columns, &mut [i8]) + Sync,
 ) {
-    let units = columns.div_ceil(PackedGemm::COLUMNS);
-    let count = pool.threads().min(units);
+    let count = pool.threads().min(columns.div_ceil(unit));
+    let each = scratch.len() / pool.threads();
     let mut parts = [const { None }; Pool::MOST];
-    let rooms = scratch.chunks_exact_mut(scratch.len() / pool.threads());
-    for (at, (part, room)) in parts[..count].iter_mut().zip(rooms).enumerate() {
-        let range = range(columns, PackedGemm::COLUMNS, [at, count]);
-        let to = &mut room[..rows * range.len()];
-        *part = Some(Columns { range, to });
+    let (mut left, mut scratch) = (Columns::of(to, columns), scratch);
+    for (at, part) in parts[..count].iter_mut().enumerate() {
+        let (own, rest) = left.split_at(range(columns, unit, [at, count]).end);
+        let (room, others) = mem::take(&mut scratch).split_at_mut(each);
+        (left, scratch) = (rest, others);
+        *part = Some((own, room));
     }
     pool.each(&mut parts[..count], |part| {
-        if let Some(part) = part {
-            work(part.range.clone(), part.to);
+        if let Some((own, room)) = part.take() {
+            work(own, room);
         }
     });
-    for Columns { range, to: from } in parts.into_iter().flatten() {
-        for (to, from) in to
-            .chunks_exact_mut(columns)
-            .zip(from.chunks_exact(range.len()))
-        {
-            to[range.clone()].copy_from_slice(from);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     #[test]
     fn every_column_is_in_one_part() {
@@ -129,36 +113,27 @@ mod tests {
             let pool = Pool::in_turn(threads);
             for (rows, columns) in [(1, 1), (3, 16), (2, 40), (5, 320), (1, 1000)] {
                 let mut to = vec![0; rows * columns];
-                let mut scratch = vec![0; rows * widest(threads, columns) * threads];
-                by_columns(
-                    &pool,
-                    [rows, columns],
-                    &mut to,
-                    &mut scratch,
-                    |range, to| {
-                        for row in to.chunks_exact_mut(range.len()) {
-                            for (at, to) in range.clone().zip(row) {
-                                *to += 1 + (at % 100) as i8;
-                            }
-                        }
-                    },
-                );
-                let row = (0..columns).map(|at| 1 + (at % 100) as i8);
-                let expected: Vec<i8> = row.cycle().take(rows * columns).collect();
-                assert_eq!(to, expected, "{threads} {rows} {columns}");
+                let mut scratch = vec![0; 2 * threads];
+                let seen = Mutex::new(vec![0; columns]);
+                by_columns(&pool, (columns, 16), &mut to, &mut scratch, |part, room| {
+                    assert_eq!((part.rows(), part.range().start % 16), (rows, 0));
+                    room.copy_from_slice(&[1, 1]);
+                    let mut seen = seen.lock().unwrap();
+                    seen[part.range()].iter_mut().for_each(|seen| *seen += 1);
+                });
+                assert_eq!(*seen.lock().unwrap(), vec![1; columns], "{threads}");
+                let parts = threads.min(columns.div_ceil(16));
+                assert_eq!(scratch.iter().filter(|&&own| own == 1).count(), 2 * parts);
             }
         }
     }
 
     #[test]
     fn few_rows_are_cut_by_columns_where_these_are_even() {
-        assert_eq!(scratch_by_columns(4, [16, 1280]), Some(16 * 320));
-        assert_eq!(scratch_by_columns(4, [49, 480]), Some(49 * 128));
-        assert_eq!(scratch_by_columns(4, [49, 80]), None);
-        assert_eq!(scratch_by_columns(4, [196, 672]), None);
-        assert_eq!(scratch_by_columns(2, [49, 480]), None);
-        assert_eq!(scratch_by_columns(1, [1, 480]), None);
-        assert_eq!(scratch_by_columns(4, [1, 1000]), Some(256));
+        let cut = |threads, rows, columns| is_cut_by_columns(threads, [rows, columns]);
+        assert!(cut(4, 16, 1280) && cut(4, 49, 480) && cut(4, 1, 1000));
+        assert!(!cut(4, 49, 80) && !cut(4, 196, 672));
+        assert!(!cut(2, 49, 480) && !cut(1, 1, 480));
     }
 
     #[test]

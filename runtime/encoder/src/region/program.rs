@@ -13,17 +13,20 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ocellus_kernels::{
-    AddScales, Affine, Isa, MaxPool, Quantizer, dequantize_add, dequantize_planes, pool_to_f32,
-    pool_to_s8, qs8_add, qs8_channel_sums, qs8_table, quantize_pixels, quantize_planes,
+    AddScales, Affine, Isa, MaxPool, MulScales, Quantizer, dequantize_add, dequantize_planes,
+    pool_to_f32, pool_to_s8, qs8_add, qs8_channel_sums, qs8_table, quantize_pixels,
+    quantize_planes,
 };
 
 use ocellus_sys::Pool;
 
 use super::bands::Sequence;
 use super::constant::{shifted, unshifted};
-use super::parts::{by_columns, by_rows, scratch_by_columns};
+use super::convolve::convolve;
+use super::joins::{self, Part};
+use super::parts::by_rows;
 use super::planes::{Images, to_pixels, to_planes};
-use super::store::{Kernel, Packed};
+use super::store::Packed;
 use crate::{Observer, Pixels};
 
 /// What is fed, in row-major NCHW.
@@ -87,6 +90,18 @@ pub(super) enum Step {
         scales: AddScales,
         a: Range<usize>,
         b: Range<usize>,
+        to: Range<usize>,
+    },
+    /// The numbers of `b` are used for every pixel where they are fewer.
+    Mul {
+        scales: MulScales,
+        images: usize,
+        a: Range<usize>,
+        b: Range<usize>,
+        to: Range<usize>,
+    },
+    Concat {
+        parts: Vec<Part>,
         to: Range<usize>,
     },
     Pool {
@@ -154,16 +169,16 @@ struct Arena {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) bytes: usize,
-    /// For each thread.
+    /// Of all threads.
     pub(super) scratch: usize,
     pub(super) sums: usize,
 }
 
 impl Sizes {
-    fn arena(self, threads: usize) -> Arena {
+    fn arena(self) -> Arena {
         Arena {
             bytes: vec![0; self.bytes],
-            scratch: vec![0; self.scratch * threads],
+            scratch: vec![0; self.scratch],
             sums: vec![0; self.sums],
         }
     }
@@ -201,7 +216,7 @@ impl Program {
             inputs,
             outputs,
             sizes,
-            idle: Mutex::new(vec![sizes.arena(pool.threads())]),
+            idle: Mutex::new(vec![sizes.arena()]),
             pool,
         }
     }
@@ -243,7 +258,7 @@ impl Program {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut arena = idle.unwrap_or_else(|| self.sizes.arena(self.pool.threads()));
+        let mut arena = idle.unwrap_or_else(|| self.sizes.arena());
         let mut sequences = self.sequences.iter().peekable();
         let mut at = 0;
         while at < self.steps.len() {
@@ -252,7 +267,7 @@ impl Program {
                 let Arena { bytes, scratch, .. } = &mut arena;
                 let (from, to) = self.ends(sequence);
                 let (from, to) = from_to(bytes, from, to);
-                sequence.run(from, to, scratch);
+                sequence.run(&self.pool, from, to, scratch);
                 at = sequence.steps.end;
                 continue;
             }
@@ -341,6 +356,33 @@ impl Program {
                 let apart = bytes.get_disjoint_mut([a.clone(), b.clone(), to.clone()]);
                 let [a, b, to] = apart.expect("buffers that are alive together lie apart");
                 add(pool, isa, scales, [a, b], to);
+            }
+            Step::Mul {
+                scales,
+                images,
+                a,
+                b,
+                to,
+            } if a == b => {
+                let (a, to) = from_to(bytes, a, to);
+                joins::multiply(pool, isa, scales, *images, [a, a], to);
+            }
+            Step::Mul {
+                scales,
+                images,
+                a,
+                b,
+                to,
+            } => {
+                let apart = bytes.get_disjoint_mut([a.clone(), b.clone(), to.clone()]);
+                let [a, b, to] = apart.expect("buffers that are alive together lie apart");
+                joins::multiply(pool, isa, scales, *images, [a, b], to);
+            }
+            Step::Concat { parts, to } => {
+                for part in parts {
+                    let (from, to) = from_to(bytes, &part.from, to);
+                    part.put(pool, isa, from, to);
+                }
             }
             Step::Pool {
                 zero_point,
@@ -444,44 +486,6 @@ impl fmt::Debug for Program {
     }
 }
 
-/// `size` is the height and width of the input, `rows` the height of the output.
-fn convolve(
-    pool: &Pool,
-    kernel: &Kernel,
-    (images, size, rows): (usize, [usize; 2], usize),
-    from: &[i8],
-    to: &mut [i8],
-    scratch: &mut [i8],
-) {
-    let (source, target) = (from.len() / images, to.len() / images);
-    let each = from.chunks_exact(source).zip(to.chunks_exact_mut(target));
-    match kernel {
-        Kernel::Pointwise(gemm) => {
-            let [n, k] = gemm.shape();
-            let m = from.len() / k;
-            if scratch_by_columns(pool.threads(), [m, n]).is_some() {
-                return by_columns(pool, [m, n], to, scratch, |columns, to| {
-                    let len = columns.len();
-                    gemm.run_columns(columns, (from, k), m, (to, len));
-                });
-            }
-            by_rows(pool, m, 1, to, scratch, |rows, to, _| {
-                gemm.run(&from[rows.start * k..], k, rows.len(), to, n);
-            });
-        }
-        Kernel::Dense(conv) => each.for_each(|(from, to)| {
-            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
-                conv.run(from, size, rows, to, scratch);
-            });
-        }),
-        Kernel::Depthwise(conv) => each.for_each(|(from, to)| {
-            by_rows(pool, rows, 1, to, scratch, |rows, to, scratch| {
-                conv.run(from, size, rows, to, scratch);
-            });
-        }),
-    }
-}
-
 fn add(pool: &Pool, isa: Isa, scales: &AddScales, [a, b]: [&[i8]; 2], to: &mut [i8]) {
     by_bytes(pool, to, |range, to| {
         qs8_add(isa, scales, &a[range.clone()], &b[range], to)
@@ -489,7 +493,7 @@ fn add(pool: &Pool, isa: Isa, scales: &AddScales, [a, b]: [&[i8]; 2], to: &mut [
 }
 
 /// Cuts what is computed byte by byte into parts that are worth a thread's while.
-fn by_bytes(pool: &Pool, to: &mut [i8], work: impl Fn(Range<usize>, &mut [i8]) + Sync) {
+pub(super) fn by_bytes(pool: &Pool, to: &mut [i8], work: impl Fn(Range<usize>, &mut [i8]) + Sync) {
     /// About what a thread does in the time of two handovers.
     const UNIT: usize = 4096;
     by_rows(pool, to.len(), UNIT, to, &mut [], |range, to, _| {

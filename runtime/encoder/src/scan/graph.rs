@@ -81,7 +81,8 @@ impl<'a> Graph<'a> {
                 }
                 2 => field.once(&mut name, field.text()?)?,
                 5 => {
-                    let tensor = TensorInfo::scan(field.span()?, tally)?;
+                    let tensor = TensorInfo::scan(field.span()?, tally);
+                    let tensor = tensor.map_err(|fault| graph.with_reader(fault))?;
                     let name = tensor.name;
                     if name.is_empty() {
                         return Err(Fault::Missing {
@@ -128,6 +129,17 @@ impl<'a> Graph<'a> {
             }
         }
         Ok(graph)
+    }
+
+    /// The same fault of a tensor that is not supported, with the node that would read it. Writers put nodes first.
+    fn with_reader(&self, mut fault: Fault) -> Fault {
+        if let Fault::Unsupported { place, .. } = &mut fault
+            && let Some(name) = place.strip_prefix("tensor ")
+            && let Some(reader) = self.nodes.iter().find(|node| node.inputs.contains(&name))
+        {
+            *place = format!("{place} of node {}", reader.name());
+        }
+        fault
     }
 }
 

@@ -3,7 +3,7 @@
 //! The engine trusts its input: it casts dimensions unchecked, allocates what a shape claims, opens files that a tensor
 //! names, and panics on what it has not implemented. So a file is first read by a small reader of our own, which
 //! allocates next to nothing and holds each claim against [`Limits`]: [`wire`] reads fields, [`tensor`] and [`graph`]
-//! read messages, [`references`] checks names, [`attributes`] axes and windows, [`quantization`] scales. What passes has a type of its own,
+//! read messages, [`references`] checks names, [`attributes`] axes and windows, [`quantization`] scales, [`later`] the age of operators. What passes has a type of its own,
 //! [`CheckedModel`], and nobody checks again.
 //!
 //! Limits: ONNX only, operator sets 9 to 21: what changed in them is an element type, or the engine tells it apart. Local functions and training
@@ -11,6 +11,7 @@
 
 mod attributes;
 mod graph;
+mod later;
 mod quantization;
 mod references;
 mod tensor;
@@ -255,6 +256,10 @@ fn model<'a>(bytes: &'a [u8], tally: &mut Tally<'_>) -> Result<Scanned<'a>, Faul
     let graph = graph.ok_or_else(|| missing("its graph"))?;
     let got = opset.ok_or_else(|| missing("the version of its operator set"))?;
     if !OPSETS.contains(&got) {
+        // The node that needs a later set tells more than the set.
+        if let Ok(graph) = Graph::scan(graph, 1, tally) {
+            later::check(&graph, *OPSETS.end())?;
+        }
         return Err(Fault::Opset {
             got,
             least: *OPSETS.start(),
@@ -265,6 +270,7 @@ fn model<'a>(bytes: &'a [u8], tally: &mut Tally<'_>) -> Result<Scanned<'a>, Faul
     if graph.outputs.is_empty() {
         return Err(missing("every output"));
     }
+    later::check(&graph, *OPSETS.end())?;
     references::check(&graph, None)?;
     attributes::check(&graph, tally)?;
     quantization::check(&graph)?;

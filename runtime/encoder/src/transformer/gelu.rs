@@ -4,6 +4,7 @@ use ocellus_kernels::{Gelu as Curve, f32_gelu};
 use tract_onnx::tract_hir::internal::*;
 
 use super::{Means, rows};
+use crate::elements::of_elements;
 
 /// Elements that are cut for a thread together, at least.
 const BLOCK: usize = 256;
@@ -57,23 +58,6 @@ impl TypedOp for Gelu {
         Ok(tvec![f32::fact(inputs[0].shape.clone())])
     }
 
-    fn axes_mapping(
-        &self,
-        inputs: &[&TypedFact],
-        outputs: &[&TypedFact],
-    ) -> TractResult<AxesMapping> {
-        AxesMapping::natural(inputs, outputs)
-    }
-
-    fn change_axes(
-        &self,
-        model: &TypedModel,
-        node: &TypedNode,
-        _: InOut,
-        change: &AxisOp,
-    ) -> TractResult<Option<AxisChangeConsequence>> {
-        Ok(Some(AxisChangeConsequence::new(model, node, None, change)))
-    }
-
+    of_elements!(|self, change| Some(self.clone()));
     as_op!();
 }

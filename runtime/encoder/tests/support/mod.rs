@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod faults;
+pub mod golden;
 pub mod plans;
 pub mod quantized;
 

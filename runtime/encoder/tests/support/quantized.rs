@@ -322,12 +322,47 @@ impl Net {
 
     pub fn add(self, name: &str, a: &str, b: &str, clamps: &[Clamp]) -> Net {
         let channels = self.channels(a);
-        let (net, a) = self.entry(a);
-        let (mut net, b) = net.entry(b);
-        net.graph = net
-            .graph
-            .node(node("Add", &[&a, &b], &[&format!("{name}_sum")]));
-        net.clamped(name, clamps).define(name, channels)
+        let (net, inputs) = self.entries(&[a, b]);
+        net.join(name, "Add", &inputs, None)
+            .clamped(name, clamps)
+            .define(name, channels)
+    }
+
+    pub fn mul(self, name: &str, a: &str, b: &str, clamps: &[Clamp]) -> Net {
+        let channels = self.channels(a);
+        let (net, inputs) = self.entries(&[a, b]);
+        net.join(name, "Mul", &inputs, None)
+            .clamped(name, clamps)
+            .define(name, channels)
+    }
+
+    /// Along the axis `axis`.
+    pub fn concat(self, name: &str, from: &[&str], axis: i64, clamps: &[Clamp]) -> Net {
+        let channels = from.iter().map(|name| self.channels(name)).sum();
+        let (net, inputs) = self.entries(from);
+        net.join(name, "Concat", &inputs, Some(int_attribute("axis", axis)))
+            .clamped(name, clamps)
+            .define(name, channels)
+    }
+
+    fn entries(self, names: &[&str]) -> (Net, Vec<String>) {
+        let (mut net, mut inputs) = (self, Vec::new());
+        for name in names {
+            let (entered, input) = net.entry(name);
+            net = entered;
+            inputs.push(input);
+        }
+        (net, inputs)
+    }
+
+    fn join(mut self, name: &str, op: &str, inputs: &[String], attribute: Option<Message>) -> Net {
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let mut joined = node(op, &inputs, &[&format!("{name}_sum")]);
+        if let Some(attribute) = attribute {
+            joined = joined.message(5, attribute);
+        }
+        self.graph = self.graph.node(joined);
+        self
     }
 
     pub fn pool(self, name: &str, from: &str, quantized: bool) -> Net {

@@ -112,15 +112,15 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Computes output row `y` into `out`.
+    /// Computes output row `y`, whose channel 0 stands at `out` or would.
     ///
     /// # Safety
     ///
-    /// The CPU has neon and dotprod; image and `out` have the block's sixteen channels of each pixel, and the block is for
+    /// The CPU has neon and dotprod; image and output have the block's sixteen channels of each pixel, and the block is for
     /// this way.
     #[inline]
     #[target_feature(enable = "neon,dotprod")]
-    pub unsafe fn run(&self, way: Way, block: &Block, y: usize, out: &mut [i8]) {
+    pub unsafe fn run(&self, way: Way, block: &Block, y: usize, out: *mut i8) {
         let rows = [0, 1, 2].map(|r| self.row(y, r, block.channel));
         // The first column is loaded apart from the others.
         let others = rows.map(|(row, step)| row.wrapping_add((1 - self.left) * step));
@@ -131,7 +131,6 @@ impl<'a> Source<'a> {
                 row
             }
         });
-        debug_assert!(out.len() == self.outputs * self.image.dims[2]);
         macro_rules! row {
             ($finish:ident $($shift:ident)?, $constants:tt) => {
                 asm!(
@@ -174,7 +173,7 @@ impl<'a> Source<'a> {
                     padding = in(reg) self.padding.as_ptr(),
                     inside = inout(reg) self.outputs - self.right => _,
                     right = in(reg) self.right,
-                    out = inout(reg) out.as_mut_ptr().wrapping_add(block.channel) => _,
+                    out = inout(reg) out.wrapping_add(block.channel) => _,
                     out_stride = in(reg) self.image.dims[2],
                     out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _,
                     out("v6") _, out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _,

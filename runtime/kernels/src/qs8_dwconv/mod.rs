@@ -1,6 +1,7 @@
 //! Depthwise convolution over `[h, w, c]` bytes with the epilogue fused.
 //!
-//! Output rows are independent: threads share an image by taking ranges of rows, each with a scratch of its own.
+//! Output rows are independent, and so are channels: threads share an image by taking ranges of either, each with a scratch
+//! of its own. [`Share`] says of which.
 //!
 //! Limits: one filter per channel (multiplier 1), no dilation, weights without zero point.
 
@@ -23,9 +24,11 @@ mod qs8_dwconv_scalar;
 mod quads;
 #[cfg(target_arch = "aarch64")]
 mod ring;
+mod share;
 
+pub use self::share::Share;
 use crate::requantize::{Epilogue, PackError, Requantize};
-use crate::{Isa, Window};
+use crate::{Columns, Isa, Window};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -58,6 +61,9 @@ struct Image<'a> {
 }
 
 impl PackedDepthwise {
+    /// Channels are cut at multiples of this: those that the kernels take at a time.
+    pub const CHANNELS: usize = 16;
+
     /// Packs `weights`, which is `[kh, kw, channels]`.
     ///
     /// # Errors
@@ -126,6 +132,11 @@ impl PackedDepthwise {
             requantize,
             weights,
         })
+    }
+
+    /// The channels of input and output.
+    pub fn channels(&self) -> usize {
+        self.channels
     }
 
     /// The window that was given.
@@ -200,24 +211,31 @@ impl PackedDepthwise {
         out: &mut [i8],
         scratch: &mut [i8],
     ) {
-        let c = self.channels;
-        self.window
-            .check_run(size, &rows, [input.len(), c], [out.len(), c]);
-        assert!(
-            scratch.len() >= self.scratch_len(size),
-            "qs8_dwconv: a scratch of {} is below {}",
-            scratch.len(),
-            self.scratch_len(size)
+        self.run_channels(
+            (input, size),
+            rows,
+            Columns::of(out, self.channels),
+            scratch,
         );
-        if out.is_empty() {
-            return;
+    }
+
+    /// The same for some of the channels, which are columns of the output's pixels.
+    ///
+    /// # Panics
+    ///
+    /// As there, and if not all channels are written, but a border of them is no multiple of [`CHANNELS`](Self::CHANNELS),
+    /// or their number is none.
+    pub fn run_channels(
+        &self,
+        (input, size): (&[i8], [usize; 2]),
+        rows: Range<usize>,
+        out: Columns,
+        scratch: &mut [i8],
+    ) {
+        let image = self.checked(&self.window, (input, size), &rows, &out, scratch);
+        if out.rows() > 0 && !out.range().is_empty() {
+            self.compute(&self.window, image, rows, out, scratch);
         }
-        let image = Image {
-            elements: input,
-            dims: [size[0], size[1], c],
-            zero_point: self.input_zero_point,
-        };
-        self.compute(&self.window, image, rows, out, scratch);
     }
 
     /// [`run`](Self::run) where only some rows of the input are at hand: `band` holds the input rows `held`, those
@@ -230,10 +248,26 @@ impl PackedDepthwise {
     /// row stands on padding alone.
     pub fn run_band(
         &self,
-        (band, held): (&[i8], Range<usize>),
+        held: (&[i8], Range<usize>),
         size: [usize; 2],
         rows: Range<usize>,
         out: &mut [i8],
+        scratch: &mut [i8],
+    ) {
+        self.run_band_channels(held, size, rows, Columns::of(out, self.channels), scratch);
+    }
+
+    /// The same for some of the channels.
+    ///
+    /// # Panics
+    ///
+    /// As there and in [`run_channels`](Self::run_channels).
+    pub fn run_band_channels(
+        &self,
+        (band, held): (&[i8], Range<usize>),
+        size: [usize; 2],
+        rows: Range<usize>,
+        out: Columns,
         scratch: &mut [i8],
     ) {
         let [height, width] = size;
@@ -251,12 +285,37 @@ impl PackedDepthwise {
         );
         let window = self.window.of_rows(&rows, height);
         let input = &band[(under.start - held.start) * row..][..under.len() * row];
-        let size = [under.len(), width];
-        window.check_run(
-            size,
-            &(0..rows.len()),
-            [input.len(), self.channels],
-            [out.len(), self.channels],
+        let rows = 0..rows.len();
+        let image = self.checked(&window, (input, [under.len(), width]), &rows, &out, scratch);
+        if !out.range().is_empty() {
+            self.compute(&window, image, rows, out, scratch);
+        }
+    }
+
+    /// The image of a run.
+    ///
+    /// # Panics
+    ///
+    /// As the runs do.
+    fn checked<'a>(
+        &self,
+        window: &Window,
+        (input, size): (&'a [i8], [usize; 2]),
+        rows: &Range<usize>,
+        out: &Columns,
+        scratch: &[i8],
+    ) -> Image<'a> {
+        let (c, range) = (self.channels, out.range());
+        assert!(
+            out.stride() == c,
+            "qs8_dwconv: an output of {} channels, not {c}",
+            out.stride()
+        );
+        window.check_run(size, rows, [input.len(), c], [out.rows() * c, c]);
+        let apart = [c, range.start, range.end];
+        assert!(
+            range == (0..c) || apart.iter().all(|at| at.is_multiple_of(Self::CHANNELS)),
+            "qs8_dwconv: {range:?} are no channels of {c}"
         );
         assert!(
             scratch.len() >= self.scratch_len(size),
@@ -264,12 +323,11 @@ impl PackedDepthwise {
             scratch.len(),
             self.scratch_len(size)
         );
-        let image = Image {
+        Image {
             elements: input,
-            dims: [size[0], size[1], self.channels],
+            dims: [size[0], size[1], c],
             zero_point: self.input_zero_point,
-        };
-        self.compute(&window, image, 0..rows.len(), out, scratch);
+        }
     }
 
     #[cfg_attr(not(target_arch = "aarch64"), allow(unused_variables))] // the specification needs no scratch
@@ -278,7 +336,7 @@ impl PackedDepthwise {
         window: &Window,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        out: Columns,
         scratch: &mut [i8],
     ) {
         match &self.weights {
@@ -298,209 +356,4 @@ impl PackedDepthwise {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::harness::{Guarded, Place, fills, isas};
-
-    /// Holds every instruction set to the specification: all rows at once, and row by row.
-    fn check(
-        weights: &[i8],
-        input: &[i8],
-        size: [usize; 2],
-        channels: usize,
-        window: Window,
-        points: [i8; 2],
-    ) {
-        let Some([oh, ow]) = window.output(size) else {
-            return;
-        };
-        let input = &input[..size[0] * size[1] * channels];
-        let weights = &weights[..window.taps() * channels];
-        let bias: Vec<i32> = (0..channels as i32).map(|c| c * 100 - 900).collect();
-        let multiplier: Vec<f32> = (0..channels)
-            .map(|c| 0.003 + 0.002 * (c % 3) as f32)
-            .collect();
-        let [input_zero_point, zero_point] = points;
-        let epilogue = Epilogue {
-            bias: &bias,
-            multiplier: &multiplier,
-            zero_point,
-            min: -128,
-            max: 127,
-        };
-        let pack = |isa| {
-            PackedDepthwise::new(isa, weights, channels, window, input_zero_point, epilogue)
-                .unwrap()
-        };
-        let mut expected = vec![0; oh * ow * channels];
-        pack(Isa::Scalar).run(input, size, 0..oh, &mut expected, &mut []);
-        for isa in isas() {
-            let packed = pack(isa);
-            for place in Place::ALL {
-                let input = Guarded::new(input, place);
-                let mut scratch = Guarded::new(&vec![77; packed.scratch_len(size)], place);
-                let mut out = Guarded::new(&vec![99; expected.len()], place);
-                packed.run(&input, size, 0..oh, &mut out, &mut scratch);
-                assert!(
-                    *out == *expected,
-                    "{}: {size:?} {window:?} {channels} {place:?}",
-                    isa.name()
-                );
-                out.fill(99);
-                for y in 0..oh {
-                    let row = &mut out[y * ow * channels..][..ow * channels];
-                    packed.run(&input, size, y..y + 1, row, &mut scratch);
-                }
-                assert!(
-                    *out == *expected,
-                    "{}: row by row {size:?} {window:?} {channels}",
-                    isa.name()
-                );
-                let [top, _, bottom, _] = window.pads;
-                if place == Place::ALL[0] && top.max(bottom) < window.kernel[0] {
-                    in_bands(&packed, &input, size, &expected);
-                }
-            }
-        }
-    }
-
-    /// Bands of each height, of no more rows than they stand on.
-    fn in_bands(packed: &PackedDepthwise, input: &[i8], size: [usize; 2], expected: &[i8]) {
-        let [oh, ow] = packed.window.output(size).unwrap();
-        let (row, out_row) = (size[1] * packed.channels, ow * packed.channels);
-        for height in 1..=oh {
-            let scratch = vec![77; packed.band_scratch_len(size, height)];
-            for start in (0..oh).step_by(height) {
-                let rows = start..oh.min(start + height);
-                let held = packed.window.rows_under(rows.clone(), size[0]);
-                let band = Guarded::new(&input[held.start * row..held.end * row], Place::ALL[0]);
-                let mut out = vec![99; rows.len() * out_row];
-                let mut scratch = Guarded::new(&scratch, Place::ALL[0]);
-                packed.run_band((&band, held), size, rows.clone(), &mut out, &mut scratch);
-                let expected = &expected[rows.start * out_row..rows.end * out_row];
-                assert_eq!(out, expected, "rows {rows:?} {size:?} {:?}", packed.window);
-            }
-        }
-    }
-
-    #[test]
-    fn the_specification_counts_padding_as_the_zero_point() {
-        let window = Window {
-            kernel: [1, 2],
-            strides: [1, 1],
-            pads: [0, 1, 0, 0],
-        };
-        let epilogue = Epilogue {
-            bias: &[0, 1],
-            multiplier: &[1.0, 0.5],
-            zero_point: 0,
-            min: -128,
-            max: 127,
-        };
-        let packed =
-            PackedDepthwise::new(Isa::Scalar, &[1, 2, 3, 4], 2, window, -4, epilogue).unwrap();
-        let mut out = [0; 4];
-        packed.run(&[5, 6, 7, 8], [1, 2], 0..1, &mut out, &mut []);
-        // Channel 0: -4 + 3 * 5, 5 + 3 * 7; channel 1: (-8 + 4 * 6 + 1) / 2, (12 + 4 * 8 + 1) / 2, ties to even.
-        assert_eq!(out, [11, 8, 26, 22]);
-    }
-
-    #[test]
-    fn every_size_stride_and_pad_equals_the_specification() {
-        let [.., weights, input] = fills(4096);
-        for kernel in [[3, 3], [5, 5], [1, 1], [2, 4]] {
-            for strides in [[1, 1], [2, 2], [1, 2], [3, 1]] {
-                for pads in [[0; 4], [1; 4], [0, 0, 1, 1], [2, 2, 2, 2], [4, 0, 1, 6]] {
-                    for size in [[1, 1], [3, 4], [5, 5], [8, 7]] {
-                        for channels in [1, 16, 23] {
-                            check(
-                                &weights,
-                                &input,
-                                size,
-                                channels,
-                                Window {
-                                    kernel,
-                                    strides,
-                                    pads,
-                                },
-                                [-128, -3],
-                            );
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_tail_of_channels_equals_the_specification() {
-        let [.., weights, input] = fills(8192);
-        let small: Vec<i8> = weights.iter().map(|w| w / 4).collect();
-        for channels in 1..=50 {
-            for (kernel, pad) in [(3, 1), (5, 2)] {
-                let window = Window {
-                    kernel: [kernel; 2],
-                    strides: [1, 1],
-                    pads: [pad; 4],
-                };
-                check(&weights, &input, [4, 5], channels, window, [-128, -128]);
-                check(&small, &input, [4, 5], channels, window, [3, 7]);
-            }
-        }
-    }
-
-    #[test]
-    fn wide_images_equal_the_specification() {
-        let [.., weights, input] = fills(3 * 300 * 33);
-        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
-        for strides in [[1, 1], [2, 2]] {
-            let window = Window {
-                kernel: [3, 3],
-                strides,
-                pads: [1; 4],
-            };
-            check(&small, &input, [3, 300], 33, window, [-128, -128]);
-        }
-    }
-
-    #[test]
-    fn images_that_are_cut_into_tiles_equal_the_specification() {
-        let [.., weights, input] = fills(30 * 16 * 330);
-        let small: Vec<i8> = weights.iter().map(|w| w / 3).collect();
-        for (size, channels) in [
-            ([4, 13], 330),
-            ([7, 5], 100),
-            ([30, 16], 330),
-            ([4, 60], 80),
-        ] {
-            for (kernel, pad) in [(3, 1), (5, 2)] {
-                for stride in [1, 2] {
-                    let window = Window {
-                        kernel: [kernel; 2],
-                        strides: [stride; 2],
-                        pads: [pad; 4],
-                    };
-                    check(&small, &input, size, channels, window, [-128, -128]);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn extremes_equal_the_specification() {
-        for weights in fills(25 * 18) {
-            for input in fills(6 * 6 * 18) {
-                for (kernel, pad) in [(3, 1), (5, 2)] {
-                    for point in [-128, 0, 127] {
-                        let window = Window {
-                            kernel: [kernel; 2],
-                            strides: [1, 1],
-                            pads: [pad; 4],
-                        };
-                        check(&weights, &input, [6, 6], 18, window, [point, point]);
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,8 @@ use super::Image;
 use super::dotprod_3x3_2;
 use super::dotprod_rows::{self, Params, Row};
 use super::quads::{COLUMN, Source, bring_rows};
-use super::ring::{BLOCK, block_start, block_starts};
+use super::ring::{BLOCK, block_start, block_starts, blocks_of};
+use crate::Columns;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
@@ -137,6 +138,28 @@ impl Blocks {
         self.weights.len() + self.params.len() * size_of::<[f32; BLOCK]>()
     }
 
+    /// Output rows that the same quads serve.
+    pub fn rows_together(&self) -> usize {
+        self.cover.group
+    }
+
+    /// About what `rows` neighbouring rows take: taps of each, and quads of input rows, which are woven once for a group of
+    /// rows, and one more where there are two.
+    pub fn cost(&self, rows: usize) -> usize {
+        let Cover {
+            kw,
+            quads,
+            group,
+            stride,
+            ..
+        } = self.cover;
+        match group {
+            // Woven in registers.
+            1 => rows,
+            _ => rows * kw + (rows.div_ceil(group) + quads - 1) * stride,
+        }
+    }
+
     /// The blocks of channels that are computed together, of an image of so many bytes.
     fn slab(&self, image_bytes: usize) -> usize {
         match self.cover.quads {
@@ -167,7 +190,7 @@ impl Blocks {
         requantize: &Requantize,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        out: Columns,
         scratch: &mut [i8],
     ) {
         let _ = self.proof;
@@ -192,13 +215,12 @@ impl Blocks {
         requantize: &Requantize,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        mut out: Columns,
         scratch: &mut [i8],
     ) {
         let finish = Finish::new(requantize, self.way);
         let channels = image.dims[2];
-        let row_len = out.len() / rows.len();
-        let outputs = row_len / channels;
+        let outputs = out.rows() / rows.len();
         if let Some(source) = dotprod_3x3_2::Source::new(image, window, outputs) {
             // SAFETY: the caller's.
             return unsafe { self.run_woven(&source, &finish, rows, out) };
@@ -213,15 +235,17 @@ impl Blocks {
         let slab = self.slab(image.elements.len());
         let rings = &mut scratch[..self.scratch_len(image.elements.len(), outputs)];
         source.pad(rings);
-        let out_len = out.len();
-        for first_block in (0..self.params.len()).step_by(slab) {
-            let blocks = first_block..self.params.len().min(first_block + slab);
+        let all_blocks = blocks_of(&out);
+        for first_block in all_blocks.clone().step_by(slab) {
+            let blocks = first_block..all_blocks.end.min(first_block + slab);
             let mut brought = 0;
-            for (g, out) in out.chunks_mut(group * row_len).enumerate() {
-                let top = (rows.start + g * group) * STRIDE;
+            for (g, first) in rows.clone().step_by(group).enumerate() {
+                let top = first * STRIDE;
+                let group_rows = group.min(rows.end - first);
+                let pixel = g * group * outputs;
                 if blocks.len() == self.params.len() {
                     brought = bring_rows(image, window, top.max(brought)..top + 4 * quads);
-                    bring(out, out_len);
+                    bring_out(&mut out, pixel..pixel + group_rows * outputs);
                 }
                 for block in blocks.clone() {
                     let channel = block_start(block, channels);
@@ -238,13 +262,13 @@ impl Blocks {
                         finish: &finish,
                         at: ring[quad(0)..].as_ptr(),
                         below: ring[quad(quads - 1)..].as_ptr(),
-                        out: out[channel..].as_mut_ptr(),
+                        out: out.at(pixel, channel),
                         channels,
                         outputs,
                     };
                     // SAFETY: the caller's; weights and numbers are for these loops, the quads have the columns under each
                     // output, and `out` has the block's channels of each.
-                    unsafe { self.run_group::<KW, STRIDE>(row, out.len() / row_len) }
+                    unsafe { self.run_group::<KW, STRIDE>(row, group_rows) }
                 }
             }
         }
@@ -261,14 +285,18 @@ impl Blocks {
         source: &dotprod_3x3_2::Source,
         finish: &Finish,
         rows: Range<usize>,
-        out: &mut [i8],
+        mut out: Columns,
     ) {
-        let (out_len, row_len) = (out.len(), out.len() / rows.len());
+        let outputs = out.rows() / rows.len();
+        let blocks = blocks_of(&out);
         let mut brought = 0;
-        for (y, out) in rows.zip(out.chunks_exact_mut(row_len)) {
-            brought = source.bring(y, brought);
-            bring(out, out_len);
-            for block in 0..self.params.len() {
+        for (row, y) in rows.enumerate() {
+            let pixel = row * outputs;
+            if blocks.len() == self.params.len() {
+                brought = source.bring(y, brought);
+                bring_out(&mut out, pixel..pixel + outputs);
+            }
+            for block in blocks.clone() {
                 let block = dotprod_3x3_2::Block {
                     weights: self.weights_of(block),
                     params: &self.params[block],
@@ -276,7 +304,7 @@ impl Blocks {
                     channel: block_start(block, source.channels()),
                 };
                 // SAFETY: the caller's; the block was packed for this window and way.
-                unsafe { source.run(self.way, &block, y, out) }
+                unsafe { source.run(self.way, &block, y, out.at(pixel, 0)) }
             }
         }
     }
@@ -315,5 +343,13 @@ impl Blocks {
                 unsafe { dotprod_rows::run::<KW, STRIDE>(self.way, &row) }
             }
         }
+    }
+}
+
+/// Brings pixels of the output in, all of whose channels are written.
+fn bring_out(out: &mut Columns, pixels: Range<usize>) {
+    let all = out.rows() * out.stride();
+    if let Some(pixels) = out.whole_rows(pixels) {
+        bring(pixels, all);
     }
 }

@@ -7,7 +7,8 @@
 use super::Image;
 use super::neon_3x3::{sums_3x3_1, sums_3x3_2};
 use super::neon_5x5::{sums_5x5_1, sums_5x5_2};
-use super::ring::{BLOCK, Ring, Tiling, block_start, block_starts};
+use super::ring::{BLOCK, Ring, Tiling, block_start, block_starts, blocks_of};
+use crate::Columns;
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
@@ -76,7 +77,7 @@ impl Blocks {
         requantize: &Requantize,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        out: Columns,
         scratch: &mut [i8],
     ) {
         let _ = self.proof;
@@ -91,30 +92,31 @@ impl Blocks {
         requantize: &Requantize,
         image: Image,
         rows: Range<usize>,
-        out: &mut [i8],
+        mut out: Columns,
         scratch: &mut [i8],
     ) {
         let way = Way::of(requantize);
         let (finish, short) = (Finish::new(requantize, way), way.is_short());
         let channels = image.dims[2];
-        let out_width = out.len() / rows.len() / channels;
+        let out_width = out.rows() / rows.len();
         let tiling = Tiling::new(window, out_width, channels);
-        let row_len = out_width * channels;
-        let out_len = out.len();
-        let blocks = self.in_pairs.len();
-        for first_block in (0..blocks).step_by(tiling.blocks) {
-            let slab = first_block..blocks.min(first_block + tiling.blocks);
+        let all = out.rows() * channels;
+        let blocks = blocks_of(&out);
+        for first_block in blocks.clone().step_by(tiling.blocks) {
+            let slab = first_block..blocks.end.min(first_block + tiling.blocks);
             let first = block_start(first_block, channels);
             let end = channels.min(block_start(slab.end - 1, channels) + BLOCK);
             for outputs in tiling.strips(out_width) {
                 let mut ring = Ring::new(&tiling, window, &outputs, first..end, scratch);
                 let paired = kernel(window, channels, outputs.len(), short);
-                for (y, out) in rows.clone().zip(out.chunks_exact_mut(row_len)) {
-                    let out = &mut out[outputs.start * channels..outputs.end * channels];
+                for (row, y) in rows.clone().enumerate() {
+                    let pixels = row * out_width + outputs.start..row * out_width + outputs.end;
                     ring.advance(image, y);
-                    if slab.len() == blocks {
-                        bring(out, out_len);
+                    if slab.len() == self.in_pairs.len() {
+                        let pixels = out.whole_rows(pixels.clone());
+                        pixels.into_iter().for_each(|pixels| bring(pixels, all));
                     }
+                    let out = out.at(pixels.start, 0);
                     let mut rows = [core::ptr::null(); LOOP_ROWS];
                     for (ky, row) in rows.iter_mut().enumerate().take(window.kernel[0]) {
                         *row = ring.row(ky).as_ptr();
@@ -140,9 +142,9 @@ impl Blocks {
                         } else {
                             any(short)
                         };
-                        // SAFETY: this function has neon; `out` is the ring's outputs, and the block's channels are in
+                        // SAFETY: this function has neon; at `out` are the ring's outputs, and the block's channels are in
                         // both, or the pitch is a block. The kernel is for this window and these runs.
-                        unsafe { kernel(&tile, out) }
+                        unsafe { kernel(&tile, out, pixels.len()) }
                     }
                 }
             }
@@ -163,7 +165,8 @@ fn fits_in_pairs(weights: &[i8]) -> bool {
     })
 }
 
-type Kernel = unsafe fn(&Tile, &mut [i8]);
+/// Computes a tile into so many outputs, of which channel 0 of the first stands at the pointer, or would.
+type Kernel = unsafe fn(&Tile, *mut i8, usize);
 
 /// The kernel for blocks whose taps may be added in pairs.
 fn kernel(window: &Window, channels: usize, outputs: usize, short: bool) -> Kernel {
@@ -218,7 +221,7 @@ macro_rules! columns {
         /// image has sixteen channels at least; no two neighbouring taps leave 16 bits; sums can be
         /// finished the `SHORT` way if that is asked.
         #[target_feature(enable = "neon")]
-        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
+        unsafe fn $name<const SHORT: bool>(tile: &Tile, out: *mut i8, outputs: usize) {
             // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
             unsafe {
                 let finish = *tile.finish;
@@ -232,8 +235,8 @@ macro_rules! columns {
                 let column = $stride * tile.pitch;
                 let mut rows: [*const i8; $k] =
                     core::array::from_fn(|ky| tile.rows[ky].add(tile.in_ring));
-                let mut left = out.len() / tile.channels;
-                let mut out = out.as_mut_ptr().add(tile.start);
+                let mut left = outputs;
+                let mut out = out.wrapping_add(tile.start);
                 loop {
                     let [first, second] = $two(tile.bias, &weights, rows, tile.pitch);
                     vst1q_s8(out, finish.bytes16::<SHORT>(first, multiplier));
@@ -274,14 +277,14 @@ fn add_wide(sums: [int32x4_t; 4], low: int16x8_t, high: int16x8_t) -> [int32x4_t
 ///
 /// The CPU has neon; the outputs have their windows in the ring; sums can be finished the `SHORT` way if that is asked.
 #[target_feature(enable = "neon")]
-unsafe fn any_columns<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
+unsafe fn any_columns<const SHORT: bool>(tile: &Tile, out: *mut i8, outputs: usize) {
     let [kh, kw] = tile.window.kernel;
     // SAFETY: the caller's; a block has weights for each tap, biases and multipliers for its sixteen channels.
     unsafe {
         let bias: [int32x4_t; 4] =
             core::array::from_fn(|q| vld1q_s32(tile.bias.as_ptr().add(4 * q)));
         let multiplier = core::array::from_fn(|q| vld1q_f32(tile.multiplier.as_ptr().add(4 * q)));
-        for (x, out) in out.chunks_exact_mut(tile.channels).enumerate() {
+        for x in 0..outputs {
             let mut sums = bias;
             for ky in 0..kh {
                 let row = tile
@@ -302,7 +305,8 @@ unsafe fn any_columns<const SHORT: bool>(tile: &Tile, out: &mut [i8]) {
                 tile.finish.bytes16::<SHORT>(sums, multiplier),
             );
             let used = BLOCK.min(tile.channels);
-            out[tile.start..][..used].copy_from_slice(&bytes[..used]);
+            let out = out.wrapping_add(x * tile.channels + tile.start);
+            out.copy_from_nonoverlapping(bytes.as_ptr(), used);
         }
     }
 }

@@ -1,25 +1,25 @@
 //! The specification of [`PackedDepthwise`](super::PackedDepthwise).
 
 use super::Image;
-use crate::{requantize::Requantize, window::Window};
+use crate::{Columns, requantize::Requantize, window::Window};
 use core::ops::Range;
 
 /// `out[y, x, c] = requantize(c, sum over ky, kx of input[y * sy + ky - top, x * sx + kx - left, c] * weights[ky, kx, c])`,
-/// where what lies outside the input is its zero point; the shapes were checked by the dispatcher.
+/// `c` in the range of `out`, where what lies outside the input is its zero point; the shapes were checked by the dispatcher.
 pub fn run(
     weights: &[i8],
     window: &Window,
     requantize: &Requantize,
     input: Image,
     rows: Range<usize>,
-    out: &mut [i8],
+    mut out: Columns,
 ) {
     let [h, w, channels] = input.dims;
     let [kh, kw] = window.kernel;
-    let out_row_len = out.len() / rows.len();
-    for (oy, out_row) in rows.zip(out.chunks_exact_mut(out_row_len)) {
-        for (ox, out) in out_row.chunks_exact_mut(channels).enumerate() {
-            for (c, out) in out.iter_mut().enumerate() {
+    let outputs = out.rows() / rows.len();
+    for (row, oy) in rows.enumerate() {
+        for ox in 0..outputs {
+            for c in out.range() {
                 let mut acc = 0;
                 for ky in 0..kh {
                     for kx in 0..kw {
@@ -32,7 +32,7 @@ pub fn run(
                         acc += i32::from(value) * i32::from(weight);
                     }
                 }
-                *out = requantize.byte(c, acc);
+                out.set(row * outputs + ox, c, requantize.byte(c, acc));
             }
         }
     }

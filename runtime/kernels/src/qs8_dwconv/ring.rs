@@ -7,6 +7,7 @@
 //! cut into tiles, by columns as long as those are enough for a loop, else by channels.
 
 use super::Image;
+use crate::Columns;
 use crate::window::Window;
 use core::ops::Range;
 
@@ -201,6 +202,11 @@ pub fn block_starts(channels: usize) -> impl Iterator<Item = usize> {
 /// Where a block of channels starts: the last one ends where the channels end, and overlaps the one before.
 pub fn block_start(block: usize, channels: usize) -> usize {
     (block * BLOCK).min(channels.saturating_sub(BLOCK))
+}
+
+/// The blocks of channels that are written: all of them, or some of those that do not overlap.
+pub fn blocks_of(out: &Columns) -> Range<usize> {
+    out.range().start / BLOCK..out.range().end.div_ceil(BLOCK)
 }
 
 #[cfg(test)]

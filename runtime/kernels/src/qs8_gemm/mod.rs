@@ -42,9 +42,8 @@ mod runs;
 
 pub use self::real::{Numbers, PackedRealGemm};
 use crate::requantize::{Epilogue, PackError, Requantize};
-use crate::{Isa, weight_sums};
+use crate::{Columns, Isa, weight_sums};
 use alloc::vec::Vec;
-use core::ops::Range;
 
 /// Weights `[n, k]` and their epilogue, packed for one instruction set.
 #[derive(Clone, Debug)]
@@ -73,22 +72,6 @@ struct Matrix<'a> {
     elements: &'a [i8],
     stride: usize,
     rows: usize,
-}
-
-/// Where a product goes: some of its columns, in rows that lie `stride` elements apart and begin with the first of them.
-struct Output<'a> {
-    elements: &'a mut [i8],
-    stride: usize,
-    columns: Range<usize>,
-}
-
-#[cfg(target_arch = "aarch64")]
-impl Output<'_> {
-    /// Where channel `c` of `row` stands, or would if it were one of the columns.
-    fn channel(&mut self, row: usize, c: usize) -> *mut i8 {
-        let row = self.elements[row * self.stride..].as_mut_ptr();
-        row.wrapping_add(c).wrapping_sub(self.columns.start)
-    }
 }
 
 impl PackedGemm {
@@ -191,22 +174,21 @@ impl PackedGemm {
     ///
     /// If a stride is below its row's length, or a slice is too short for `m` rows.
     pub fn run(&self, a: &[i8], a_stride: usize, m: usize, out: &mut [i8], out_stride: usize) {
-        self.run_columns(0..self.n, (a, a_stride), m, (out, out_stride));
+        if m == 0 {
+            return;
+        }
+        check_rows("out", out.len(), out_stride, m, self.n);
+        self.run_columns((a, a_stride), Columns::within(out, out_stride, m, self.n));
     }
 
-    /// The same for some of the `n` columns: a row of `out` begins with the first of them.
+    /// The same for some of the `n` columns of the output, and as many rows as that has.
     ///
     /// # Panics
     ///
-    /// As there, and if `columns` reaches beyond `n`, or a border of it is neither a multiple of
+    /// As there, and if `out` has a column beyond `n`, or a border of it is neither a multiple of
     /// [`COLUMNS`](Self::COLUMNS) nor `n`.
-    pub fn run_columns(
-        &self,
-        columns: Range<usize>,
-        (a, a_stride): (&[i8], usize),
-        m: usize,
-        (out, out_stride): (&mut [i8], usize),
-    ) {
+    pub fn run_columns(&self, (a, a_stride): (&[i8], usize), out: Columns) {
+        let (m, columns) = (out.rows(), out.range());
         let is_border =
             |at: usize| at == self.n || (at < self.n && at.is_multiple_of(Self::COLUMNS));
         assert!(
@@ -218,16 +200,10 @@ impl PackedGemm {
             return;
         }
         check_rows("a", a.len(), a_stride, m, self.k);
-        check_rows("out", out.len(), out_stride, m, columns.len());
         let a = Matrix {
             elements: a,
             stride: a_stride,
             rows: m,
-        };
-        let out = Output {
-            elements: out,
-            stride: out_stride,
-            columns,
         };
         let requantize = &self.requantize;
         match &self.weights {

@@ -11,8 +11,9 @@ use super::groups::groups;
 use super::neon_rest::StoreRow;
 use super::real::{Numbers, RealOutput};
 use super::rows::{Tiles, block_rows};
-use super::runs::{Move, Step, moves};
-use super::{Matrix, Output, neon_1x4_loop, neon_3x4_loop};
+use super::runs::{Move, Step, append_moves};
+use super::{Matrix, neon_1x4_loop, neon_3x4_loop};
+use crate::Columns;
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
@@ -140,13 +141,14 @@ impl Panels {
                 panel[whole][column * STEP + end - left..][..left].copy_from_slice(tail);
             }
         }
-        let (mut all_moves, mut starts) = (Vec::new(), Vec::new());
+        let mut all_moves = Vec::with_capacity(count * (steps + 1));
+        let mut starts = Vec::with_capacity(count);
         for panel in 0..count {
             let panel = &packed[panel * steps..][..steps];
             let (bodies, tail) = panel.split_at(whole);
-            let panel_moves = moves(bodies, tail, left).filter(|_| k >= STEP);
-            starts.push(panel_moves.is_some().then_some(all_moves.len()));
-            all_moves.extend(panel_moves.into_iter().flatten());
+            let start = all_moves.len();
+            let has_moves = k >= STEP && append_moves(&mut all_moves, bodies, tail, left).is_some();
+            starts.push(has_moves.then_some(start));
         }
         Panels {
             proof,
@@ -168,7 +170,7 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, mut out: Output) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, mut out: Columns) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
@@ -176,9 +178,9 @@ impl Panels {
             let way = Way::of(requantize);
             let finish = Finish::new(requantize, way);
             let to = To {
-                element: out.channel(0, 0),
-                stride: out.stride,
-                columns: out.columns.clone(),
+                element: out.at(0, 0),
+                stride: out.stride(),
+                columns: out.range(),
             };
             if way.is_short() {
                 self.run_blocks::<SHORT, _>(&self.params, &finish, a, to)

@@ -9,13 +9,14 @@
 //! A row is read by loads of sixteen bytes and one that ends where the row ends. Where the quads of the last look back at
 //! elements of the others their weights are zero. Nothing is read outside a row.
 
+use super::Matrix;
 use super::groups::groups;
 use super::neon_resident::{self, Group, tile_rows};
 use super::neon_rest::store_row;
 use super::qs8_gemm_3x4_neon::{BLOCK_BYTES, CHANNELS, GROUP_BYTES, Params};
 use super::rows::{Tiles, block_rows};
 use super::runs::{Quad, fits_a_lane};
-use super::{Matrix, Output};
+use crate::Columns;
 use crate::isa::Neon;
 use crate::requantize::Requantize;
 use crate::requantize_neon::{Finish, Way};
@@ -95,7 +96,7 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Columns) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon; the dispatcher checked that `a` holds its rows of `k` and `out`
         // as many of the columns, which are whole panels.
@@ -116,9 +117,10 @@ impl Panels {
         &self,
         requantize: &Requantize,
         a: Matrix,
-        mut out: Output,
+        mut out: Columns,
     ) {
-        let panels = out.columns.start / CHANNELS..out.columns.end.div_ceil(CHANNELS);
+        let columns = out.range();
+        let panels = columns.start / CHANNELS..columns.end.div_ceil(CHANNELS);
         let finish = Finish::new(requantize, Way::of(requantize));
         let fitting = GROUP_BYTES / (self.quads * size_of::<Quad>());
         let block = block_rows(a.rows, self.k, BLOCK_BYTES, tile_rows(self.quads));
@@ -126,7 +128,7 @@ impl Panels {
             let rows = block.min(a.rows - start);
             // In bounds: the block's rows are in `a` and `out`.
             let a = (a.elements[start * a.stride..].as_ptr(), a.stride);
-            let out = (out.channel(start, 0), out.stride);
+            let out = (out.at(start, 0), out.stride());
             for panels in groups(panels.clone(), fitting, |panel| self.loopable[panel]) {
                 // SAFETY: the block's rows are in `a` and `out`.
                 unsafe {

@@ -7,11 +7,12 @@
 
 #![allow(clippy::needless_range_loop)] // registers are numbered
 
+use super::Matrix;
 use super::dotprod_6x16_loop;
 use super::endings::{PLAIN, REAL, SHORT, element};
 use super::real::{Numbers, RealOutput};
 use super::rows::{Tiles, block_rows, runs_of_tiles, tiles};
-use super::{Matrix, Output};
+use crate::Columns;
 use crate::aarch64::sdot_lane;
 use crate::isa::DotProd;
 use crate::requantize::Requantize;
@@ -99,7 +100,7 @@ impl Panels {
     }
 
     /// See [`PackedGemm::run`](super::PackedGemm::run), which checked the shapes.
-    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Output) {
+    pub fn run(&self, requantize: &Requantize, a: Matrix, out: Columns) {
         let _ = self.proof;
         // SAFETY: the proof says that the CPU has neon and dotprod; the dispatcher checked that `a` holds its rows of
         // `k` and `out` as many of its columns, which are whole panels.
@@ -167,19 +168,19 @@ impl Panels {
         &self,
         requantize: &Requantize,
         a: Matrix,
-        mut out: Output,
+        mut out: Columns,
     ) {
-        let n = out.columns.len();
+        let columns = out.range();
+        let n = columns.len();
         let finish = Finish::new(requantize, self.way);
         let block = block_rows(a.rows, self.k + n, BLOCK_BYTES, 6);
         for start in (0..a.rows).step_by(block) {
             let rows = block.min(a.rows - start);
             // The first panel leaves lines of wide rows out.
-            if n > LINE {
-                let rows = &out.elements[start * out.stride..][..(rows - 1) * out.stride + n];
+            if let Some(rows) = out.whole_rows(start..start + rows).filter(|_| n > LINE) {
                 bring(rows, a.rows * n);
             }
-            for first in out.columns.clone().step_by(4 * WIDE) {
+            for first in columns.clone().step_by(4 * WIDE) {
                 let panel = Panel {
                     weights: self.weights[first * self.k.div_ceil(4)..].as_ptr().cast(),
                     bias: self.bias[first..].as_ptr(),
@@ -187,17 +188,17 @@ impl Panels {
                     shift: self.shift[first..].as_ptr(),
                     way: self.way,
                     k: self.k,
-                    channels: out.columns.end - first,
+                    channels: columns.end - first,
                     finish,
                     addend: core::ptr::null(),
                     a_stride: a.stride,
-                    out_stride: out.stride,
+                    out_stride: out.stride(),
                 };
                 // SAFETY: row start + rows is at most a.rows, so the rows are in `a` and `out`; the panel's weights,
                 // biases and multipliers were packed for `quads_of(channels)` quads.
                 unsafe {
                     let a = a.elements.as_ptr().add(start * a.stride);
-                    panel.run::<ENDING>(a, out.channel(start, first), rows);
+                    panel.run::<ENDING>(a, out.at(start, first), rows);
                 }
             }
         }

@@ -5,7 +5,6 @@
 //! within 32 640, and an `i16` holds it. A run goes on until some lane of some channel of the panel could pass that bound.
 
 use alloc::vec::Vec;
-use core::array;
 
 /// The greatest sum of weights' magnitudes in a lane: `128 * 255` is below 2^15, `128 * 256` is not.
 const LANE_BOUND: u16 = 255;
@@ -60,56 +59,113 @@ impl Move {
     }
 }
 
-/// The moves over a panel of whole steps and a last one for `left` elements, in order; the last is [`Move::End`]. `None`
-/// where a single step can leave 16 bits.
-pub fn moves(whole: &[Step], last: &[Step], left: usize) -> Option<Vec<Move>> {
-    schedule(last)?;
-    let mut moves = Vec::new();
-    for len in schedule(whole)? {
+/// Appends the moves over a panel of whole steps and a last one for `left` elements, in order; the last is [`Move::End`].
+/// `None` where a single step can leave 16 bits: then there are no moves.
+pub fn append_moves(
+    moves: &mut Vec<Move>,
+    whole: &[Step],
+    last: &[Step],
+    left: usize,
+) -> Option<()> {
+    schedule(last, |_| {})?;
+    let before = moves.len();
+    let run = |len| {
         moves.push(if len == 1 { Move::One } else { Move::Two });
         moves.extend((2..len).map(|_| Move::More));
+    };
+    let scheduled = schedule(whole, run);
+    if scheduled.is_none() {
+        moves.truncate(before);
+        return None;
     }
     moves.extend(Move::tail(left));
     moves.push(Move::End);
-    Some(moves)
+    Some(())
 }
 
-/// The lengths of the runs that cover `steps`, in order. `None` where a single step can leave 16 bits.
-fn schedule(steps: &[Step]) -> Option<Vec<u16>> {
-    let mut runs = Vec::new();
-    let (mut sums, mut len) = ([0; REGISTERS * LANES], 0_u16);
+/// Tells the lengths of the runs that cover `steps`, in order. `None` where a single step can leave 16 bits.
+fn schedule(steps: &[Step], mut run: impl FnMut(u16)) -> Option<()> {
+    let (mut sums, mut len) = (LaneSums::default(), 0_u16);
     for step in steps {
-        let alone = lane_sums(step);
-        if greatest(&alone) > LANE_BOUND {
+        let alone = LaneSums::of(step);
+        if !alone.fit() {
             return None;
         }
-        let together = array::from_fn(|lane| sums[lane] + alone[lane]);
-        if len > 0 && greatest(&together) <= LANE_BOUND && len < u16::MAX {
+        let together = sums.plus(&alone);
+        if len > 0 && together.fit() && len < u16::MAX {
             (sums, len) = (together, len + 1);
         } else {
-            runs.extend((len > 0).then_some(len));
+            if len > 0 {
+                run(len);
+            }
             (sums, len) = (alone, 1);
         }
     }
-    runs.extend((len > 0).then_some(len));
-    Some(runs)
+    if len > 0 {
+        run(len);
+    }
+    Some(())
 }
 
-/// The sums of magnitudes in each lane of each register of a step.
-fn lane_sums(step: &Step) -> [u16; REGISTERS * LANES] {
-    array::from_fn(|i| {
-        let at = i / LANES * 2 * LANES + i % LANES;
-        u16::from(step[at].unsigned_abs()) + u16::from(step[at + LANES].unsigned_abs())
-    })
+/// The sums of magnitudes in each lane of each register, four 16-bit fields to a word: activations that are multiplied with one
+/// another are packed at each run, so that this is not only of loading. A sum of two that fit is at most 511.
+#[derive(Clone, Copy, Default)]
+struct LaneSums([u64; REGISTERS * LANES / 4]);
+
+/// What a field has beyond [`LANE_BOUND`].
+const BEYOND: u64 = 0xff00_ff00_ff00_ff00;
+
+impl LaneSums {
+    /// Those of one step.
+    fn of(step: &Step) -> LaneSums {
+        let mut sums = LaneSums::default();
+        let (eights, _) = step.as_chunks::<LANES>();
+        for (halves, sums) in eights.chunks_exact(2).zip(sums.0.chunks_exact_mut(2)) {
+            let [low, high] = [halves[0], halves[1]].map(magnitudes);
+            sums[0] = (low & !BEYOND) + (high & !BEYOND);
+            sums[1] = ((low >> 8) & !BEYOND) + ((high >> 8) & !BEYOND);
+        }
+        sums
+    }
+
+    fn plus(&self, other: &LaneSums) -> LaneSums {
+        let mut sums = *self;
+        for (sum, other) in sums.0.iter_mut().zip(other.0) {
+            *sum += other;
+        }
+        sums
+    }
+
+    /// Whether all are within [`LANE_BOUND`].
+    fn fit(&self) -> bool {
+        self.0.iter().fold(0, |bits, sums| bits | sums) & BEYOND == 0
+    }
 }
 
-fn greatest(sums: &[u16; REGISTERS * LANES]) -> u16 {
-    sums.iter().fold(0, |most, &sum| most.max(sum))
+/// The magnitudes of eight bytes.
+fn magnitudes(bytes: [i8; LANES]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_le_bytes(bytes.map(i8::cast_unsigned));
+    let negative = (bytes >> 7) & ONES;
+    // 255 where negative: all bits change, and one is added, which leaves no byte.
+    (bytes ^ (negative * 0xff)) + negative
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lengths(steps: &[Step]) -> Option<Vec<u16>> {
+        let mut runs = Vec::new();
+        schedule(steps, |len| runs.push(len)).map(|()| runs)
+    }
+
+    fn moves(whole: &[Step], last: &[Step], left: usize) -> Option<Vec<Move>> {
+        let mut moves = vec![Move::End];
+        let appended = append_moves(&mut moves, whole, last, left);
+        assert!(appended.is_some() || moves.len() == 1);
+        appended.map(|()| moves.split_off(1))
+    }
 
     #[test]
     fn a_run_ends_before_any_lane_could_leave_16_bits() {
@@ -119,9 +175,29 @@ mod tests {
         // Lane 3 of the second register: 128 + 2 + 2 .. reaches 254 with 63 light steps.
         let mut steps = [light; 71];
         steps[0] = heavy;
-        assert_eq!(schedule(&steps), Some(vec![64, 7]));
-        assert_eq!(schedule(&[heavy; 2]), Some(vec![1, 1]));
-        assert_eq!(schedule(&[]), Some(vec![]));
+        assert_eq!(lengths(&steps), Some(vec![64, 7]));
+        assert_eq!(lengths(&[heavy; 2]), Some(vec![1, 1]));
+        assert_eq!(lengths(&[]), Some(vec![]));
+    }
+
+    #[test]
+    fn a_lane_is_told_from_its_neighbours() {
+        for lane in 0..REGISTERS * LANES {
+            let at = lane / LANES * 2 * LANES + lane % LANES;
+            let mut step = [0; 64];
+            (step[at], step[at + LANES]) = (-127, -128);
+            assert!(LaneSums::of(&step).fit(), "{lane}");
+            for other in 0..64 {
+                let mut more = [0; 64];
+                more[other] = -1;
+                let sums = LaneSums::of(&step).plus(&LaneSums::of(&more));
+                assert_eq!(
+                    sums.fit(),
+                    other != at && other != at + LANES,
+                    "{lane} {other}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -162,8 +238,10 @@ mod tests {
         let mut step = [0; 64];
         step[5] = i8::MIN;
         step[13] = 127;
-        assert_eq!(schedule(&[step]), Some(vec![1]));
+        assert_eq!(lengths(&[step]), Some(vec![1]));
         step[13] = i8::MIN;
-        assert_eq!(schedule(&[step]), None);
+        assert_eq!(lengths(&[step]), None);
+        assert_eq!(moves(&[[1; 64], step], &[], 0), None);
+        assert_eq!(moves(&[[1; 64]], &[step], 8), None);
     }
 }
