@@ -21,9 +21,12 @@ impl PackedDepthwise {
     pub fn share(&self, rows: usize, threads: usize) -> Share {
         let longest =
             |unit: usize| self.cost(rows.min(rows.div_ceil(unit).div_ceil(threads) * unit));
-        let units = [1, self.rows_together()];
-        let by_rows = units.into_iter().min_by_key(|&unit| (longest(unit), unit));
-        let unit = by_rows.unwrap_or(1);
+        let together = self.rows_together();
+        // Of equal parts those that build less twice.
+        let unit = match longest(together) <= longest(1) {
+            true => together,
+            false => 1,
+        };
         let blocks = self.channels / Self::CHANNELS;
         let cuts = self.channels.is_multiple_of(Self::CHANNELS);
         // A twentieth for bytes between bytes.
