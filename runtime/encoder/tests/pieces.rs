@@ -66,7 +66,7 @@ fn with_cases(check: impl Fn(&Case)) {
         .iter()
         .filter_map(|name| name.strip_suffix(".model"))
         .collect();
-    assert_eq!(names.len(), 21);
+    assert_eq!(names.len(), 23);
     for name in names {
         check(&Case::read(&file, name));
     }
