@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-_TYPES = {"int8": "I8", "float16": "F16", "float32": "F32"}
+_TYPES = {"int8": "I8", "uint8": "U8", "float16": "F16", "float32": "F32"}
 _ALIGNMENT = 64
 
 

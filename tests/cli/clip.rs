@@ -1,5 +1,6 @@
 //! Bundles whose head is CLIP's: a vision transformer and a residual network with files for each resolution, byte pairs, a causal
-//! text tower. The models have learned nothing; what is asked is that INT8 on this machine is near what they are in f32.
+//! text tower; SigLIP with unigram pieces and probabilities of its own kind; MobileCLIP. The models have learned nothing; what is
+//! asked is that INT8 on this machine is near what they are in f32.
 #![allow(missing_docs)]
 
 use ocellus_tests::{Draft, ocellus, photo};
@@ -30,7 +31,7 @@ fn score(answer: &Value, label: &str) -> f64 {
 
 #[test]
 fn embeddings_are_those_of_the_models_in_f32() {
-    for (kind, vectors) in [("vit", 6), ("conv", 5)] {
+    for (kind, vectors) in [("vit", 6), ("conv", 5), ("siglip", 5), ("mobileclip", 5)] {
         let bundle = Draft::new(kind).into_packed();
         let doctor = ocellus(["doctor", "--json", "--bundle", &bundle.path]).answer();
         assert_eq!(doctor["healthy"], true, "{doctor}");
@@ -128,6 +129,129 @@ fn any_text_is_a_label() {
         "\u{3000}",
     ])
     .fails(1, &["label 1"]);
+}
+
+fn probability(answer: &Value, label: &str) -> f64 {
+    let labels = answer["labels"].as_array().expect("labels");
+    let hit = labels.iter().find(|hit| hit["label"] == label);
+    hit.and_then(|hit| hit["probability"].as_f64())
+        .unwrap_or_else(|| panic!("no {label} in {answer}"))
+}
+
+#[test]
+fn a_siglip_s_probabilities_are_each_label_s_own() {
+    let bundle = Draft::new("siglip").into_packed();
+    let answer = label(&bundle.path, &["--resolution", "96"]);
+    assert_eq!(answer["probabilities"], "sigmoid", "{answer}");
+    for word in ["a cat", "a dog", "a rocket"] {
+        let logit = 20.0 * score(&answer, word) - 6.0;
+        let expected = 1.0 / (1.0 + (-logit).exp());
+        assert!(
+            (probability(&answer, word) - expected).abs() < 1e-4,
+            "{answer}"
+        );
+    }
+    // What else is asked for changes nothing of it; in the other bundles it does.
+    for (bundle, kind, same) in [
+        (&bundle, "sigmoid", true),
+        (&Draft::new("conv").into_packed(), "softmax", false),
+    ] {
+        let few = label(&bundle.path, &["--resolution", "96"]);
+        let more = label(
+            &bundle.path,
+            &["--resolution", "96", "--label", "a red bus"],
+        );
+        assert_eq!(few["probabilities"], kind);
+        let (one, other) = (probability(&few, "a cat"), probability(&more, "a cat"));
+        assert_eq!(one == other, same, "{one} {other}");
+    }
+    let photo = photo("chelsea.jpg");
+    let text = [
+        "label",
+        &photo,
+        "--labels",
+        "a cat",
+        "--bundle",
+        &bundle.path,
+    ];
+    let run = ocellus(text);
+    assert!(run.stdout.contains("label's own"), "{run:?}");
+}
+
+#[test]
+fn a_siglip_s_words_are_canonical_and_unknown_ones_are_named() {
+    let bundle = Draft::new("siglip").into_packed();
+    let photo = photo("chelsea.jpg");
+    let long = "a cat ".repeat(100);
+    let mut words = vec!["label", &photo, "--json", "--bundle", &bundle.path];
+    for word in ["A_CAT!", "a cat", long.trim(), "a cat \u{732b}"] {
+        words.extend(["--label", word]);
+    }
+    let answer = ocellus(words).answer();
+    assert_eq!(
+        score(&answer, "A_CAT!"),
+        score(&answer, "a cat"),
+        "{answer}"
+    );
+    let warnings = answer["warnings"].as_array().expect("a warning");
+    assert!(
+        warnings.len() == 1
+            && warnings[0]
+                .as_str()
+                .is_some_and(|of| of.contains('\u{732b}')),
+        "{warnings:?}"
+    );
+    for word in ["\u{732b}", "?!"] {
+        let words = ["label", &photo, "--bundle", &bundle.path, "--label", word];
+        ocellus(words).fails(1, &["expected a word that the bundle's vocabulary knows"]);
+    }
+}
+
+#[test]
+fn an_embedding_head_with_a_map_says_where() {
+    let bundle = Draft::new("map").into_packed();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sides = [image::Rgb([230u8, 40, 30]), image::Rgb([20, 60, 200])];
+    let mut horizontal = Vec::new();
+    for mirrored in [false, true] {
+        let at = |x| sides[usize::from((x < 32) == mirrored)];
+        let path = folder.path().join("halves.png");
+        image::RgbImage::from_fn(64, 64, |x, _| at(x))
+            .save(&path)
+            .expect("a file");
+        let path = path.display().to_string();
+        let call = [
+            "label",
+            &path,
+            "--json",
+            "--where",
+            "--bundle",
+            &bundle.path,
+            "--labels",
+            "a cat,a rocket",
+            "--resolution",
+            "64",
+        ];
+        let answer = ocellus(call).answer();
+        let hits = answer["labels"].as_array().expect("labels");
+        let hit = hits
+            .iter()
+            .find(|hit| hit["label"] == "a cat")
+            .expect("the label");
+        let rows: Vec<Vec<f64>> = serde_json::from_value(hit["relevance"].clone()).expect("rows");
+        assert!(
+            rows.len() == 2 && rows.iter().all(|row| row.len() == 2),
+            "{hit}"
+        );
+        assert!((rows[0][0] - rows[1][0]).abs() < 1e-3, "{hit}");
+        assert!((rows[0][0] / rows[0][1]).ln().abs() > 0.1, "{hit}");
+        horizontal.push(hit["peak_px"][0].as_f64().expect("a peak"));
+    }
+    // A label is where its half of the picture is.
+    assert!(
+        (horizontal[0] < 32.0) != (horizontal[1] < 32.0),
+        "{horizontal:?}"
+    );
 }
 
 #[test]

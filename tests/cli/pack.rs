@@ -111,6 +111,33 @@ fn parts_that_are_missing_or_damaged_are_named() {
 }
 
 #[test]
+fn unigram_pieces_that_are_damaged_are_named() {
+    let file = "unigram.safetensors";
+    let longer = |bytes: &mut Vec<u8>| bytes.extend(b"one more\n");
+    refused(
+        &Draft::new("siglip").spoil("vocab.txt", longer),
+        &["1001 scores", "got 1000"],
+    );
+    refused(&Draft::new("siglip").without(file), &[file]);
+    refused(
+        &Draft::new("siglip").spoil(file, |bytes| bytes.truncate(300)),
+        &[file, "safetensors"],
+    );
+    refused(
+        &Draft::new("siglip").replace("unknown = \"<unk>\"", "unknown = \"<none>\""),
+        &["the piece \"<none>\""],
+    );
+    refused(
+        &Draft::new("siglip").replace("unknown = \"<unk>\"\n", ""),
+        &["the piece \"<0x00>\""],
+    );
+    refused(
+        &Draft::new("siglip").replace("logit_bias = -6.0", "logit_bias = nan"),
+        &["text.logit_bias", "NaN"],
+    );
+}
+
+#[test]
 fn parts_that_do_not_fit_each_other_are_named() {
     // Ids that the text encoder has no row for.
     let longer = Draft::new("conv").spoil("vocab.txt", |bytes| bytes.extend(b"one more\n"));

@@ -146,6 +146,16 @@ def gelu_of_parts(net: Net, x: str, order: str) -> str:
     return net.op("Mul", net.op("Mul", x, share), net.constant(0.5))
 
 
+def gelu_of_a_tanh(net: Net, x: str, power: bool) -> str:
+    """The approximation as it is written where there is no operator for it."""
+    cube = net.op("Pow", x, net.constant(3.0)) if power else net.op("Mul", x, net.op("Mul", x, x))
+    inner = net.op("Mul", net.constant((2 / np.pi) ** 0.5), net.op("Add", x, net.op("Mul", net.constant(0.044715), cube)))
+    share = net.op("Add", net.constant(1.0), net.op("Tanh", inner))
+    if power:
+        return net.op("Mul", net.op("Mul", net.constant(0.5), x), share)
+    return net.op("Mul", net.constant(0.5), net.op("Mul", x, share))
+
+
 def main() -> None:
     made = {}
 
@@ -174,6 +184,8 @@ def main() -> None:
     case("quick_gelu", lambda net: net.op("Mul", (x := net.linear("x")), net.op("Sigmoid", net.op("Mul", x, net.constant([1.702])))), kernels={"gelus": 1})
     case("quick_gelu_operator", lambda net: net.op("QuickGelu", net.linear("x"), domain="com.microsoft", alpha=1.5), kernels={"gelus": 1})
     case("silu", lambda net: net.op("Mul", net.op("Sigmoid", (x := net.linear("x"))), x), kernels={"gelus": 1})
+    case("gelu_of_a_tanh", lambda net: gelu_of_a_tanh(net, net.linear("x"), False), kernels={"gelus": 1})
+    case("gelu_of_a_tanh_and_a_power", lambda net: gelu_of_a_tanh(net, net.linear("x"), True), kernels={"gelus": 1})
     path = Path(__file__).with_suffix(".safetensors")
     save_file(made, path, {"onnxruntime": onnxruntime.__version__})
     path.chmod(0o644)

@@ -10,7 +10,9 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
-START, END = "<|startoftext|>", "<|endoftext|>"
+from .tokens import Tokens
+
+START, END, PAD = "<|startoftext|>", "<|endoftext|>", "!"
 _WORD_END = "</w>"
 _MERGES = 49152 - 256 - 2  # those of OpenAI's file that count; it holds more
 
@@ -23,6 +25,11 @@ class BytePairs:
     def files(self) -> dict[str, bytes]:
         merges = [" ".join(pair) for pair in self.merges]
         return {name: ("\n".join(lines) + "\n").encode() for name, lines in (("vocab.txt", self.pieces), ("merges.txt", merges))}
+
+    def tokens(self) -> Tokens:
+        if self.pieces[-1] != END:
+            raise ValueError(f"expected {END} to be the last piece, since the tower pools at the largest id; got {self.pieces[-1]!r}")
+        return Tokens(self.files(), self.pieces, encoder(self), START, END, PAD, merges="merges.txt")
 
 
 def letters() -> list[str]:
@@ -49,7 +56,7 @@ def read(path: Path) -> BytePairs:
     whole = json.loads((path / "tokenizer.json").read_text(encoding="utf-8"))
     model = whole["model"]
     if model.get("type") != "BPE" or model.get("end_of_word_suffix") != _WORD_END:
-        raise ValueError(f"{path}: expected CLIP's byte pairs, which end words with {_WORD_END}, got another tokenizer; it has no place in a bundle yet")
+        raise ValueError(f"{path}: expected CLIP's byte pairs, which end words with {_WORD_END}, or unigram pieces, got another tokenizer, as Gemma's is, which SigLIP 2 has; it has no place in a bundle yet")
     vocabulary = model["vocab"] | {token["content"]: token["id"] for token in whole["added_tokens"]}
     return _numbered(vocabulary, [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]])
 
@@ -99,9 +106,3 @@ def encoder(pairs: BytePairs):
     words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(words, "removed", invert=True), ByteLevel(add_prefix_space=False, use_regex=False)])
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
-
-
-def embeddings_fit(pairs: BytePairs, rows: int) -> None:
-    """Whether the checkpoint's token embedding has a row for each piece."""
-    if len(pairs.pieces) != rows:
-        raise ValueError(f"the tokenizer has {len(pairs.pieces)} pieces and the checkpoint's token embedding {rows} rows; take both from one model")

@@ -5,8 +5,9 @@ from pathlib import Path
 from PIL import Image
 
 from .. import pictures
-from . import bpe, checkpoint, draft, layout
+from . import bpe, checkpoint, draft, layout, unigram
 from .pixels import Pixels
+from .tokens import Tokens
 
 _REPOSITORY = Path(__file__).parents[3]
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -15,15 +16,17 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 def add(verbs) -> None:
     verb = verbs.add_parser("clip", help="make the draft of a bundle from a CLIP-family checkpoint")
     verb.add_argument("--checkpoint", type=Path, required=True, help="state dict: .safetensors, or .pt / .bin of PyTorch")
-    verb.add_argument("--tokenizer", type=Path, required=True, help="bpe_simple_vocab_16e6.txt.gz, or a folder with vocab.json and merges.txt or tokenizer.json")
+    verb.add_argument("--tokenizer", type=Path, required=True, help="bpe_simple_vocab_16e6.txt.gz or spiece.model, or a folder with vocab.json and merges.txt, spiece.model or tokenizer.json")
     verb.add_argument("--name", required=True, help="the bundle's name: a-z, 0-9, hyphens")
     verb.add_argument("--license", required=True, help="SPDX expression of the weights' licence")
     verb.add_argument("--provenance", required=True, help="where the checkpoint is from")
     verb.add_argument("--resolutions", type=_numbers, required=True, help="rising, such as 224,256,336; multiples of the patch, or of 32")
-    verb.add_argument("--activation", choices=["quick-gelu", "gelu"], required=True, help="quick-gelu for OpenAI's weights; the model's configuration says it")
+    verb.add_argument(
+        "--activation", choices=layout.ACTIVATIONS, required=True, help="quick-gelu for OpenAI's weights, gelu-tanh for SigLIP of Hugging Face; the model's configuration says it"
+    )
     verb.add_argument("--image-head-width", type=int, default=64)
     verb.add_argument("--text-head-width", type=int, default=64)
-    verb.add_argument("--mean", type=_reals, help="of 0..1, by channel; OpenAI's if left out")
+    verb.add_argument("--mean", type=_reals, help="of 0..1, by channel; if left out OpenAI's, or what SigLIP or MobileCLIP has")
     verb.add_argument("--std", type=_reals)
     verb.add_argument("--photos", type=Path, default=_REPOSITORY / "tests/data/photos", help="a folder of pictures to calibrate INT8 on; a hundred like those that will be seen")
     verb.add_argument("--texts", type=Path, default=_REPOSITORY / "models/default/classes.txt", help="things, one a line, to calibrate the text tower on")
@@ -34,23 +37,30 @@ def add(verbs) -> None:
 
 def run(arguments) -> None:
     state = layout.named(checkpoint.load(arguments.checkpoint))
-    pairs = bpe.read(arguments.tokenizer)
-    default = Pixels()
-    mean, std = (tuple(255 * v for v in given) if given else own for given, own in ((arguments.mean, default.mean), (arguments.std, default.std)))
-    options = layout.Options(arguments.activation == "quick-gelu", arguments.image_head_width, arguments.text_head_width)
+    tokens = tokens_of(arguments.tokenizer, len(state["token_embedding.weight"]))
+    kind = layout.family(state)
+    mean, std = (tuple(255 * v for v in given or own) for given, own in ((arguments.mean, kind.mean), (arguments.std, kind.std)))
+    options = layout.Options(arguments.activation, arguments.image_head_width, arguments.text_head_width)
     facts = draft.Facts(
         arguments.name,
         arguments.license,
         arguments.provenance,
         arguments.resolutions,
-        Pixels(mean, std),
+        Pixels(mean, std, kind.crop_fraction),
         options,
         tuple(arguments.template or draft.TEMPLATES),
         min_cosine=arguments.min_cosine,
     )
-    made = draft.files(state, pairs, bpe.encoder(pairs), facts, shown(arguments.photos, arguments.texts, facts.templates))
+    made = draft.files(state, tokens, facts, shown(arguments.photos, arguments.texts, facts.templates))
     draft.write(made, arguments.out)
+    if kind.squashes:
+        print("note: this model was trained on whole pictures squashed to a square; the bundle takes the centre square unless `--crop squash` is asked for")
     print(f"{arguments.out}: {sum(map(len, made.values()))} bytes; now: ocellus bundle pack {arguments.out} --out BUNDLE")
+
+
+def tokens_of(path: Path, rows: int) -> Tokens:
+    """The tokenizer at `path`, for a token embedding of `rows` rows."""
+    return unigram.read(path).cut_to(rows).tokens() if unigram.is_at(path) else bpe.read(path).tokens()
 
 
 def shown(photos: Path, texts: Path, templates: tuple[str, ...]) -> draft.Shown:

@@ -12,13 +12,14 @@ import numpy as np
 from PIL import Image
 
 from .. import runtime, tensors
-from . import bpe, quantize, towers
-from .layout import Options, State
+from . import quantize, towers
+from .layout import Options, State, family
 from .pixels import Pixels
+from .tokens import Tokens
 
 TEMPLATES = ("a photo of a {}.",)
 PROMPTS = ("a photo of a cat.", "a red double-decker bus", "coffee in a cup, on a table")
-_SHORT = 16  # ids that most prompts fit in; the tower is causal, so what fills them up changes nothing
+_SHORT = 16  # ids that most prompts fit in; in a causal tower what fills them up changes nothing
 
 
 @dataclass(frozen=True)
@@ -47,54 +48,55 @@ class Shown:
     golden_png: bytes
 
 
-def ids(pairs: bpe.BytePairs, encode, text: str, length: int, context: int) -> np.ndarray:
-    """A text's ids as the runtime lays them out: framed, cut at the context, filled up to `length`."""
-    start, end = pairs.pieces.index(bpe.START), pairs.pieces.index(bpe.END)
-    framed = [start, *encode(text)[: context - 2], end]
-    return np.array([framed + [0] * (length - len(framed))], np.int64)
-
-
-def files(state: State, pairs: bpe.BytePairs, encode, facts: Facts, shown: Shown) -> dict[str, bytes]:
-    """Every file of the draft. `encode` gives the ids of a text without its frame."""
-    bpe.embeddings_fit(pairs, len(state["token_embedding.weight"]))
-    if pairs.pieces[-1] != bpe.END:
-        raise ValueError(f"expected {bpe.END} to be the last piece, since the tower pools at the largest id; got {pairs.pieces[-1]!r}")
+def lengths(state: State) -> list[int]:
+    """To which lengths texts are filled up."""
     context = len(state["positional_embedding"])
-    lengths = sorted({min(_SHORT, context), context})
-    made, golden = dict(pairs.files()), {}
+    return sorted({min(_SHORT, context), context}) if family(state).causal else [context]
+
+
+def files(state: State, tokens: Tokens, facts: Facts, shown: Shown) -> dict[str, bytes]:
+    """Every file of the draft."""
+    tokens.fits(len(state["token_embedding.weight"]))
+    made, golden = dict(tokens.files), {}
     picture = Image.open(io.BytesIO(shown.golden_png)).convert("RGB")
     names = []
     for side in facts.resolutions:
         fp32 = towers.image(state, facts.options, side)
-        int8 = quantize.quantize(fp32, [facts.pixels.prepare(p, side) for p in shown.pictures])
+        int8 = quantize.quantize(towers.image(state, towers.in_bytes(state, facts.options), side), [facts.pixels.prepare(p, side) for p in shown.pictures])
         names.append(f"image-{side}.onnx")
         made[names[-1]] = int8.SerializeToString(deterministic=True)
         golden[f"image.{side}"] = runtime.session(fp32).run(None, {"image": facts.pixels.prepare(picture, side)})[0][0]
 
     def laid(text: str) -> np.ndarray:
-        room = len(encode(text)) + 2
-        return ids(pairs, encode, text, next((n for n in lengths if n >= room), context), context)
+        return tokens.laid(text, lengths(state))
 
     fp32 = towers.text(state, facts.options)
-    made["text.onnx"] = quantize.quantize(fp32, [laid(text) for text in shown.texts]).SerializeToString(deterministic=True)
+    in_bytes = towers.text(state, towers.in_bytes(state, facts.options))
+    made["text.onnx"] = quantize.quantize(in_bytes, [laid(text) for text in shown.texts]).SerializeToString(deterministic=True)
     session = runtime.session(fp32)
     golden["text"] = np.concatenate([session.run(None, {"input_ids": laid(p)})[0] for p in facts.prompts])
     made["golden.safetensors"] = tensors.serialize({name: value.astype(np.float32) for name, value in golden.items()})
     made["golden.png"] = shown.golden_png
-    made["manifest.toml"] = _manifest(state, facts, names, lengths, golden["text"].shape[1]).encode()
+    made["manifest.toml"] = _manifest(state, tokens, facts, names, golden["text"].shape[1]).encode()
     return made
 
 
-def _manifest(state: State, facts: Facts, names: list[str], lengths: list[int], dimension: int) -> str:
+def _manifest(state: State, tokens: Tokens, facts: Facts, names: list[str], dimension: int) -> str:
     """The draft manifest: no files' hashes and no MACs, which packing fills in."""
 
-    def text(value: str) -> str:
+    def text(value: str | bool) -> str:
         return json.dumps(value, ensure_ascii=False)
+
+    def keys(values: dict) -> str:
+        return "".join(f"{key} = {text(value)}\n" for key, value in values.items() if value is not None)
 
     def strings(values) -> str:
         return "[" + ", ".join(map(text, values)) + "]"
 
     scale = float(np.exp(np.asarray(state.get("logit_scale", np.log(100.0))).reshape(-1)[0]))
+    bias = f"logit_bias = {round(float(np.asarray(state['logit_bias']).reshape(-1)[0]), 4)}\n" if "logit_bias" in state else ""
+    unigram = f"\n[text.unigram]\n{keys(tokens.unigram)}" if tokens.unigram else ""
+    frame = keys({"merges": tokens.merges, "start": tokens.start, "end": tokens.end, "pad": tokens.pad})
     bits = facts.entropy_bits or _spread(len(facts.resolutions))
     pixels = facts.pixels
     return f"""schema = 1
@@ -117,16 +119,12 @@ file = "text.onnx"
 vocabulary = "vocab.txt"
 dimension = {dimension}
 lowercase = true
-max_tokens = {lengths[-1]}
+max_tokens = {lengths(state)[-1]}
 templates = {strings(facts.templates)}
 logit_scale = {round(scale, 4)}
-
+{bias}{unigram}
 [text.sequence]
-merges = "merges.txt"
-start = {text(bpe.START)}
-end = {text(bpe.END)}
-pad = "!"
-lengths = {lengths}
+{frame}lengths = {lengths(state)}
 
 [head]
 kind = "embedding"

@@ -1,33 +1,45 @@
-"""The towers as ONNX graphs in f32: vision transformer, ModifiedResNet, and the causal text transformer (Radford et al., 2021).
+"""The towers as ONNX graphs in f32: vision transformer, ModifiedResNet, and the text transformer (Radford et al., 2021); MobileCLIP's image
+tower is in `mci`.
 
-An image tower is made for one resolution: its position embedding is interpolated to that grid. The text tower takes any number of ids up to
-the context, and pools where the end of the text is, the largest id.
+An image tower is made for one resolution: its position embedding is interpolated to that grid. A causal text tower takes any number of ids up
+to the context, another one the whole context. It pools where the end of the text is, the largest id, or at the last place.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import onnx
 from PIL import Image
 
-from .graph import Graph, ids_input, image_input
-from .layout import Options, State, depth
+from . import mci
+from .graph import OPSET, OPSET_OF_GELU, Graph, ids_input, image_input, pair, projections
+from .layout import MOBILECLIP, Options, State, depth, family
+
+
+def in_bytes(state: State, options: Options) -> Options:
+    """The options of the graph that becomes INT8. Between convolutions GELU is the operator that the runtime makes a table of, its approximation:
+    the two differ by 0.0005 at the most, less than a byte can tell."""
+    tabled = family(state) is MOBILECLIP and options.activation == "gelu"
+    return replace(options, activation="gelu-tanh") if tabled else options
 
 
 def image(state: State, options: Options, side: int) -> onnx.ModelProto:
-    return vit(state, options, side) if "visual.proj" in state else resnet(state, options, side)
+    if family(state) is MOBILECLIP:
+        return mci.tower(state, options, side)
+    return resnet(state, options, side) if "visual.attnpool.c_proj.weight" in state else vit(state, options, side)
 
 
-def interpolated(positions: np.ndarray, grid: int) -> np.ndarray:
-    """Position embeddings `[1 + n * n, d]` of a class token and a square grid, for a grid of `grid` a side: antialiased bicubic."""
-    before = math.isqrt(len(positions) - 1)
-    if before * before + 1 != len(positions):
-        raise ValueError(f"expected position embeddings of a class token and a square grid, got {len(positions)}")
+def interpolated(positions: np.ndarray, grid: int, tokens: int = 1) -> np.ndarray:
+    """Position embeddings `[tokens + n * n, d]` of tokens and a square grid, for a grid of `grid` a side: antialiased bicubic."""
+    before = math.isqrt(len(positions) - tokens)
+    if before * before + tokens != len(positions):
+        raise ValueError(f"expected position embeddings of {tokens} class tokens and a square grid, got {len(positions)}")
     if before == grid:
         return positions
-    planes = positions[1:].reshape(before, before, -1).transpose(2, 0, 1)
+    planes = positions[tokens:].reshape(before, before, -1).transpose(2, 0, 1)
     resized = [np.asarray(Image.fromarray(np.ascontiguousarray(p)).resize((grid, grid), Image.Resampling.BICUBIC)) for p in planes.astype(np.float32)]
-    return np.concatenate([positions[:1], np.stack(resized, -1).reshape(grid * grid, -1)])
+    return np.concatenate([positions[:tokens], np.stack(resized, -1).reshape(grid * grid, -1)])
 
 
 def vit(state: State, options: Options, side: int) -> onnx.ModelProto:
@@ -35,20 +47,31 @@ def vit(state: State, options: Options, side: int) -> onnx.ModelProto:
     width, _, patch, _ = weight.shape
     if side % patch:
         raise ValueError(f"expected resolutions that are multiples of the patch, {patch}, got {side}")
-    grid, g = side // patch, Graph()
+    grid, g, epsilon = side // patch, Graph(), family(state).epsilon
     inputs = ["image", g.constant(weight)] + ([g.constant(state["visual.conv1.bias"])] if "visual.conv1.bias" in state else [])
     x = g.op("Conv", *inputs, name="patches", kernel_shape=[patch] * 2, strides=[patch] * 2)
     x = g.op("Transpose", g.op("Reshape", x, g.integers(1, width, grid * grid)), perm=[0, 2, 1])
-    x = g.op("Concat", g.constant(state["visual.class_embedding"].reshape(1, 1, width)), x, axis=1)
-    x = g.op("Add", x, g.constant(interpolated(state["visual.positional_embedding"], grid)[None]))
+    has_class = "visual.class_embedding" in state
+    if has_class:
+        x = g.op("Concat", g.constant(state["visual.class_embedding"].reshape(1, 1, width)), x, axis=1)
+    x = g.op("Add", x, g.constant(interpolated(state["visual.positional_embedding"], grid, int(has_class))[None]))
     if "visual.ln_pre.weight" in state:
-        x = g.norm(x, state["visual.ln_pre.weight"], state["visual.ln_pre.bias"])
+        x = g.norm(x, *pair(state, "visual.ln_pre"), epsilon)
     for i in range(depth(state, "visual.transformer.resblocks.")):
-        x = g.block(x, state, f"visual.transformer.resblocks.{i}.", options.image_head, options.quick_gelu)
+        x = g.block(x, state, f"visual.transformer.resblocks.{i}.", options.image_head, options.activation, epsilon)
+    if not has_class:
+        return g.model(image_input(side), _pooled_by_probe(g, g.norm(x, *pair(state, "visual.ln_post"), epsilon), state, options, epsilon), width)
     x = g.op("Gather", x, g.integers(0), axis=1)
-    x = g.norm(x, state["visual.ln_post.weight"], state["visual.ln_post.bias"])
+    x = g.norm(x, *pair(state, "visual.ln_post"), epsilon)
     x = g.linear(x, state["visual.proj"].T, None)
     return g.model(image_input(side), x, state["visual.proj"].shape[1])
+
+
+def _pooled_by_probe(g: Graph, cells: str, state: State, options: Options, epsilon: float) -> str:
+    """SigLIP's head `[1, 1, d]`: a learned probe attends to all cells, and a perceptron is added."""
+    probe = state["visual.map.probe"][None]
+    x = g.attention(probe, cells, projections(state, "visual.map.attn."), pair(state, "visual.map.attn.out_proj"), options.image_head, None)
+    return g.op("Add", x, g.perceptron(g.norm(x, *pair(state, "visual.map.ln"), epsilon), state, "visual.map.mlp.", options.activation))
 
 
 def resnet(state: State, options: Options, side: int) -> onnx.ModelProto:
@@ -93,22 +116,30 @@ def resnet(state: State, options: Options, side: int) -> onnx.ModelProto:
 
 def text(state: State, options: Options) -> onnx.ModelProto:
     """`input_ids` `[1, l]` to `embedding`. The token table is in i8 with a scale a row."""
-    table, positions = state["token_embedding.weight"], state["positional_embedding"]
-    context, width = positions.shape
-    g = Graph()
+    table, positions, kind = state["token_embedding.weight"], state["positional_embedding"], family(state)
+    context = len(positions)
+    g = Graph(OPSET_OF_GELU if "transformer.resblocks.0.token_mixer.weight" in state else OPSET)
     scales = np.maximum(np.abs(table).max(1, keepdims=True), 1e-9).astype(np.float32) / 127
     rows = g.constant(np.round(table / scales).clip(-127, 127).astype(np.int8))
     x = g.op("Cast", g.op("Gather", rows, "input_ids", axis=0), to=onnx.TensorProto.FLOAT)
     x = g.op("Mul", x, g.op("Gather", g.constant(scales), "input_ids", axis=0))
-    length = g.op("Slice", g.op("Shape", "input_ids"), g.integers(1), g.integers(2), g.integers(0))
-    x = g.op("Add", x, g.op("Slice", g.constant(positions), g.integers(0), length, g.integers(0)))
-    mask = g.constant(np.triu(np.full((context, context), -1e9, np.float32), 1))
-    mask = g.op("Slice", mask, g.integers(0), length, g.integers(0))
-    mask = g.op("Slice", mask, g.integers(0), length, g.integers(1))
+    mask = None
+    if kind.causal:
+        length = g.op("Slice", g.op("Shape", "input_ids"), g.integers(1), g.integers(2), g.integers(0))
+        x = g.op("Add", x, g.op("Slice", g.constant(positions), g.integers(0), length, g.integers(0)))
+        mask = g.constant(np.triu(np.full((context, context), -1e9, np.float32), 1))
+        mask = g.op("Slice", mask, g.integers(0), length, g.integers(0))
+        mask = g.op("Slice", mask, g.integers(0), length, g.integers(1))
+    else:
+        x = g.op("Add", x, g.constant(positions[None]))
     for i in range(depth(state, "transformer.resblocks.")):
-        x = g.block(x, state, f"transformer.resblocks.{i}.", options.text_head, options.quick_gelu, mask)
-    # Only the end of the text is looked at, so only that is normalised and projected.
-    x = g.op("Gather", x, g.op("ArgMax", "input_ids", axis=1, keepdims=0), axis=1)
-    x = g.norm(x, state["ln_final.weight"], state["ln_final.bias"])
-    x = g.linear(x, state["text_projection"].T, None)
-    return g.model(ids_input(), x, state["text_projection"].shape[1])
+        at = f"transformer.resblocks.{i}."
+        if f"{at}token_mixer.weight" in state:
+            x = mci.mixed(g, x, state, at, context, options.activation)
+        else:
+            x = g.block(x, state, at, options.text_head, options.activation, kind.epsilon, mask)
+    # Only one place is looked at, so only that is normalised and projected.
+    place = g.op("ArgMax", "input_ids", axis=1, keepdims=0) if kind.pools_at_end else g.integers(context - 1)
+    x = g.norm(g.op("Gather", x, place, axis=1), *pair(state, "ln_final"), kind.epsilon)
+    x = g.linear(x, state["text_projection"].T, state.get("text_projection_bias"))
+    return g.model(ids_input("l" if kind.causal else context), x, state["text_projection"].shape[1])

@@ -64,7 +64,7 @@ def tower(centre: np.ndarray) -> onnx.ModelProto:
         mixed = g.op("Transpose", g.op("MatMul", g.op("Softmax", scores, axis=-1), v), perm=[0, 2, 1, 3])
         mixed = linear(g.op("Reshape", mixed, g.integers(1, -1, minilm.DIMENSION)), f"{at}attention.output.dense")
         x = norm(g.op("Add", mixed, x), f"{at}attention.output.LayerNorm")
-        inner = g.gelu(linear(x, f"{at}intermediate.dense"), False)
+        inner = g.gelu(linear(x, f"{at}intermediate.dense"), "gelu")
         x = norm(g.op("Add", linear(inner, f"{at}output.dense"), x), f"{at}output.LayerNorm")
 
     # The padding's share is nothing; how many are left is of no matter to a direction.

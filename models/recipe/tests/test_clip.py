@@ -16,7 +16,7 @@ from recipe.clip import bpe, checkpoint, layout, random_models, towers
 from recipe.clip.layout import Options
 from recipe.plus import build as plus
 
-_OPTIONS = Options(quick_gelu=True, image_head=8, text_head=8)
+_OPTIONS = Options("quick-gelu", image_head=8, text_head=8)
 
 
 def _norm(x, state, name):
@@ -146,8 +146,9 @@ def test_hugging_faces_names_are_open_clips(vit_state):
 
 
 def test_towers_of_another_kind_are_refused_by_name(vit_state):
-    with pytest.raises(layout.UnknownLayout, match="timm"):
-        layout.named(vit_state | {"visual.trunk.stem.weight": np.zeros(1)})
+    for name in ("visual.trunk.stem.weight", "image_encoder.model.patch_emb.0.block.conv.weight"):
+        with pytest.raises(layout.UnknownLayout, match=f"{name}.*pack"):
+            layout.named(vit_state | {name: np.zeros(1)})
     with pytest.raises(layout.UnknownLayout, match="text_projection"):
         layout.named({name: v for name, v in vit_state.items() if name != "text_projection"})
     prefixed = {f"module.{name}": v for name, v in vit_state.items()}
@@ -189,7 +190,7 @@ def test_tokenizers_are_read_from_each_file(tmp_path):
     assert bpe.read(tmp_path) == wanted
     assert wanted.pieces[:2] == ["!", '"'] and wanted.pieces[-1] == bpe.END and len(wanted.pieces) == 516
     with pytest.raises(ValueError, match="one model"):
-        bpe.embeddings_fit(wanted, 515)
+        wanted.tokens().fits(515)
 
 
 def test_the_plus_manifest_is_the_defaults_with_a_frame_and_without_relevance():

@@ -354,6 +354,12 @@
 #define OCELLUS_RESULT_DEGRADED 4
 
 /**
+ * Result flag: each probability is its label's own, for the bundle's model was trained so; several labels may fit, or none.
+ * Where it is not set, they are shares of one.
+ */
+#define OCELLUS_RESULT_SIGMOID 8
+
+/**
  * A checked bundle: the models and everything that belongs to them. Never changes; threads and runtimes share it.
  */
 typedef struct ocellus_bundle ocellus_bundle;
@@ -543,7 +549,7 @@ typedef struct {
      */
     float score;
     /**
-     * Softmax over all labels of the session, 0 to 1.
+     * Softmax over all labels of the session, 0 to 1; where the result has OCELLUS_RESULT_SIGMOID, the label's own.
      */
     float probability;
 } ocellus_hit;

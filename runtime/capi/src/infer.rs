@@ -8,9 +8,9 @@ use crate::{
     session::{ocellus_session, with},
     shared::Places,
     sized::{self, Versioned},
-    submit::OCELLUS_RESULT_DEGRADED,
+    submit::{OCELLUS_RESULT_DEGRADED, OCELLUS_RESULT_SIGMOID},
 };
-use ocellus::Report;
+use ocellus::{Probabilities, Report};
 
 /// How well one label fits. This struct never changes.
 #[repr(C)]
@@ -22,7 +22,7 @@ pub struct ocellus_hit {
     /// Cosine of the label's and the frame's embeddings, -1 to 1; of a label that was taught, with what its examples
     /// add.
     pub score: f32,
-    /// Softmax over all labels of the session, 0 to 1.
+    /// Softmax over all labels of the session, 0 to 1; where the result has OCELLUS_RESULT_SIGMOID, the label's own.
     pub probability: f32,
 }
 
@@ -150,6 +150,18 @@ pub(crate) fn hits(report: &Report) -> impl Iterator<Item = ocellus_hit> {
     })
 }
 
+/// What the report itself says of the flags.
+fn flags(report: &Report) -> u32 {
+    let degraded = match report.degraded {
+        true => OCELLUS_RESULT_DEGRADED,
+        false => 0,
+    };
+    match report.probabilities {
+        Probabilities::Softmax => degraded,
+        Probabilities::Sigmoid => degraded | OCELLUS_RESULT_SIGMOID,
+    }
+}
+
 /// The result of a frame with this timestamp and cookie.
 pub(crate) fn answer(
     report: &Report,
@@ -165,10 +177,7 @@ pub(crate) fn answer(
         entropy_bits: report.entropy_bits,
         resolution: report.resolution,
         escalated: report.escalated.into(),
-        flags: match report.degraded {
-            true => OCELLUS_RESULT_DEGRADED,
-            false => 0,
-        },
+        flags: flags(report),
         decode_us: us.decode,
         look_us: us.look,
         resize_us: us.resize,

@@ -17,6 +17,9 @@ pub const OCELLUS_RESULT_THROTTLED: u32 = 1;
 pub const OCELLUS_RESULT_STALE: u32 = 2;
 /// Result flag: the answer is unsure, and `budget_us` left no time for a higher resolution.
 pub const OCELLUS_RESULT_DEGRADED: u32 = 4;
+/// Result flag: each probability is its label's own, for the bundle's model was trained so; several labels may fit, or none.
+/// Where it is not set, they are shares of one.
+pub const OCELLUS_RESULT_SIGMOID: u32 = 8;
 
 /// Takes the answer of a submitted frame. It is called in the session's worker, once for each frame that was computed,
 /// in the order in which they were submitted, and not for those that were dropped.

@@ -10,7 +10,7 @@ use crate::{
     words::{LabelOptions, PromptArguments},
 };
 use ocellus::{
-    Blocks, Relevance, Report, Session, SessionOptions,
+    Blocks, Probabilities, Relevance, Report, Session, SessionOptions,
     bundle::Manifest,
     route::{Choice, Router},
     vision::{CropMode, DecodeLimits, decode},
@@ -304,6 +304,12 @@ fn write_text(out: &mut impl Write, image: &str, report: &Report) -> std::io::Re
             out,
             "  ... {} more; --json prints them all",
             report.labels.len() - SHOWN
+        )?;
+    }
+    if report.probabilities == Probabilities::Sigmoid {
+        writeln!(
+            out,
+            "  each probability is its label's own; several may fit, or none"
         )?;
     }
     let us = &report.stages_us;

@@ -19,7 +19,7 @@ fn run(case: &Case, isa: Isa, pool: Pool) -> Vec<f32> {
 }
 
 fn with_cases(check: impl Fn(&Case)) {
-    golden::with_cases("pieces", 21, check);
+    golden::with_cases("pieces", 23, check);
 }
 
 #[test]

@@ -78,6 +78,35 @@ pub enum LanguageError {
         got: String,
     },
 
+    /// There is not one score for each unigram piece.
+    #[error(
+        "unigram pieces: expected {expected} scores, one a piece, got {got}; take both from one tokenizer"
+    )]
+    Scores {
+        /// How many pieces there are.
+        expected: usize,
+        /// How many scores.
+        got: usize,
+    },
+    /// A unigram piece's score is no logarithm of a probability.
+    #[error(
+        "unigram piece on line {line}: expected a number or minus infinity as its score, got {got}; restore the bundle's file"
+    )]
+    Score {
+        /// The piece's line.
+        line: usize,
+        /// Its score.
+        got: f32,
+    },
+    /// A precompiled character map is damaged.
+    #[error("character map: expected {expected}, got {got}; restore the bundle's file")]
+    CharacterMap {
+        /// What should be there.
+        expected: &'static str,
+        /// A length or a place in bytes.
+        got: usize,
+    },
+
     /// There are no templates.
     #[error("templates: expected at least one, got none; \"{{}}\" uses the label as it is")]
     NoTemplates,

@@ -17,12 +17,14 @@
 //! # Ok::<(), ocellus_language::LanguageError>(())
 //! ```
 //!
-//! Pieces are BERT's, found in a [`Vocabulary`] by length, or CLIP's [`BytePairs`]. What stands around them for a text
-//! encoder that is a transformer is a [`Sequence`].
+//! Pieces are BERT's, found in a [`Vocabulary`] by length, CLIP's [`BytePairs`], or SentencePiece's [`Unigram`]. What stands
+//! around them for a text encoder that is a transformer is a [`Sequence`].
 
 #![forbid(unsafe_code)]
 
 mod byte_pairs;
+mod canonical;
+mod character_map;
 mod clip_text;
 mod ensemble;
 mod error;
@@ -31,9 +33,11 @@ mod normalize;
 mod sequence;
 mod templates;
 mod tokenizer;
+mod unigram;
 mod vocabulary;
 
 pub use byte_pairs::BytePairs;
+pub use canonical::Canonical;
 pub use ensemble::ensemble;
 pub use error::LanguageError;
 pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS};
@@ -41,4 +45,5 @@ pub use normalize::Normalization;
 pub use sequence::Sequence;
 pub use templates::Templates;
 pub use tokenizer::{Tokenizer, Tokens};
+pub use unigram::{Unigram, UnigramParts};
 pub use vocabulary::{MAX_PIECES, Vocabulary};

@@ -3,14 +3,14 @@
 //!
 //! A word that cannot be cut into known pieces to its end is left out, where BERT would put `[UNK]`: a static text
 //! table has no direction for "some word", and a vector of it would make all unknown words alike. What was left out is
-//! reported, and a text of which nothing is left has its own question, [`Tokenizer::require_known`]. Byte pairs, the other
-//! kind of pieces, know every word; they have a file of their own.
+//! reported, and a text of which nothing is left has its own question, [`Tokenizer::require_known`]. The other kinds of pieces
+//! have files of their own: byte pairs know every word, unigram pieces have one for what they do not know.
 //!
 //! Time is linear in the text: a word costs at most its characters times the longest piece's, and a word above 100
 //! characters is not searched at all. Nothing is looked at behind the last piece that fits.
 
 use crate::{
-    BytePairs, LanguageError, Normalization, Sequence, Vocabulary, clip_text,
+    BytePairs, LanguageError, Normalization, Sequence, Unigram, Vocabulary, clip_text,
     normalize::{is_punctuation, words},
     sequence::Frame,
 };
@@ -31,6 +31,7 @@ pub struct Tokenizer {
 enum Pieces {
     Words(WordPieces),
     Bytes(BytePairs),
+    Unigram(Unigram),
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub struct Tokens {
     /// them, and then what fills it up.
     pub ids: Vec<u32>,
     /// The words that were left out, normalised, in the text's order up to where it was cut. Punctuation that the
-    /// vocabulary lacks is left out too, but is no word.
+    /// vocabulary lacks is left out too, but is no word. Of unigram pieces: what stands there as unknown.
     pub unknown: Vec<String>,
     /// Whether there were more pieces than fit.
     pub truncated: bool,
@@ -79,6 +80,15 @@ impl Tokenizer {
         }
     }
 
+    /// A tokenizer of unigram pieces that gives at most `max_tokens` ids for a text.
+    pub fn of_unigram(unigram: Unigram, max_tokens: usize) -> Tokenizer {
+        Tokenizer {
+            pieces: Pieces::Unigram(unigram),
+            frame: Frame::default(),
+            max_tokens,
+        }
+    }
+
     /// The same with a frame around every text.
     ///
     /// # Errors
@@ -87,6 +97,7 @@ impl Tokenizer {
         let frame = Frame::new(sequence, |piece| match &self.pieces {
             Pieces::Words(words) => words.vocabulary.id(piece),
             Pieces::Bytes(pairs) => pairs.id(piece),
+            Pieces::Unigram(unigram) => unigram.id(piece),
         })?;
         Ok(Tokenizer { frame, ..self })
     }
@@ -96,6 +107,7 @@ impl Tokenizer {
         match &self.pieces {
             Pieces::Words(words) => words.vocabulary.len(),
             Pieces::Bytes(pairs) => pairs.len(),
+            Pieces::Unigram(unigram) => unigram.len(),
         }
     }
 
@@ -115,6 +127,16 @@ impl Tokenizer {
                 }
                 tokens
             }
+            Pieces::Unigram(unigram) => {
+                let cut = unigram.cut(text);
+                let mut tokens = Tokens {
+                    ids: cut.ids,
+                    unknown: cut.unknown,
+                    truncated: false,
+                };
+                tokens.cut(room);
+                tokens
+            }
         };
         tokens.ids = self.frame.around(std::mem::take(&mut tokens.ids));
         tokens
@@ -132,6 +154,10 @@ impl Tokenizer {
         let unknown = match &self.pieces {
             Pieces::Words(pieces) => pieces.unknown_in(label),
             Pieces::Bytes(pairs) => pairs.cleaned(label).is_empty().then(Vec::new),
+            Pieces::Unigram(unigram) => {
+                let cut = unigram.cut(label);
+                (!cut.known).then_some(cut.unknown)
+            }
         };
         match unknown {
             None => Ok(()),

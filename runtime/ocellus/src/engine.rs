@@ -11,7 +11,9 @@ use crate::{
 };
 use ocellus_encoder::{Dim, Encoder, Input, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
-use ocellus_language::{BytePairs, Normalization, Tokenizer, Vocabulary};
+use ocellus_language::{
+    BytePairs, Canonical, Normalization, Tokenizer, Unigram, UnigramParts, Vocabulary,
+};
 use ocellus_sys::Pool;
 use std::sync::Arc;
 
@@ -455,12 +457,26 @@ fn tokenizer(bundle: &Bundle) -> Result<Tokenizer, Error> {
     let text = &bundle.manifest().text;
     let vocabulary = bundle.file(&text.vocabulary)?;
     let sequence = text.sequence.clone().unwrap_or_default();
-    let tokenizer = match &sequence.merges {
-        Some(merges) => {
+    let tokenizer = match (&text.unigram, &sequence.merges) {
+        (Some(pieces), _) => {
+            let (scores, character_map) = pieces.tensors(bundle.file(&pieces.file)?)?;
+            let parts = UnigramParts {
+                vocabulary,
+                scores: &scores,
+                character_map,
+                unknown: pieces.unknown.as_deref(),
+            };
+            let canonical = Canonical {
+                lowercase: text.lowercase,
+                drop_punctuation: pieces.drop_punctuation,
+            };
+            Tokenizer::of_unigram(Unigram::parse(&parts, canonical)?, text.max_tokens)
+        }
+        (None, Some(merges)) => {
             let pairs = BytePairs::parse(vocabulary, bundle.file(merges)?, text.lowercase)?;
             Tokenizer::of_byte_pairs(pairs, text.max_tokens)
         }
-        None => {
+        (None, None) => {
             let normalization = Normalization {
                 lowercase: text.lowercase,
             };

@@ -55,6 +55,7 @@ pub use engine::{Embedded, Engine, Resources};
 pub use error::Error;
 pub use examples::{Blend, Examples, ExamplesError, MAX_EXAMPLES};
 pub use golden::GoldenCheck;
+pub use heads::Probabilities;
 pub use memory::MemoryLimit;
 pub use ocellus_encoder as encoder;
 pub use ocellus_kernels::{Isa, Tier};

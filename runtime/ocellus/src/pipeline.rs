@@ -5,7 +5,9 @@ use crate::{
     engine::Engine,
     error::Error,
     examples::{KeyCache, SimilaritySpace},
-    heads::{HeadSpace, cosine, label_margin, make_unit, rank, softmax_into},
+    heads::{
+        HeadSpace, Probabilities, cosine, label_margin, make_unit, rank, sigmoid_into, softmax_into,
+    },
     pace::Pace,
     policy::Policy,
     reading::Reading,
@@ -83,6 +85,8 @@ struct Answer {
     /// With the nearest example of each label that was taught.
     similarities: Vec<f32>,
     scores: Vec<f32>,
+    /// The softmax of the scores, which says how far the best is ahead also where it is no probability.
+    shares: Vec<f32>,
     probabilities: Vec<f32>,
     order: Vec<usize>,
     match_probability: f32,
@@ -91,8 +95,7 @@ struct Answer {
 impl Answer {
     /// How sure the answer is, 0..1: the distance to the nearest thing that would change it.
     fn margin(&self) -> f32 {
-        label_margin(&self.probabilities, &self.order)
-            .min((2.0 * self.match_probability - 1.0).abs())
+        label_margin(&self.shares, &self.order).min((2.0 * self.match_probability - 1.0).abs())
     }
 }
 
@@ -156,6 +159,10 @@ pub(crate) fn run(
     };
     report.labels.clear();
     report.labels.extend(answer.order.iter().map(&mut hit));
+    report.probabilities = match manifest.text.logit_bias {
+        Some(_) => Probabilities::Sigmoid,
+        None => Probabilities::Softmax,
+    };
     let calibration = manifest.no_match.as_ref();
     report.no_match = calibration.is_some_and(|of| answer.match_probability < of.threshold);
     report.match_probability = answer.match_probability;
@@ -276,7 +283,12 @@ fn answer(
             cosine + similarity.map_or(0.0, |similarity| blend.bonus(similarity))
         }));
         let scores = &answer.scores;
-        softmax_into(scores, manifest.text.logit_scale, &mut answer.probabilities);
+        let (scale, bias) = (manifest.text.logit_scale, manifest.text.logit_bias);
+        softmax_into(scores, scale, &mut answer.shares);
+        match bias {
+            Some(bias) => sigmoid_into(scores, scale, bias, &mut answer.probabilities),
+            None => answer.probabilities.clone_from(&answer.shares),
+        }
         rank(scores, &mut answer.order);
         // What the words do not fit may still be what was taught, and the other way round.
         let by_words = match (standing, &manifest.no_match) {

@@ -1,6 +1,6 @@
 //! The report: what one frame gave. Field names are the JSON's, carry their units, and stay stable.
 
-use crate::relevance::Place;
+use crate::{heads::Probabilities, relevance::Place};
 use ocellus_vision::View;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Report {
     /// Every label, best first, also when nothing fits.
     pub labels: Vec<Hit>,
+    /// What the labels' probabilities are, which the bundle's model decides.
+    pub probabilities: Probabilities,
     /// Nothing fits: `match_probability` is below the bundle's threshold.
     pub no_match: bool,
     /// The calibrated probability that at least one label fits, 0..1, against the bundle's background pictures; 1 where the
@@ -50,7 +52,8 @@ pub struct Hit {
     pub index: usize,
     /// Cosine of the label's and the frame's embeddings, -1..1; of a label that was taught, with what its examples add.
     pub score: f32,
-    /// Softmax over the labels of the call, 0..1.
+    /// Softmax over the labels of the call, 0..1; of a bundle with a logit bias each label's own sigmoid
+    /// ([`Report::probabilities`]).
     pub probability: f32,
     /// What it was taught by, if it was.
     #[serde(flatten)]

@@ -2,23 +2,28 @@
 //!
 //! ```text
 //! x * sigmoid([alpha *] x)          x * (erf(x / sqrt 2) + 1) / 2, its factors in any order
+//! x * (tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) + 1) / 2, the same
 //! ```
 
 use ocellus_kernels::Gelu as Curve;
-use tract_core::ops::math::{Erf, Mul};
+use tract_core::ops::math::{Add, Erf, Mul, Pow, Tanh};
 use tract_core::ops::nn::Sigmoid;
 use tract_core::ops::nn::gelu_approximate::GeluApproximate;
 use tract_core::ops::nn::silu::Silu;
 use tract_onnx::tract_hir::internal::*;
 
 use super::gelu::Gelu;
-use super::values::{is_used_once, only_user, other, plus, scaled, shape, unary};
+use super::values::{binary, is_used_once, number, only_user, other, plus, scaled, shape, unary};
 use super::{Means, Replacement, sigmoid};
+
+/// What the cube of x weighs in the argument of the hyperbolic tangent (Hendrycks and Gimpel, 2016).
+const CUBE: f32 = 0.044715;
 
 /// The function in whose middle `node` stands.
 pub(super) fn find(model: &TypedModel, node: &TypedNode, means: &Means) -> Option<Replacement> {
     let (curve, x, output) = quick(model, node)
         .or_else(|| exact(model, node))
+        .or_else(|| approximate(model, node))
         .or_else(|| engines(model, node))?;
     shape(model, x)?;
     Some(Replacement {
@@ -59,9 +64,45 @@ fn quick(model: &TypedModel, node: &TypedNode) -> Option<Found> {
 fn exact(model: &TypedModel, node: &TypedNode) -> Option<Found> {
     let argument = unary::<Erf>(model, node)?;
     let (x, factor) = scaled(model, model.node(argument.node))?;
-    let (sum, erf) = only_user(model, node.id.into())?;
-    let one = plus(model, sum, erf)?;
-    if !is_near(factor, core::f32::consts::FRAC_1_SQRT_2) || one != 1.0 {
+    if !is_near(factor, core::f32::consts::FRAC_1_SQRT_2) {
+        return None;
+    }
+    Some((Curve::Normal, x, half_of_x_and(model, node, x)?))
+}
+
+/// `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2`, of which `node` is the hyperbolic tangent.
+fn approximate(model: &TypedModel, node: &TypedNode) -> Option<Found> {
+    let argument = unary::<Tanh>(model, node)?;
+    let (sum, factor) = scaled(model, model.node(argument.node))?;
+    if !is_near(
+        factor,
+        core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2,
+    ) {
+        return None;
+    }
+    let [a, b] = binary::<Add>(model, model.node(sum.node))?;
+    let is_of = |[x, cube]: [OutletId; 2]| {
+        let (cube, factor) = scaled(model, model.node(cube.node))?;
+        (is_near(factor, CUBE) && is_cube(model, cube, x)).then_some(x)
+    };
+    let x = is_of([a, b]).or_else(|| is_of([b, a]))?;
+    Some((Curve::Tanh, x, half_of_x_and(model, node, x)?))
+}
+
+/// Whether the values at `outlet` are those at `x`, each times itself twice.
+fn is_cube(model: &TypedModel, outlet: OutletId, x: OutletId) -> bool {
+    let node = model.node(outlet.node);
+    if let Some([of, power]) = binary::<Pow>(model, node) {
+        return of == x && number(model, power) == Some(3.0);
+    }
+    let square = other::<Mul>(model, node, x);
+    square.is_some_and(|square| binary::<Mul>(model, model.node(square.node)) == Some([x, x]))
+}
+
+/// The last of the products that make `x * (1 + share) / 2` of the share that `node` is.
+fn half_of_x_and(model: &TypedModel, node: &TypedNode, x: OutletId) -> Option<OutletId> {
+    let (sum, share) = only_user(model, node.id.into())?;
+    if plus(model, sum, share)? != 1.0 {
         return None;
     }
     // What is left are products: with x, with half of x, or with one half.
@@ -82,7 +123,7 @@ fn exact(model: &TypedModel, node: &TypedNode) -> Option<Found> {
         }
         last = product.id.into();
     }
-    Some((Curve::Normal, x, last))
+    Some(last)
 }
 
 fn is_near(a: f32, b: f32) -> bool {

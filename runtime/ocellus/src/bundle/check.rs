@@ -150,6 +150,12 @@ impl Manifest {
         if let Some(sequence) = &text.sequence {
             sequence.check(text)?;
         }
+        if let Some(unigram) = &text.unigram {
+            unigram.check(text)?;
+        }
+        if let Some(bias) = text.logit_bias {
+            in_range("text.logit_bias", bias, -1e4, 1e4)?;
+        }
         in_range("text.logit_scale", text.logit_scale, f32::MIN_POSITIVE, 1e4)
     }
 
@@ -218,6 +224,9 @@ impl Manifest {
             .as_ref()
             .and_then(|of| of.merges.as_ref());
         files.extend(merges.map(|file| ("text.sequence.merges", file.as_str())));
+        if let Some(unigram) = &self.text.unigram {
+            files.push(("text.unigram.file", &unigram.file));
+        }
         if let Some(soft_prompts) = &self.soft_prompts {
             files.push(("soft_prompts.file", &soft_prompts.file));
         }

@@ -3,7 +3,7 @@
 //! Parsing is strict: an unknown key is an error, since a mistyped threshold that is silently ignored would give wrong
 //! answers without a sign. What passes [`Manifest::parse`] is in range; nobody checks again.
 
-use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence};
+use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence, UnigramPieces};
 use serde::Deserialize;
 
 /// The only schema this version reads.
@@ -96,12 +96,17 @@ pub struct Text {
     pub lowercase: bool,
     /// Ids of a text at the most; pieces beyond are cut.
     pub max_tokens: usize,
+    /// How texts are cut into unigram pieces, where they are.
+    pub unigram: Option<UnigramPieces>,
     /// What stands around the pieces, for a transformer.
     pub sequence: Option<TextSequence>,
     /// Prompt templates, each with one `{}`.
     pub templates: Vec<String>,
-    /// `probability = softmax(logit_scale * cosine)`.
+    /// `probability = softmax(logit_scale * cosine)`, where there is no bias.
     pub logit_scale: f32,
+    /// Where the model was trained on pairs by themselves, as SigLIP was: `probability = sigmoid(logit_scale * cosine +
+    /// logit_bias)`, each label's own.
+    pub logit_bias: Option<f32>,
 }
 
 /// The head that maps what the image encoder gives into the text space.

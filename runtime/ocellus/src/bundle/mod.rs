@@ -10,6 +10,7 @@ mod manifest;
 mod soft_prompts;
 mod tensors;
 mod text_sequence;
+mod unigram;
 
 pub(crate) use check::check_name;
 pub use few_shot::FewShot;
@@ -21,6 +22,7 @@ pub use manifest::{
 pub use soft_prompts::SoftPrompts;
 pub(crate) use tensors::{I8Rows, Tensors};
 pub use text_sequence::TextSequence;
+pub use unigram::UnigramPieces;
 
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, fs, io::Read, path::Path};

@@ -92,6 +92,20 @@ impl<'a> Tensors<'a> {
         self.finite(name, values)
     }
 
+    /// An f32 vector of any length in which infinities may stand.
+    pub fn logarithms(&self, name: &str) -> Result<Vec<f32>, BundleError> {
+        let view = self.view(name, Dtype::F32, &[None])?;
+        let values = view.data().chunks_exact(4);
+        Ok(values
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect())
+    }
+
+    /// A u8 vector of any length.
+    pub fn bytes(&self, name: &str) -> Result<&'a [u8], BundleError> {
+        Ok(self.view(name, Dtype::U8, &[None])?.data())
+    }
+
     /// An f16 tensor, widened.
     pub fn f16(&self, name: &str, shape: &[Option<usize>]) -> Result<Vec<f32>, BundleError> {
         let view = self.view(name, Dtype::F16, shape)?;

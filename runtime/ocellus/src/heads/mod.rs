@@ -6,8 +6,8 @@ mod zero_shot;
 
 pub(crate) use conse::Conse;
 pub(crate) use no_match::{Background, Standing};
-pub use zero_shot::{cosine, softmax};
-pub(crate) use zero_shot::{label_margin, rank, softmax_into};
+pub use zero_shot::{Probabilities, cosine, softmax};
+pub(crate) use zero_shot::{label_margin, rank, sigmoid_into, softmax_into};
 
 /// What the heads make of one picture, in memory that is kept from one to the next.
 #[derive(Default)]

@@ -1,5 +1,18 @@
 //! Zero-shot labels: cosines, probabilities, ranking.
 
+use serde::Serialize;
+
+/// What the probabilities of a report are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Probabilities {
+    /// Shares of one: how likely each label is if one of them fits (Radford et al., 2021).
+    #[default]
+    Softmax,
+    /// Each label's own: how likely it fits, whatever the others are; several may, or none (Zhai et al., 2023).
+    Sigmoid,
+}
+
 /// The scalar product of two vectors; of unit vectors, their cosine.
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -21,6 +34,13 @@ pub(crate) fn softmax_into(scores: &[f32], scale: f32, terms: &mut Vec<f32>) {
     terms.iter_mut().for_each(|term| *term /= sum);
 }
 
+/// Makes `probabilities` what a model with a logit bias says of each score: `1 / (1 + exp(-(scale * x + bias)))`.
+pub(crate) fn sigmoid_into(scores: &[f32], scale: f32, bias: f32, probabilities: &mut Vec<f32>) {
+    let probability = |score: &f32| 1.0 / (1.0 + (-(scale * score + bias)).exp());
+    probabilities.clear();
+    probabilities.extend(scores.iter().map(probability));
+}
+
 /// Makes `order` the indices from the best score down; equal scores keep their order.
 pub(crate) fn rank(scores: &[f32], order: &mut Vec<usize>) {
     order.clear();
@@ -29,10 +49,10 @@ pub(crate) fn rank(scores: &[f32], order: &mut Vec<usize>) {
     order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
 }
 
-/// How far the best probability is ahead of the second, 0..1; 1 for a single label.
-pub(crate) fn label_margin(probabilities: &[f32], order: &[usize]) -> f32 {
+/// How far the best share is ahead of the second, 0..1; 1 for a single label.
+pub(crate) fn label_margin(shares: &[f32], order: &[usize]) -> f32 {
     match order {
-        [best, second, ..] => probabilities[*best] - probabilities[*second],
+        [best, second, ..] => shares[*best] - shares[*second],
         _ => 1.0,
     }
 }
@@ -48,6 +68,15 @@ mod tests {
         assert!(p[0] > 0.999);
         let even = softmax(&[0.25; 4], 20.0);
         assert!(even.iter().all(|&p| (p - 0.25).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_sigmoid_says_of_each_score_the_same_whatever_the_others_are() {
+        let mut p = vec![9.0];
+        sigmoid_into(&[0.1, 0.1, 1.0, -1.0], 1e4, -1e3, &mut p);
+        assert_eq!(p, [0.5, 0.5, 1.0, 0.0]);
+        sigmoid_into(&[0.25], 8.0, -3.0, &mut p);
+        assert!((p[0] - 1.0 / (1.0 + 1f32.exp())).abs() < 1e-6, "{p:?}");
     }
 
     #[test]
