@@ -158,12 +158,7 @@ impl ocellus_session_options {
     /// # Safety
     /// `thresholds_bits` points to `threshold_count` numbers, `templates` to `template_count` texts.
     pub(crate) unsafe fn wanted(&self) -> Result<Wanted, Failure> {
-        let crop = match self.crop {
-            OCELLUS_CROP_CENTRE => CropMode::Centre,
-            OCELLUS_CROP_SQUASH => CropMode::Squash,
-            OCELLUS_CROP_TILES => CropMode::Tiles,
-            other => return Err(out_of_range("crop", OCELLUS_CROP_TILES, other)),
-        };
+        let crop = crop(self.crop, Self::NAME)?;
         let count = self.threshold_count as usize;
         // SAFETY: handed through.
         let given = unsafe { pointer::slice(self.thresholds_bits, count, "thresholds_bits")? };
@@ -321,6 +316,18 @@ impl Wanted {
             block: [height, width],
             top_k,
         })
+    }
+}
+
+/// The crop of a struct of this name.
+pub(crate) fn crop(crop: i32, of: &str) -> Result<CropMode, Failure> {
+    match crop {
+        OCELLUS_CROP_CENTRE => Ok(CropMode::Centre),
+        OCELLUS_CROP_SQUASH => Ok(CropMode::Squash),
+        OCELLUS_CROP_TILES => Ok(CropMode::Tiles),
+        other => Err(Failure::argument(format!(
+            "{of}: crop: expected 0 to {OCELLUS_CROP_TILES}, got {other}"
+        ))),
     }
 }
 
