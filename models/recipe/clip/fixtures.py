@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .. import pictures, runtime
-from . import bpe, draft, random_models, towers
+from . import bpe, draft, prefix, random_models, towers
 from .layout import Options
 from .pixels import Pixels
 
@@ -40,6 +40,8 @@ def write(out: Path, photos: Path, classes: Path) -> None:
         draft.write(own, out / kind)
         # The words and the picture are those of both.
         draft.write({name: blob for name, blob in made.items() if name not in own}, out)
+        if kind == "vit":
+            prefix.fixture(out / "prefix", made, weights.state, pairs, encode, facts, shown.texts)
         print(f"{out / kind}: {sum(map(len, own.values()))} bytes of {sum(map(len, made.values()))}")
 
 

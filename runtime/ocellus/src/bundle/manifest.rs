@@ -3,7 +3,7 @@
 //! Parsing is strict: an unknown key is an error, since a mistyped threshold that is silently ignored would give wrong
 //! answers without a sign. What passes [`Manifest::parse`] is in range; nobody checks again.
 
-use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence};
+use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence, TextTokens};
 use serde::Deserialize;
 
 /// The only schema this version reads.
@@ -98,6 +98,8 @@ pub struct Text {
     pub max_tokens: usize,
     /// What stands around the pieces, for a transformer.
     pub sequence: Option<TextSequence>,
+    /// The table of tokens, where the encoder takes their embeddings.
+    pub tokens: Option<TextTokens>,
     /// Prompt templates, each with one `{}`.
     pub templates: Vec<String>,
     /// `probability = softmax(logit_scale * cosine)`.

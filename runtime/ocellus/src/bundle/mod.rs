@@ -10,6 +10,7 @@ mod manifest;
 mod soft_prompts;
 mod tensors;
 mod text_sequence;
+mod text_tokens;
 
 pub(crate) use check::check_name;
 pub use few_shot::FewShot;
@@ -19,8 +20,10 @@ pub use manifest::{
     SCHEMA, Text,
 };
 pub use soft_prompts::SoftPrompts;
+pub(crate) use soft_prompts::SoftVectors;
 pub(crate) use tensors::{I8Rows, Tensors};
 pub use text_sequence::TextSequence;
+pub use text_tokens::TextTokens;
 
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, fs, io::Read, path::Path};
