@@ -123,10 +123,13 @@ pub unsafe extern "C" fn ocellus_choice_init(choice: *mut ocellus_choice, struct
     guard::call(|| unsafe { sized::init(choice, struct_size) })
 }
 
+/// A route and its sessions.
+pub(crate) type Wanted = (Route, Vec<Arc<Session>>);
+
 impl ocellus_route {
     /// # Safety
     /// `name`, `label` and `sessions` keep the header's word.
-    pub(crate) unsafe fn wanted(&self, at: usize) -> Result<(Route, Vec<Arc<Session>>), Failure> {
+    pub(crate) unsafe fn wanted(&self, at: usize) -> Result<Wanted, Failure> {
         let what = |field: &str| format!("routes[{at}].{field}");
         // SAFETY: handed through.
         let name = unsafe { labels::text(self.name, None, &what("name"))? };

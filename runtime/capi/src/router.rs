@@ -9,7 +9,7 @@ use crate::{
     log::OCELLUS_LOG_DEBUG,
     options::{crop, ocellus_session_options},
     pointer::{self, place},
-    route::{ocellus_candidate, ocellus_choice, ocellus_route, told},
+    route::{Wanted, ocellus_candidate, ocellus_choice, ocellus_route, told},
     runtime::{Runtime, ocellus_runtime},
     session::Session,
     shared::Inside,
@@ -303,10 +303,7 @@ impl ocellus_router_options {
 ///
 /// # Safety
 /// `routes` points to `count` routes that keep the header's word.
-unsafe fn read(
-    routes: *const ocellus_route,
-    count: usize,
-) -> Result<Vec<(ocellus::route::Route, Vec<Arc<Session>>)>, Failure> {
+unsafe fn read(routes: *const ocellus_route, count: usize) -> Result<Vec<Wanted>, Failure> {
     if count > MAX_ROUTES {
         let message = format!("route_count: expected 1 to {MAX_ROUTES}, got {count}");
         return Err(Failure::argument(message));

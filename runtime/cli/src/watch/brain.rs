@@ -23,7 +23,7 @@ pub trait Brain {
 /// Who answers a watch.
 pub enum Mind {
     Session(Box<Session>),
-    Router(Router),
+    Router(Box<Router>),
 }
 
 impl Brain for Mind {
@@ -119,7 +119,7 @@ impl Wanted {
                     options: &options,
                 })?;
                 let readers = router.readers();
-                Ok((Mind::Router(router), readers))
+                Ok((Mind::Router(Box::new(router)), readers))
             }
             Wanted::Labels {
                 bundle,

@@ -53,7 +53,7 @@ pub(super) struct Lane<S> {
 
 /// A seat that is in use, and goes back whatever happens.
 pub(super) struct Taken<'a, S> {
-    lane: &'a Lane<S>,
+    pub lane: &'a Lane<S>,
     seat: Option<S>,
 }
 

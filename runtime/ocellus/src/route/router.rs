@@ -173,7 +173,8 @@ impl<S: Seat> Router<S> {
             None => self.scout(readings)?,
         };
         loop {
-            let (mut taken, lane, candidates) = self.take(&matches)?;
+            let (mut taken, candidates) = self.take(&matches)?;
+            let lane = taken.lane;
             // Who keeps the session for others too may have lent it meanwhile: then the route is busy.
             let Some(mut session) = taken.lend() else {
                 continue;
@@ -240,7 +241,7 @@ impl<S: Seat> Router<S> {
     }
 
     /// The best route and a seat of it. One that another thread takes in between is busy then, and the next best counts.
-    fn take(&self, matches: &[f32]) -> Result<(Taken<'_, S>, &Lane<S>, Vec<Candidate>), Error> {
+    fn take(&self, matches: &[f32]) -> Result<(Taken<'_, S>, Vec<Candidate>), Error> {
         loop {
             let now = Instant::now();
             let standings: Vec<choice::Standing> = self
@@ -259,9 +260,8 @@ impl<S: Seat> Router<S> {
             let Some(best) = best else {
                 return Err(RouteError::AllSkipped(candidates).into());
             };
-            let lane = &self.lanes[best];
-            if let Some(taken) = lane.take() {
-                return Ok((taken, lane, candidates));
+            if let Some(taken) = self.lanes[best].take() {
+                return Ok((taken, candidates));
             }
         }
     }
