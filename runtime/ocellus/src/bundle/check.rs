@@ -291,3 +291,27 @@ fn rising(
         )
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Asserts that a manifest is refused at a key.
+    #[track_caller]
+    pub fn refused(text: &str, key: &str) {
+        match Manifest::parse(text) {
+            Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
+            other => panic!("expected an error at {key}, got {other:?}"),
+        }
+    }
+
+    /// Asserts that an example is refused with what each case, `(from, to, key)`, replaces in it.
+    #[track_caller]
+    pub fn each_is_named(example: &str, cases: &[(&str, &str, &str)]) {
+        for (from, to, key) in cases {
+            let text = example.replacen(from, to, 1);
+            assert_ne!(text, example, "{from} is not in the example");
+            refused(&text, key);
+        }
+    }
+}

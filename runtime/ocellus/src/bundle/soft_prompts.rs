@@ -86,22 +86,17 @@ impl SoftPrompts {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Manifest, *};
+    use super::super::{
+        Manifest,
+        check::tests::{each_is_named, refused},
+    };
 
     const GOOD: &str = include_str!("../../tests/data/manifest.toml");
     const CLIP: &str = include_str!("../../tests/data/clip.toml");
 
-    #[track_caller]
-    fn refused(text: &str, key: &str) {
-        match Manifest::parse(text) {
-            Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
-            other => panic!("expected an error at {key}, got {other:?}"),
-        }
-    }
-
     #[test]
     fn each_bad_value_is_named() {
-        for (from, to, key) in [
+        let cases = [
             (
                 "dimension = 128                         # d\nmix",
                 "dimension = 64\nmix",
@@ -115,11 +110,8 @@ mod tests {
                 "file = \"none.safetensors\"",
                 "soft_prompts.file",
             ),
-        ] {
-            let text = GOOD.replacen(from, to, 1);
-            assert_ne!(text, GOOD, "{from} is not in the example");
-            refused(&text, key);
-        }
+        ];
+        each_is_named(GOOD, &cases);
     }
 
     /// The example of a CLIP bundle whose text encoder takes embeddings, with a prefix.
