@@ -27,6 +27,7 @@ mod peers;
 mod report;
 mod search;
 mod table;
+mod teach;
 mod threads;
 mod transformers;
 
@@ -50,6 +51,9 @@ pub struct Args {
     /// The part of the report that is of the attention kernels, alone: tests/reports/attention.json and .md
     #[arg(long, conflicts_with_all = ["emulated", "report", "board", "args"])]
     report_attention: bool,
+    /// What teaching one example more costs, alone: tests/reports/teach.json and .md
+    #[arg(long, conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
+    report_teach: bool,
     /// Count the transformers of tests/reports/transformers_peers.toml, whose files are in this folder, on every core, and write
     /// tests/reports/transformers.md
     #[arg(long, value_name = "DIR", conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
@@ -84,7 +88,8 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    let counts = args.report || args.report_attention || args.report_transformers.is_some();
+    let parts = args.report_attention || args.report_teach;
+    let counts = args.report || parts || args.report_transformers.is_some();
     if counts || args.emulated.is_some() {
         let here = args.place.host.is_none();
         ensure!(
@@ -97,6 +102,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.report_attention {
         return attention::write(&args.profile, &Counter::build()?);
+    }
+    if args.report_teach {
+        return teach::write(&args.profile, &Counter::build()?);
     }
     if let Some(models) = &args.report_transformers {
         return transformers::write(&args.profile, models);
