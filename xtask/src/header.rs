@@ -13,7 +13,7 @@ pub const CRATE: &str = "runtime/capi";
 pub const HEADER: &str = "include/ocellus.h";
 
 /// The files that declare what C sees, in the order in which a reader needs them.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 18] = [
     "version",
     "status",
     "log",
@@ -28,6 +28,8 @@ const SOURCES: [&str; 16] = [
     "submit",
     "relevance",
     "embed",
+    "route",
+    "router",
     "swap",
     "memory",
 ];

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from .. import pictures
-from . import bpe, checkpoint, draft, layout, unigram
+from . import bpe, checkpoint, draft, layout, prefix, unigram
 from .pixels import Pixels
 from .tokens import Tokens
 
@@ -31,6 +31,9 @@ def add(verbs) -> None:
     verb.add_argument("--photos", type=Path, default=_REPOSITORY / "tests/data/photos", help="a folder of pictures to calibrate INT8 on; a hundred like those that will be seen")
     verb.add_argument("--texts", type=Path, default=_REPOSITORY / "models/default/classes.txt", help="things, one a line, to calibrate the text tower on")
     verb.add_argument("--template", action="append", help="a prompt template with {}; may be repeated")
+    verb.add_argument("--token-embeddings", action="store_true", help="let the text tower take tokens' embeddings, and write the table beside it; a prefix needs that")
+    verb.add_argument("--prefix", type=Path, help="a learnt prefix: a file with the tensor prefix, or CoOp's ctx, [p, width of the text tower]")
+    verb.add_argument("--prompt-mix", type=float, default=0.5, help="the share of the prefix in a label's embedding, 0..1")
     verb.add_argument("--min-cosine", type=float, default=0.99, help="how near INT8 must come to the checkpoint in f32")
     verb.add_argument("--out", type=Path, required=True, help="the draft's folder")
 
@@ -51,7 +54,11 @@ def run(arguments) -> None:
         tuple(arguments.template or draft.TEMPLATES),
         min_cosine=arguments.min_cosine,
     )
-    made = draft.files(state, tokens, facts, shown(arguments.photos, arguments.texts, facts.templates))
+    calibration = shown(arguments.photos, arguments.texts, facts.templates)
+    made = draft.files(state, tokens, facts, calibration)
+    if arguments.token_embeddings or arguments.prefix:
+        learnt = prefix.read(arguments.prefix) if arguments.prefix else None
+        made = prefix.files(made, state, tokens, facts, calibration.texts, learnt, arguments.prompt_mix)
     draft.write(made, arguments.out)
     if kind.squashes:
         print("note: this model was trained on whole pictures squashed to a square; the bundle takes the centre square unless `--crop squash` is asked for")

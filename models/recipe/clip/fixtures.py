@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .. import pictures, runtime
-from . import bpe, draft, layout, random_models, towers, unigram
+from . import bpe, draft, layout, prefix, random_models, towers, unigram
 from .graph import Graph, image_input
 from .layout import Options, State
 from .pixels import Pixels
@@ -48,6 +48,8 @@ def write(out: Path, photos: Path, classes: Path) -> None:
         own = {name: blob for name, blob in made.items() if name not in shared}
         draft.write(own, out / kind)
         draft.write({name: blob for name, blob in made.items() if name in shared}, out)
+        if kind == "vit":
+            prefix.fixture(out / "prefix", made, state, tokens, facts, shown.texts)
         if kind == "conv":
             draft.write(_map(made["manifest.toml"].decode()), out / "map")
         print(f"{out / kind}: {sum(map(len, own.values()))} bytes of {sum(map(len, made.values()))}")

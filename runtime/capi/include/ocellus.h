@@ -13,14 +13,18 @@
  *
  *     ocellus_session_submit, again and again; on_result is called in the worker -> ocellus_session_flush
  *
+ * Several sessions may answer in turn, by what a frame is and how long each takes just now:
+ *
+ *     ocellus_route_init, for each -> ocellus_router_new -> ocellus_router_infer, again and again
+ *
  * Status.    Functions return an int32_t: OCELLUS_OK, which is 0, or a status whose hundreds are its group: 1 arguments,
  *            2 input, output and models, 3 frame, 4 denied, 5 panic. ocellus_status_name names it, ocellus_last_error
  *            explains it. Each function's errors are listed; any may also return OCELLUS_E_PANIC.
  * Outputs.   What an output pointer points to is written when a call returns OCELLUS_OK, and only then.
- * Handles.   ocellus_bundle, ocellus_runtime and ocellus_session are used through the pointers that the library gives
- *            out. They are names and not addresses. A handle that was freed is OCELLUS_E_HANDLE for good, however often
- *            it is used or freed again; freeing NULL does nothing. Freeing a handle while another thread is inside a
- *            call with it is safe: that call ends as if it were not freed.
+ * Handles.   ocellus_bundle, ocellus_runtime, ocellus_session and ocellus_router are used through the pointers that the
+ *            library gives out. They are names and not addresses. A handle that was freed is OCELLUS_E_HANDLE for good,
+ *            however often it is used or freed again; freeing NULL does nothing. Freeing a handle while another thread is
+ *            inside a call with it is safe: that call ends as if it were not freed.
  * Structs.   Those that begin with struct_size are set up by their _init function, with sizeof as the compiler knows it:
  *            that is how programs and libraries of different versions agree. Never set struct_size by hand.
  * Threads.   "Any thread": the function may be called by any number of threads at once. "One thread at a time": while a
@@ -30,8 +34,9 @@
  * Memory.    What the caller passes stays the caller's, and is not used after the call returns unless the function says
  *            so. What the library gives out is freed by the function that is named there. After the first frames of a
  *            size, ocellus_session_infer allocates nothing; but for the grids of relevance, and for what the engine of
- *            models that are not INT8 throughout allocates itself. ocellus_memory_used tells what is used, and
- *            memory_limit_bytes in ocellus_runtime_options bounds it.
+ *            models that are not INT8 throughout allocates itself. ocellus_router_infer takes some memory for each
+ *            frame, and gives it back. ocellus_memory_used tells what is used, and memory_limit_bytes in
+ *            ocellus_runtime_options bounds it.
  * Silence.   Nothing is printed, no signal is raised, no socket is opened, and no environment variable is read but
  *            tract's, whose names begin with TRACT_: that engine loads the models. Whoever wants messages sets a log
  *            callback in ocellus_runtime_options.
@@ -54,7 +59,7 @@
 /**
  * Rises with each addition to the header. A library serves every header of its generation that is not newer.
  */
-#define OCELLUS_ABI_MINOR 1
+#define OCELLUS_ABI_MINOR 2
 
 /**
  * Success.
@@ -130,6 +135,11 @@
  * Arguments: the frame teaches another label already, or there are as many examples as there may be.
  */
 #define OCELLUS_E_NOT_TEACHABLE 113
+
+/**
+ * Arguments: a session of a router sees another part of frames than when the router was made; make it again.
+ */
+#define OCELLUS_E_ROUTE_CHANGED 114
 
 /**
  * Input, output and models: a file cannot be read.
@@ -210,6 +220,11 @@
  * Denied: this library would use more memory than `memory_limit_bytes`.
  */
 #define OCELLUS_E_MEMORY 404
+
+/**
+ * Denied: every route of the router is over its threshold or busy.
+ */
+#define OCELLUS_E_NO_ROUTE 405
 
 /**
  * Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
@@ -303,6 +318,11 @@
 #define OCELLUS_CROP_TILES 2
 
 /**
+ * Crop: OCELLUS_CROP_TILES of frames of 7:4 and wider, or as tall, OCELLUS_CROP_CENTRE of others.
+ */
+#define OCELLUS_CROP_AUTO 3
+
+/**
  * When a frame waits and another one is submitted: the newest wins, and the one that waits is dropped.
  */
 #define OCELLUS_WHEN_BUSY_REPLACE 0
@@ -360,9 +380,29 @@
 #define OCELLUS_RESULT_SIGMOID 8
 
 /**
+ * Route: it could be taken.
+ */
+#define OCELLUS_ROUTE_OPEN 0
+
+/**
+ * Route: it takes longer than its threshold just now.
+ */
+#define OCELLUS_ROUTE_OVER_THRESHOLD 1
+
+/**
+ * Route: all its sessions are in use.
+ */
+#define OCELLUS_ROUTE_BUSY 2
+
+/**
  * A checked bundle: the models and everything that belongs to them. Never changes; threads and runtimes share it.
  */
 typedef struct ocellus_bundle ocellus_bundle;
+
+/**
+ * Chooses among sessions for each frame. Threads share it: a route answers as many frames at once as it has sessions.
+ */
+typedef struct ocellus_router ocellus_router;
 
 /**
  * A bundle made ready to run. Never changes; threads and sessions share it. It computes in the threads of its
@@ -821,6 +861,126 @@ typedef struct {
     float view_height_px;
 } ocellus_relevance;
 
+/**
+ * A way to answer a frame: sessions that answer alike, and what they are for. Set up by ocellus_route_init; then `name`,
+ * `label`, `sessions`, `session_count` and `latency_threshold_us` are set.
+ */
+typedef struct {
+    /**
+     * Set by ocellus_route_init.
+     */
+    uint32_t struct_size;
+    /**
+     * By which its match is multiplied, 0 to 10. 1.
+     */
+    float weight;
+    /**
+     * Its name, of which there is one: UTF-8 with a NUL, at most 1000 bytes, copied. NULL.
+     */
+    const char *name;
+    /**
+     * What it is for, as a label, such as "a street at night": UTF-8 with a NUL, at most 1000 bytes, copied. NULL.
+     */
+    const char *label;
+    /**
+     * Its sessions, at most 64, which have labels and no worker: how many frames it answers at once. NULL.
+     */
+    ocellus_session *const *sessions;
+    /**
+     * How many sessions. 0.
+     */
+    uint32_t session_count;
+    /**
+     * Microseconds: the route is skipped while it takes longer. 0, which is refused.
+     */
+    uint32_t latency_threshold_us;
+} ocellus_route;
+
+/**
+ * Which route answered. Set up by ocellus_choice_init.
+ */
+typedef struct {
+    /**
+     * Set by ocellus_choice_init.
+     */
+    uint32_t struct_size;
+    /**
+     * The route's place in the list that was given, from 0.
+     */
+    uint32_t taken;
+    /**
+     * How many candidates were written: the smaller of the number of routes and `candidate_capacity`.
+     */
+    uint32_t candidate_count;
+    /**
+     * Microseconds of finding out what the frame is; 0 where words decide.
+     */
+    uint32_t scout_us;
+} ocellus_choice;
+
+/**
+ * How a router chooses. Set up by ocellus_router_options_init.
+ */
+typedef struct {
+    /**
+     * Set by ocellus_router_options_init.
+     */
+    uint32_t struct_size;
+    /**
+     * How much the match of a route's label counts, 0 or above. 0.7.
+     */
+    float semantic_weight;
+    /**
+     * How much being quick counts, 0 or above; not both are 0. 0.3.
+     */
+    float latency_weight;
+    /**
+     * Side in pixels at which frames are looked at to find out what they are, one of the bundle's; 0: the lowest. 0.
+     */
+    uint32_t resolution;
+    /**
+     * Words that are asked for, as labels, which then decide in the place of frames; copied. NULL: each frame decides,
+     * which is one more inference. NULL.
+     */
+    const char *const *words;
+    /**
+     * How many words, texts in UTF-8 with a NUL. 0.
+     */
+    uint32_t word_count;
+    /**
+     * OCELLUS_CROP_...: which part of a frame is looked at to find out what it is. Where the sessions see the same part, a
+     * frame is read once. OCELLUS_CROP_CENTRE.
+     */
+    int32_t crop;
+} ocellus_router_options;
+
+/**
+ * How a route stood when one was chosen. This struct never changes.
+ */
+typedef struct {
+    /**
+     * OCELLUS_ROUTE_...: whether it was skipped, and why.
+     */
+    int32_t skipped;
+    /**
+     * How well its label fits, 0 to 1 times its weight.
+     */
+    float semantic_match;
+    /**
+     * semantic_weight * semantic_match + latency_weight * (1 - latency / the longest of those not skipped); 0 where it was
+     * skipped.
+     */
+    float score;
+    /**
+     * Microseconds that it was expected to take.
+     */
+    uint32_t latency_us;
+    /**
+     * Microseconds that it may take.
+     */
+    uint32_t latency_threshold_us;
+} ocellus_candidate;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -1185,6 +1345,88 @@ int32_t ocellus_session_embed(ocellus_session *session,
                               float *embedding,
                               size_t capacity,
                               size_t *length);
+
+/**
+ * Sets a route up: every field has the value that its comment ends with.
+ *
+ * struct_size    sizeof(ocellus_route)
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_STRUCT_SIZE. Any thread.
+ */
+int32_t ocellus_route_init(ocellus_route *route, uint32_t struct_size);
+
+/**
+ * Sets a choice up: every field but its size is 0.
+ *
+ * struct_size    sizeof(ocellus_choice)
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_STRUCT_SIZE. Any thread.
+ */
+int32_t ocellus_choice_init(ocellus_choice *choice, uint32_t struct_size);
+
+/**
+ * Sets router options up: every field has the value that its comment ends with.
+ *
+ * struct_size    sizeof(ocellus_router_options)
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_STRUCT_SIZE. Any thread.
+ */
+int32_t ocellus_router_options_init(ocellus_router_options *options, uint32_t struct_size);
+
+/**
+ * Makes a router over routes. Every session is made ready, and the first of each route answers a grey frame twice, which
+ * says how long the route takes.
+ *
+ * runtime        in whose bundle's space routes are compared with frames or words; it may be freed before the router is.
+ * options        NULL: the defaults.
+ * routes         `route_count` of them, at most 256, all of one struct_size; copied. Their sessions may be on any
+ *                runtimes. They stay the caller's: a session that is used beside the router, by its handle, is busy
+ *                for it meanwhile, and one that is freed goes with the router.
+ * router         receives a handle that the caller frees with ocellus_router_free.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_UTF8, OCELLUS_E_MODEL, OCELLUS_E_MEMORY;
+ * OCELLUS_E_ARGUMENT for no route, one name twice, a route without a session or a threshold, a session with a worker;
+ * OCELLUS_E_LABELS for a name, a label or words that cannot be used, OCELLUS_E_NO_LABELS for a session without labels;
+ * OCELLUS_E_POLICY where the bundle has no such resolution; OCELLUS_E_BUSY where a session is in use. Any thread.
+ */
+int32_t ocellus_router_new(const ocellus_runtime *runtime,
+                           const ocellus_router_options *options,
+                           const ocellus_route *routes,
+                           size_t route_count,
+                           ocellus_router **router);
+
+/**
+ * Says which labels fit a frame, by the route that is best for it just now. The answer is complete when the call returns,
+ * and does not say where labels are.
+ *
+ * frame           is read during the call only, and not changed; its bytes must not change meanwhile.
+ * result          set up by ocellus_result_init. Its times include finding out what the frame is.
+ * hits            room for `hit_capacity` hits, best first; NULL where that is 0. Their labels are those of the session
+ *                 that answered.
+ * choice          set up by ocellus_choice_init; NULL: it is not said.
+ * candidates      room for `candidate_capacity` candidates, one for each route in the order of the list; NULL where that
+ *                 is 0. Those for which there is no room are left out.
+ *
+ * Errors: OCELLUS_E_NULL, OCELLUS_E_HANDLE, OCELLUS_E_STRUCT_SIZE, OCELLUS_E_ARGUMENT, OCELLUS_E_FRAME_...,
+ * OCELLUS_E_MODEL, OCELLUS_E_MEMORY; OCELLUS_E_NO_ROUTE where every route is skipped, and the message says why of each;
+ * OCELLUS_E_ROUTE_CHANGED where a session was swapped to a bundle that sees another part of a frame. Any thread.
+ */
+int32_t ocellus_router_infer(const ocellus_router *router,
+                             const ocellus_frame *frame,
+                             ocellus_result *result,
+                             ocellus_hit *hits,
+                             size_t hit_capacity,
+                             ocellus_choice *choice,
+                             ocellus_candidate *candidates,
+                             size_t candidate_capacity);
+
+/**
+ * Frees a router. Its sessions stay the caller's. A call of another thread that is inside of it ends as if it were not
+ * freed. NULL is fine.
+ *
+ * Errors: OCELLUS_E_HANDLE where it was freed before. Any thread.
+ */
+int32_t ocellus_router_free(ocellus_router *router);
 
 /**
  * Puts a session on another runtime, with the same options, labels and examples: it is made ready aside, while frames go on, and

@@ -29,7 +29,7 @@ pub unsafe extern "C" fn ocellus_session_set_labels(
 ) -> i32 {
     with(session, |session, state, runtime| {
         // SAFETY: handed through.
-        let labels = unsafe { read(labels, lengths, count)? };
+        let labels = unsafe { read(labels, lengths, count, "labels")? };
         state.session.set_labels(labels)?;
         state.labels_set += 1;
         session.keep_places(state, None);
@@ -42,35 +42,48 @@ pub unsafe extern "C" fn ocellus_session_set_labels(
 
 /// # Safety
 /// `labels` and `lengths` keep the header's word.
-unsafe fn read(
+pub(crate) unsafe fn read(
     labels: *const *const c_char,
     lengths: *const usize,
     count: usize,
+    what: &str,
 ) -> Result<Vec<String>, Failure> {
     if count > MAX_LABELS {
-        let message = format!("labels: expected at most {MAX_LABELS}, got {count}");
+        let message = format!("{what}: expected at most {MAX_LABELS}, got {count}");
         return Err(Failure::new(OCELLUS_E_LABELS, message));
     }
     if labels.is_null() {
-        return Err(Failure::null("labels"));
+        return Err(Failure::null(what));
     }
     // SAFETY: `count` pointers by the caller's word.
-    let texts = unsafe { pointer::slice(labels, count, "labels")? };
+    let texts = unsafe { pointer::slice(labels, count, what)? };
     let lengths = match lengths.is_null() {
         true => None,
         // SAFETY: `count` numbers by the caller's word.
         false => Some(unsafe { pointer::slice(lengths, count, "lengths")? }),
     };
     let label = |(index, text): (usize, &*const c_char)| {
-        let what = format!("labels[{index}]");
         let length = lengths.map(|lengths| lengths[index]);
         // SAFETY: a text of this length, or with a NUL, by the caller's word.
-        let bytes = unsafe { pointer::bytes(*text, length, MAX_LABEL_BYTES, &what)? };
-        let bytes = bytes.ok_or_else(|| {
-            let message = format!("{what}: expected at most {MAX_LABEL_BYTES} bytes");
-            Failure::new(OCELLUS_E_LABELS, message)
-        })?;
-        Ok(pointer::utf8(bytes, &what)?.to_owned())
+        unsafe { self::text(*text, length, &format!("{what}[{index}]")).map(str::to_owned) }
     };
     texts.iter().enumerate().map(label).collect()
+}
+
+/// A text that is no longer than a label may be, of `length` bytes or up to its NUL.
+///
+/// # Safety
+/// `at` is NULL or points to the text, which stays as it is for `'a`.
+pub(crate) unsafe fn text<'a>(
+    at: *const c_char,
+    length: Option<usize>,
+    what: &str,
+) -> Result<&'a str, Failure> {
+    // SAFETY: handed through.
+    let bytes = unsafe { pointer::bytes(at, length, MAX_LABEL_BYTES, what)? };
+    let bytes = bytes.ok_or_else(|| {
+        let message = format!("{what}: expected at most {MAX_LABEL_BYTES} bytes");
+        Failure::new(OCELLUS_E_LABELS, message)
+    })?;
+    pointer::utf8(bytes, what)
 }

@@ -160,13 +160,7 @@ impl ocellus_session_options {
     /// # Safety
     /// `thresholds_bits` points to `threshold_count` numbers, `templates` to `template_count` texts.
     pub(crate) unsafe fn wanted(&self) -> Result<Wanted, Failure> {
-        let crop = match self.crop {
-            OCELLUS_CROP_CENTRE => CropMode::Centre,
-            OCELLUS_CROP_SQUASH => CropMode::Squash,
-            OCELLUS_CROP_TILES => CropMode::Tiles,
-            OCELLUS_CROP_AUTO => CropMode::Auto,
-            other => return Err(out_of_range("crop", OCELLUS_CROP_AUTO, other)),
-        };
+        let crop = crop(self.crop, Self::NAME)?;
         let count = self.threshold_count as usize;
         // SAFETY: handed through.
         let given = unsafe { pointer::slice(self.thresholds_bits, count, "thresholds_bits")? };
@@ -324,6 +318,19 @@ impl Wanted {
             block: [height, width],
             top_k,
         })
+    }
+}
+
+/// The crop of a struct of this name.
+pub(crate) fn crop(crop: i32, of: &str) -> Result<CropMode, Failure> {
+    match crop {
+        OCELLUS_CROP_CENTRE => Ok(CropMode::Centre),
+        OCELLUS_CROP_SQUASH => Ok(CropMode::Squash),
+        OCELLUS_CROP_TILES => Ok(CropMode::Tiles),
+        OCELLUS_CROP_AUTO => Ok(CropMode::Auto),
+        other => Err(Failure::argument(format!(
+            "{of}: crop: expected 0 to {OCELLUS_CROP_AUTO}, got {other}"
+        ))),
     }
 }
 

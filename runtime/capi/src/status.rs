@@ -1,6 +1,6 @@
 //! Status codes, and which error of the library becomes which.
 
-use ocellus::{Error, ExamplesError, bundle::BundleError, vision::FrameError};
+use ocellus::{Error, ExamplesError, bundle::BundleError, route::RouteError, vision::FrameError};
 use std::ffi::CStr;
 
 /// Success.
@@ -34,6 +34,8 @@ pub const OCELLUS_E_NO_WORKER: i32 = 111;
 pub const OCELLUS_E_NOT_TAUGHT: i32 = 112;
 /// Arguments: the frame teaches another label already, or there are as many examples as there may be.
 pub const OCELLUS_E_NOT_TEACHABLE: i32 = 113;
+/// Arguments: a session of a router sees another part of frames than when the router was made; make it again.
+pub const OCELLUS_E_ROUTE_CHANGED: i32 = 114;
 
 /// Input, output and models: a file cannot be read.
 pub const OCELLUS_E_IO: i32 = 200;
@@ -69,12 +71,14 @@ pub const OCELLUS_E_TIMEOUT: i32 = 402;
 pub const OCELLUS_E_THREAD: i32 = 403;
 /// Denied: this library would use more memory than `memory_limit_bytes`.
 pub const OCELLUS_E_MEMORY: i32 = 404;
+/// Denied: every route of the router is over its threshold or busy.
+pub const OCELLUS_E_NO_ROUTE: i32 = 405;
 
 /// Panic: a fault of this library was caught. The call had no effect, and other handles are unharmed.
 pub const OCELLUS_E_PANIC: i32 = 500;
 
 /// Every status with its name.
-const NAMES: [(i32, &CStr); 32] = [
+const NAMES: [(i32, &CStr); 34] = [
     (OCELLUS_OK, c"OCELLUS_OK"),
     (OCELLUS_E_ARGUMENT, c"OCELLUS_E_ARGUMENT"),
     (OCELLUS_E_NULL, c"OCELLUS_E_NULL"),
@@ -90,6 +94,7 @@ const NAMES: [(i32, &CStr); 32] = [
     (OCELLUS_E_NO_WORKER, c"OCELLUS_E_NO_WORKER"),
     (OCELLUS_E_NOT_TAUGHT, c"OCELLUS_E_NOT_TAUGHT"),
     (OCELLUS_E_NOT_TEACHABLE, c"OCELLUS_E_NOT_TEACHABLE"),
+    (OCELLUS_E_ROUTE_CHANGED, c"OCELLUS_E_ROUTE_CHANGED"),
     (OCELLUS_E_IO, c"OCELLUS_E_IO"),
     (OCELLUS_E_BUNDLE, c"OCELLUS_E_BUNDLE"),
     (OCELLUS_E_MODEL, c"OCELLUS_E_MODEL"),
@@ -106,6 +111,7 @@ const NAMES: [(i32, &CStr); 32] = [
     (OCELLUS_E_TIMEOUT, c"OCELLUS_E_TIMEOUT"),
     (OCELLUS_E_THREAD, c"OCELLUS_E_THREAD"),
     (OCELLUS_E_MEMORY, c"OCELLUS_E_MEMORY"),
+    (OCELLUS_E_NO_ROUTE, c"OCELLUS_E_NO_ROUTE"),
     (OCELLUS_E_PANIC, c"OCELLUS_E_PANIC"),
 ];
 
@@ -156,7 +162,10 @@ impl From<Error> for Failure {
             Error::NoRelevance { .. } => OCELLUS_E_NO_RELEVANCE,
             Error::Memory { .. } => OCELLUS_E_MEMORY,
             Error::NoLabels => OCELLUS_E_NO_LABELS,
-            // No function here decodes pictures, or takes routes.
+            Error::Route(RouteError::AllSkipped(_)) => OCELLUS_E_NO_ROUTE,
+            Error::Route(RouteError::InUse { .. }) => OCELLUS_E_BUSY,
+            Error::Route(RouteError::NotRead { .. }) => OCELLUS_E_ROUTE_CHANGED,
+            // No function here decodes pictures.
             Error::Decode(_) | Error::Route(_) => OCELLUS_E_ARGUMENT,
         };
         Failure::new(status, error.to_string())

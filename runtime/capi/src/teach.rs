@@ -2,11 +2,12 @@
 
 use crate::{
     frame::ocellus_frame,
+    labels,
     log::OCELLUS_LOG_DEBUG,
     pointer::{self, place},
     session::{ocellus_session, with},
     sized,
-    status::{Failure, OCELLUS_E_CAPACITY, OCELLUS_E_EXAMPLES, OCELLUS_E_LABELS},
+    status::{Failure, OCELLUS_E_CAPACITY, OCELLUS_E_EXAMPLES},
 };
 use ocellus::{Examples, MAX_EXAMPLES, language::MAX_LABEL_BYTES};
 use std::ffi::{c_char, c_void};
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn ocellus_session_teach(
 ) -> i32 {
     with(session, |session, state, runtime| {
         // SAFETY: handed through.
-        let label = unsafe { text(label)? };
+        let label = unsafe { labels::text(label, None, "label")? };
         // SAFETY: NULL or as long as it says, and so are its planes, by the caller's word.
         let given = unsafe { sized::read(frame)? };
         // SAFETY: as above.
@@ -64,7 +65,9 @@ pub unsafe extern "C" fn ocellus_session_forget(
 ) -> i32 {
     with(session, |session, state, _| {
         // SAFETY: handed through.
-        let count = state.session.forget(unsafe { text(label)? })?;
+        let count = state
+            .session
+            .forget(unsafe { labels::text(label, None, "label")? })?;
         state.labels_set += 1;
         session.keep_places(state, None);
         // SAFETY: handed through.
@@ -174,18 +177,6 @@ pub unsafe extern "C" fn ocellus_session_load_examples(
         session.keep_places(state, None);
         Ok(())
     })
-}
-
-/// # Safety
-/// `label` is NULL or a text with a NUL that stays as it is for `'a`.
-unsafe fn text<'a>(label: *const c_char) -> Result<&'a str, Failure> {
-    // SAFETY: handed through.
-    let bytes = unsafe { pointer::bytes(label, None, MAX_LABEL_BYTES, "label")? };
-    let bytes = bytes.ok_or_else(|| {
-        let message = format!("label: expected at most {MAX_LABEL_BYTES} bytes");
-        Failure::new(OCELLUS_E_LABELS, message)
-    })?;
-    pointer::utf8(bytes, "label")
 }
 
 /// # Safety

@@ -10,7 +10,7 @@ use std::ffi::c_char;
 /// The header's generation. Another one is another library: `libocellus.so.1` is this one's.
 pub const OCELLUS_ABI_MAJOR: u32 = 1;
 /// Rises with each addition to the header. A library serves every header of its generation that is not newer.
-pub const OCELLUS_ABI_MINOR: u32 = 1;
+pub const OCELLUS_ABI_MINOR: u32 = 2;
 
 /// The library's version, such as "0.1.0". A constant; any thread.
 #[unsafe(no_mangle)]

@@ -5,7 +5,7 @@ use crate::{
     inputs::{self, Input},
     loading::{self, BundleOption, PolicyOptions, Threads},
     progress,
-    routes::{self, Call, RouteOptions},
+    routes::{self, Call, RouteOptions, Table},
     taught::TaughtOption,
     words::{LabelOptions, PromptArguments},
 };
@@ -130,15 +130,13 @@ impl Answerer {
             ..SessionOptions::default()
         };
         if let Some(file) = &arguments.route.routes {
-            if arguments.taught.is_given() {
-                let message = "--routes: routes know no taught labels; leave out --taught";
-                return Err(Usage(message.into()).into());
-            }
-            if arguments.places || arguments.heat.is_some() {
-                let message =
-                    "--routes: routes do not say where labels are; leave out --where and --heat";
-                return Err(Usage(message.into()).into());
-            }
+            let places = [
+                ("--where", arguments.places),
+                ("--heat", arguments.heat.is_some()),
+                ("--block", arguments.block.is_some()),
+                ("--top-k", arguments.top_k.is_some()),
+            ];
+            arguments.route.refuse(&arguments.taught, &places)?;
             let call = Call {
                 labels: &arguments.labels.any()?,
                 bundle,
@@ -146,7 +144,7 @@ impl Answerer {
                 threads: arguments.threads,
                 options: &options,
             };
-            return routes::router(file, &call).map(Answerer::Router);
+            return Table::read(file)?.router(&call).map(Answerer::Router);
         }
         let bundle = Arc::new(bundle.load()?);
         let taught = arguments.taught.read(&bundle)?;
@@ -262,7 +260,13 @@ fn print(
         (Ok(answer), false) => {
             write_text(&mut out, image, &answer.report)?;
             if let Some(choice) = &answer.route {
-                routes::write_text(&mut out, choice, arguments.route.explain_route)?;
+                writeln!(out, "  route {}", choice.taken)?;
+                if arguments.route.explain_route {
+                    let reasons = routes::reasons(&choice.candidates, choice.scout_us);
+                    reasons
+                        .iter()
+                        .try_for_each(|reason| writeln!(out, "    {reason}"))?;
+                }
             }
         }
         (Err(failure), false) => eprintln!("ocellus: {image}: {}", failure.message),

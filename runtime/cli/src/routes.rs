@@ -21,17 +21,17 @@
 use crate::{
     Usage,
     loading::{self, BundleOption, PolicyOptions, Threads},
+    taught::TaughtOption,
 };
 use anyhow::Context;
 use ocellus::{
     Bundle, Engine, Policy, Session, SessionOptions,
-    route::{Candidate, Choice, MatchBy, Route, Router, Skipped, Weights},
+    route::{Candidate, MatchBy, Route, Router, Skipped, Weights},
 };
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -54,10 +54,31 @@ pub struct RouteOptions {
     pub explain_route: bool,
 }
 
+impl RouteOptions {
+    /// Refuses what routes cannot do: labels that were taught, and other options of the call that are given.
+    pub fn refuse(&self, taught: &TaughtOption, others: &[(&str, bool)]) -> anyhow::Result<()> {
+        let mut message = None;
+        if taught.is_given() {
+            message = Some("--routes: routes know no taught labels; leave out --taught".into());
+        } else if let Some((option, _)) = others.iter().find(|(_, given)| *given) {
+            message = Some(format!(
+                "--routes: routes do not say where labels are; leave out {option}"
+            ));
+        }
+        message.map_or(Ok(()), |message| Err(Usage(message).into()))
+    }
+}
+
+/// A table of a file.
+pub struct Table {
+    file: PathBuf,
+    written: Written,
+}
+
 /// A table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct Written {
     #[serde(default, rename = "match")]
     by: By,
     #[serde(default)]
@@ -120,37 +141,63 @@ pub struct Call<'a> {
     pub options: &'a SessionOptions,
 }
 
-/// The router of a table.
-///
-/// # Errors
-/// A file that cannot be read, is no table, or names a bundle, a resolution or a number that cannot be.
-pub fn router(file: &Path, call: &Call<'_>) -> anyhow::Result<Router> {
-    let named = || format!("--routes {}", file.display());
-    let text = fs::read_to_string(file).with_context(named)?;
-    let table: Table = toml::from_str(&text)
-        .map_err(|error| Usage(format!("{}: {}", named(), error.to_string().trim_end())))?;
-    let mut engines = Engines {
-        folder: file.parent().unwrap_or(Path::new("")),
-        call,
-        loaded: BTreeMap::new(),
-    };
-    let mut routes = Vec::new();
-    for row in table.route {
-        let sessions = engines.sessions(&row).with_context(|| {
-            let name = &row.name;
-            format!("{}: route {name:?}", named())
-        })?;
-        routes.push((row.route(), sessions));
+impl Table {
+    /// Reads a table. What it names is not looked at yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no table.
+    pub fn read(file: &Path) -> anyhow::Result<Table> {
+        let named = || format!("--routes {}", file.display());
+        let text = fs::read_to_string(file).with_context(named)?;
+        let written = toml::from_str(&text)
+            .map_err(|error| Usage(format!("{}: {}", named(), error.to_string().trim_end())))?;
+        Ok(Table {
+            file: file.to_owned(),
+            written,
+        })
     }
-    let (by, labels) = match table.by {
-        By::Frame => (MatchBy::Frame, None),
-        By::Words => (MatchBy::Words, Some(call.labels)),
-    };
-    let scout = engines.scout(labels).with_context(named)?;
-    let Shares { semantic, latency } = table.weights;
-    let weights = Weights { semantic, latency };
-    Router::new(scout, by, weights, routes)
-        .map_err(|error| Usage(format!("{}: {error}", named())).into())
+
+    /// Every label that a route looks for, where `call` are those of the call.
+    pub fn labels(&self, call: &[String]) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        let rows = self.written.route.iter();
+        for label in rows.flat_map(|row| row.labels.as_deref().unwrap_or(call)) {
+            if !all.contains(label) {
+                all.push(label.clone());
+            }
+        }
+        all
+    }
+
+    /// The router of the table.
+    ///
+    /// # Errors
+    /// A table that names a bundle, a resolution or a number that cannot be.
+    pub fn router(&self, call: &Call<'_>) -> anyhow::Result<Router> {
+        let named = || format!("--routes {}", self.file.display());
+        let mut engines = Engines {
+            folder: self.file.parent().unwrap_or(Path::new("")),
+            call,
+            loaded: BTreeMap::new(),
+        };
+        let mut routes = Vec::new();
+        for row in &self.written.route {
+            let sessions = engines.sessions(row).with_context(|| {
+                let name = &row.name;
+                format!("{}: route {name:?}", named())
+            })?;
+            routes.push((row.route(), sessions));
+        }
+        let (by, labels) = match self.written.by {
+            By::Frame => (MatchBy::Frame, None),
+            By::Words => (MatchBy::Words, Some(call.labels)),
+        };
+        let scout = engines.scout(labels).with_context(named)?;
+        let Shares { semantic, latency } = self.written.weights;
+        let weights = Weights { semantic, latency };
+        Router::new(scout, by, weights, routes)
+            .map_err(|error| Usage(format!("{}: {error}", named())).into())
+    }
 }
 
 impl Row {
@@ -252,11 +299,10 @@ impl Engines<'_> {
     }
 }
 
-/// Writes which route answered, and on request how every route stood.
-pub fn write_text(out: &mut impl Write, choice: &Choice, explain: bool) -> io::Result<()> {
-    writeln!(out, "  route {}", choice.taken)?;
-    let candidates = choice.candidates.iter().filter(|_| explain);
-    for candidate in candidates {
+/// How every route stood, a line each, and what finding out took.
+pub fn reasons(candidates: &[Candidate], scout_us: u64) -> Vec<String> {
+    let ms = |us: u64| us as f64 / 1e3;
+    let reason = |candidate: &Candidate| {
         let Candidate {
             route,
             semantic_match,
@@ -264,25 +310,20 @@ pub fn write_text(out: &mut impl Write, choice: &Choice, explain: bool) -> io::R
             latency_threshold_us,
             ..
         } = candidate;
-        let ms = |us: &u64| *us as f64 / 1e3;
         let verdict = match (candidate.score, candidate.skipped) {
             (Some(score), _) => format!("score {score:.3}"),
             (None, Some(Skipped::Busy)) => "skipped: busy".into(),
             (None, _) => "skipped: over its threshold".into(),
         };
-        writeln!(
-            out,
-            "    {route}: {verdict}, match {semantic_match:.3}, latency {:.1} ms of at most {:.1} ms",
-            ms(latency_us),
-            ms(latency_threshold_us)
-        )?;
+        format!(
+            "{route}: {verdict}, match {semantic_match:.3}, latency {:.1} ms of at most {:.1} ms",
+            ms(*latency_us),
+            ms(*latency_threshold_us)
+        )
+    };
+    let mut reasons: Vec<String> = candidates.iter().map(reason).collect();
+    if scout_us > 0 {
+        reasons.push(format!("the scout took {:.1} ms", ms(scout_us)));
     }
-    if explain && choice.scout_us > 0 {
-        writeln!(
-            out,
-            "    the scout took {:.1} ms",
-            choice.scout_us as f64 / 1e3
-        )?;
-    }
-    Ok(())
+    reasons
 }

@@ -51,8 +51,13 @@ impl Frame {
 
     /// How many ids of a text fit among `max_tokens`.
     pub fn room(&self, max_tokens: usize) -> usize {
-        let framing = usize::from(self.start.is_some()) + usize::from(self.end.is_some());
+        let framing = self.before() + usize::from(self.end.is_some());
         max_tokens.saturating_sub(framing)
+    }
+
+    /// How many ids stand before a text.
+    pub fn before(&self) -> usize {
+        usize::from(self.start.is_some())
     }
 
     /// `ids` of a text, framed and filled up.

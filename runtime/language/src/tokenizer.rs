@@ -113,7 +113,13 @@ impl Tokenizer {
 
     /// The pieces of `text`. Any text has an answer; it may be empty but for what is around every text.
     pub fn tokenize(&self, text: &str) -> Tokens {
-        let room = self.frame.room(self.max_tokens);
+        self.tokenize_behind(0, text).0
+    }
+
+    /// The pieces of `text` behind as many places, which stand behind the piece before every text and hold the id 0; and
+    /// where the first place is. The text has so many ids fewer.
+    pub fn tokenize_behind(&self, places: usize, text: &str) -> (Tokens, usize) {
+        let room = self.frame.room(self.max_tokens).saturating_sub(places);
         let mut tokens = match &self.pieces {
             Pieces::Words(pieces) => pieces.tokenize(text, room),
             Pieces::Bytes(pairs) => {
@@ -138,8 +144,10 @@ impl Tokenizer {
                 tokens
             }
         };
-        tokens.ids = self.frame.around(std::mem::take(&mut tokens.ids));
-        tokens
+        let mut ids = vec![0; places];
+        ids.append(&mut tokens.ids);
+        tokens.ids = self.frame.around(ids);
+        (tokens, self.frame.before())
     }
 
     /// Whether the vocabulary knows at least one word of `label`.
@@ -287,6 +295,21 @@ mod tests {
         }
         let tokens = tokenizer(true, 5).tokenize("unaffable red red zzz");
         assert_eq!((tokens.ids.len(), tokens.truncated), (5, false));
+    }
+
+    #[test]
+    fn places_stand_before_a_text_and_take_room_from_it() {
+        let (tokens, at) = tokenizer(true, 5).tokenize_behind(2, "unaffable red");
+        assert_eq!((&tokens.ids[..], at), (&[0, 0, 0, 1, 2][..], 0));
+        assert!(tokens.truncated);
+        let sequence = Sequence {
+            start: Some("a".into()),
+            end: Some(",".into()),
+            ..Sequence::default()
+        };
+        let framed = tokenizer(true, 9).with_sequence(&sequence).unwrap();
+        let (tokens, at) = framed.tokenize_behind(2, "red");
+        assert_eq!((&tokens.ids[..], at), (&[4, 0, 0, 6, 7][..], 1));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The engine: a bundle made ready to run. It is shared by sessions and never changes; what a session caches is its own.
 
 use crate::{
-    bundle::{Bundle, BundleError, Head, RelevanceDefaults, Tensors, Text},
+    bundle::{Bundle, BundleError, Head, RelevanceDefaults, SoftVectors, Tensors},
     error::Error,
-    heads::{Background, Conse, HeadSpace, make_unit, unit},
+    heads::{Background, Conse, HeadSpace, make_unit},
     image_encoder::{ImageEncoder, Loader},
     memory::MemoryLimit,
     prompting::{PromptOptions, Prompting},
     report::BundleId,
+    text_encoder::TextEncoder,
 };
-use ocellus_encoder::{Dim, Encoder, Input, Pixels, Plan, Step, Tensor};
+use ocellus_encoder::{Input, Pixels, Plan, Step, Tensor};
 use ocellus_kernels::Isa;
 use ocellus_language::{
     BytePairs, Canonical, Normalization, Tokenizer, Unigram, UnigramParts, Vocabulary,
@@ -25,12 +26,12 @@ pub struct Engine {
     memory: MemoryLimit,
     threads: usize,
     image: ImageEncoder,
-    text: TextPlans,
+    pub(crate) text: TextEncoder,
     pub(crate) tokenizer: Tokenizer,
     /// The bundle's prompts.
     pub(crate) prompting: Prompting,
-    /// The bundle's soft prompts `[n][d]`.
-    pub(crate) offsets: Vec<Vec<f32>>,
+    /// The bundle's soft prompts.
+    pub(crate) soft: SoftVectors,
     conse: Option<Conse>,
     /// One a resolution, where there is a no-match verdict.
     backgrounds: Option<Vec<Background>>,
@@ -87,13 +88,12 @@ impl Engine {
         let manifest = bundle.manifest();
         let encoder = loader.encoder(&bundle, &manifest.text.file)?;
         let tokenizer = tokenizer(&bundle)?;
-        check_rows(&encoder, &manifest.text, tokenizer.vocabulary_len())?;
-        let text = TextPlans::make(&encoder, &manifest.text)?;
+        let text = TextEncoder::load(&bundle, &encoder, tokenizer.vocabulary_len())?;
         let image = ImageEncoder::load(&bundle, loader)?;
         let prompting = Prompting::new(&bundle, &PromptOptions::default())?;
-        let offsets = match &manifest.soft_prompts {
+        let soft = match &manifest.soft_prompts {
             Some(soft) => soft.read(bundle.file(&soft.file)?)?,
-            None => Vec::new(),
+            None => SoftVectors::None,
         };
 
         let (head_file, classes) = match &manifest.head {
@@ -120,7 +120,7 @@ impl Engine {
             text,
             tokenizer,
             prompting,
-            offsets,
+            soft,
             conse,
             backgrounds,
             id: BundleId {
@@ -218,7 +218,7 @@ impl Engine {
 
     /// The text encoder's steps, as they run; of several lengths, at the longest.
     pub fn text_steps(&self) -> &[Step] {
-        self.text.longest().steps()
+        self.text.steps()
     }
 
     /// Encodes a picture of RGB bytes, `[resolution, resolution, 3]`, into the map, where there is one, and the
@@ -352,44 +352,13 @@ impl Engine {
         self.conse.as_ref().map(|conse| conse.name(class))
     }
 
-    /// Runs the text encoder on piece ids: the unit embedding `[d]`.
-    pub(crate) fn encode_text(&self, ids: &[i64]) -> Result<Vec<f32>, Error> {
-        let plan = self.text.of(ids.len());
-        let outputs = plan.run(Input::I64(ids, &[1, ids.len()]))?;
-        let file = || self.bundle.manifest().text.file.clone();
-        let not_finite = || Error::NotFinite {
-            file: file(),
-            what: "text embedding",
-        };
-        let [embedding]: [Tensor; 1] = outputs.try_into().map_err(|_| not_finite())?;
-        let dimension = self.bundle.manifest().text.dimension;
-        if embedding.data.len() != dimension {
-            return Err(BundleError::Contents {
-                file: file(),
-                what: "output embedding".into(),
-                expected: format!("[1, {dimension}]"),
-                got: format!("{:?}", embedding.shape),
-            }
-            .into());
-        }
-        unit(embedding.data).ok_or_else(not_finite)
-    }
-
-    /// Whether the text encoder takes the vocabulary's last id; a table of fewer rows would be found out by the first
-    /// label that has it.
+    /// Whether the text encoder takes the vocabulary's last id.
     ///
     /// # Errors
     /// [`Error::Encoder`], and those of a text encoder that gives no direction.
     pub(crate) fn check_last_id(&self) -> Result<(), Error> {
-        let last = self.tokenizer.vocabulary_len() as i64 - 1;
-        let sequence = self.bundle.manifest().text.sequence.as_ref();
-        let lengths = sequence.map_or(&[][..], |sequence| &sequence.lengths);
-        match lengths {
-            [] => self.encode_text(&[last]).map(drop),
-            lengths => lengths
-                .iter()
-                .try_for_each(|&length| self.encode_text(&vec![last; length]).map(drop)),
-        }
+        let last = self.tokenizer.vocabulary_len().saturating_sub(1);
+        self.text.check_last_id(last as u32)
     }
 
     /// The background at a resolution, where the bundle has a no-match verdict.
@@ -403,52 +372,6 @@ impl Engine {
             file: self.bundle.manifest().image.file.all().join(", "),
             what,
         }
-    }
-}
-
-/// The text encoder's plans: one for each length that texts are filled up to, or one for any.
-struct TextPlans(Vec<(Dim, Plan)>);
-
-impl TextPlans {
-    fn make(encoder: &Encoder, text: &Text) -> Result<TextPlans, Error> {
-        let lengths = text.sequence.as_ref().map(|sequence| &sequence.lengths[..]);
-        let dims = match lengths.unwrap_or_default() {
-            [] => vec![Dim::Any],
-            lengths => lengths.iter().copied().map(Dim::Fixed).collect(),
-        };
-        let plan = |dim: Dim| {
-            let plan = encoder.plan("input_ids", &[Dim::Fixed(1), dim], &["embedding"])?;
-            Ok((dim, plan))
-        };
-        Ok(TextPlans(
-            dims.into_iter().map(plan).collect::<Result<_, Error>>()?,
-        ))
-    }
-
-    fn longest(&self) -> &Plan {
-        // There is one at least.
-        &self.0[self.0.len() - 1].1
-    }
-
-    fn of(&self, length: usize) -> &Plan {
-        let exact = self.0.iter().find(|(dim, _)| *dim == Dim::Fixed(length));
-        exact.map_or(self.longest(), |(_, plan)| plan)
-    }
-}
-
-/// Whether the text encoder has a row for each piece of the vocabulary.
-fn check_rows(encoder: &Encoder, text: &Text, pieces: usize) -> Result<(), BundleError> {
-    match encoder.model().rows_looked_up_by("input_ids") {
-        Some(rows) if rows < pieces => Err(BundleError::Contents {
-            file: text.file.clone(),
-            what: "table that input_ids are looked up in".into(),
-            expected: format!(
-                "a row for each of the {pieces} pieces of {}",
-                text.vocabulary
-            ),
-            got: format!("{rows} rows"),
-        }),
-        _ => Ok(()),
     }
 }
 

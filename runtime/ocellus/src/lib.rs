@@ -48,6 +48,7 @@ mod relevance;
 mod report;
 pub mod route;
 mod session;
+mod text_encoder;
 mod words;
 
 pub use bundle::Bundle;

@@ -1,10 +1,12 @@
 //! Prompting: what is made of a label before it is compared with pictures.
 //!
-//! Hard prompts are sentences with the label in them; soft prompts are directions that were learnt, added to the label's
-//! own embedding. Either kind is averaged, and the mix weighs the two:
+//! Hard prompts are sentences with the label in them; soft prompts are vectors that were learnt: a prefix, which stands before
+//! the label's tokens where the text encoder takes their embeddings, or offsets, which are added to the label's own
+//! embedding. The mix weighs the two kinds:
 //!
 //! ```text
 //! hard = unit(mean over templates of unit(text encoder(template with the label)))
+//! soft = unit(text encoder(start, prefix, label, end)), or
 //! soft = unit(mean over offsets of unit(text encoder(label) + offset))
 //! embedding = unit((1 - mix) * hard + mix * soft)
 //! ```
@@ -12,10 +14,14 @@
 //! After Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022, and Yu et al., "Task Residual for Tuning
 //! Vision-Language Models", CVPR 2023.
 //!
-//! Limits: soft prompts suit the labels that they were learnt from, and others less; a bundle's report says how much. Prefix
-//! vectors, for text encoders that take embeddings, have no place here yet.
+//! Limits: soft prompts suit the labels that they were learnt from, and others less; a bundle's report says how much. A
+//! prefix takes places from long labels.
 
-use crate::{bundle::Bundle, engine::Engine, error::Error};
+use crate::{
+    bundle::{Bundle, SoftVectors},
+    engine::Engine,
+    error::Error,
+};
 use ocellus_language::{Templates, ensemble};
 
 /// How labels are prompted; what is left out is the bundle's.
@@ -77,9 +83,19 @@ impl Engine {
             Ok(ensemble(&embeddings.collect::<Result<Vec<_>, _>>()?)?)
         };
         let soft = || -> Result<Vec<f32>, Error> {
-            let label = self.embed_prompt(label)?;
-            let moved = self.offsets.iter().map(|offset| sum(&label, offset));
-            Ok(ensemble(&moved.collect::<Vec<_>>())?)
+            match &self.soft {
+                SoftVectors::None => self.embed_prompt(label),
+                SoftVectors::Offsets(offsets) => {
+                    let label = self.embed_prompt(label)?;
+                    let moved = offsets.iter().map(|offset| sum(&label, offset));
+                    Ok(ensemble(&moved.collect::<Vec<_>>())?)
+                }
+                SoftVectors::Prefix { vectors, count } => {
+                    self.tokenizer.require_known(label)?;
+                    let (tokens, at) = self.tokenizer.tokenize_behind(*count, label);
+                    self.text.encode_with(&tokens.ids, at, vectors)
+                }
+            }
         };
         match by.mix {
             0.0 => hard(),
@@ -100,14 +116,7 @@ impl Engine {
     /// [`Error::Language`] where no word of it is known.
     pub fn embed_prompt(&self, prompt: &str) -> Result<Vec<f32>, Error> {
         self.tokenizer.require_known(prompt)?;
-        let ids: Vec<i64> = self
-            .tokenizer
-            .tokenize(prompt)
-            .ids
-            .into_iter()
-            .map(i64::from)
-            .collect();
-        self.encode_text(&ids)
+        self.text.encode(&self.tokenizer.tokenize(prompt).ids)
     }
 }
 

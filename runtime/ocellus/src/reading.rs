@@ -13,6 +13,8 @@ pub struct Reader {
 
 /// What was read of a frame. It is made once, and read into again and again.
 pub struct Reading {
+    /// Which part of a frame, and how much of a square's side.
+    sight: Option<(CropMode, f64)>,
     pub(crate) views: Vec<View>,
     /// At least as many as views; the others are memory for frames of more.
     pictures: Vec<Intermediate>,
@@ -26,6 +28,7 @@ impl Default for Reading {
     /// Of no frame yet.
     fn default() -> Self {
         Reading {
+            sight: None,
             views: Vec::new(),
             pictures: Vec::new(),
             start: Instant::now(),
@@ -35,6 +38,11 @@ impl Default for Reading {
 }
 
 impl Reading {
+    /// Whether it is what a reader like this one reads.
+    pub(crate) fn is_by(&self, reader: &Reader) -> bool {
+        self.sight == Some((reader.crop, reader.crop_fraction))
+    }
+
     /// A picture of each view.
     pub(crate) fn pictures(&self) -> &[Intermediate] {
         &self.pictures[..self.views.len()]
@@ -50,14 +58,25 @@ impl Reader {
         }
     }
 
+    /// Whether it reads the same part of a frame as another.
+    pub(crate) fn sees_as(&self, other: &Reader) -> bool {
+        (self.crop, self.crop_fraction) == (other.crop, other.crop_fraction)
+    }
+
+    /// Another one, for another thread.
+    pub(crate) fn again(&self) -> Reader {
+        Reader::new(self.crop, self.crop_fraction)
+    }
+
     /// Reads a frame that arrives now.
     pub fn read(&mut self, frame: &Frame<'_>, into: &mut Reading) {
         self.read_since(Instant::now(), frame, into);
     }
 
     /// Reads a frame whose bytes arrived at `start`.
-    pub(crate) fn read_since(&mut self, start: Instant, frame: &Frame<'_>, into: &mut Reading) {
+    pub fn read_since(&mut self, start: Instant, frame: &Frame<'_>, into: &mut Reading) {
         let (width, height) = (frame.width(), frame.height());
+        into.sight = Some((self.crop, self.crop_fraction));
         views_into(
             self.crop,
             width,

@@ -244,6 +244,17 @@ impl Session {
         self.settle(done)
     }
 
+    /// [`Session::embed`] of a frame that one of the session's readers read.
+    pub(crate) fn embed_reading(&mut self, reading: &Reading) -> Result<Vec<f32>, Error> {
+        let done = pipeline::embed(&self.engine, &self.asked, reading, &mut self.kept);
+        self.settle(done)
+    }
+
+    /// Whether a reading is of what this session looks at.
+    pub(crate) fn sees(&self, reading: &Reading) -> bool {
+        reading.is_by(&self.reader)
+    }
+
     /// Runs one frame; `start` is when its bytes arrived.
     fn run(&mut self, start: Instant, frame: &Frame<'_>, report: &mut Report) -> Result<(), Error> {
         self.reader.read_since(start, frame, &mut self.reading);

@@ -2,11 +2,17 @@
 #![allow(missing_docs)]
 
 use ocellus::{
-    Bundle, Engine, Error, Policy, Session, SessionOptions,
-    route::{MatchBy, Route, RouteError, Routed, Router, Skipped, Weights},
-    vision::{DecodeLimits, Frame, Picture, decode},
+    Bundle, Engine, Error, Policy, Reading, Session, SessionOptions,
+    route::{MatchBy, Route, RouteError, Routed, Router, Seat, Skipped, Weights},
+    vision::{CropMode, DecodeLimits, Frame, Picture, decode},
 };
-use std::{fs, path::Path, sync::Arc, thread, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+    time::Duration,
+};
 
 const CAT: &str = "chelsea.jpg";
 const ROCKET: &str = "rocket.jpg";
@@ -21,6 +27,10 @@ fn session(engine: &Arc<Engine>, labels: &[&str]) -> Session {
         policy: Some(Policy::Fixed(112)),
         ..SessionOptions::default()
     };
+    session_with(engine, labels, options)
+}
+
+fn session_with(engine: &Arc<Engine>, labels: &[&str], options: SessionOptions) -> Session {
     let mut session = Session::new(Arc::clone(engine), options).expect("a session");
     let labels = labels.iter().map(|&label| label.to_owned()).collect();
     session.set_labels(labels).expect("labels");
@@ -104,6 +114,114 @@ fn a_frame_goes_to_the_route_whose_words_fit_it() {
         assert!((shares - 1.0).abs() < 1e-5, "{candidates:?}");
         assert!(routed.route.scout_us > 0);
     }
+}
+
+#[test]
+fn what_a_routers_readers_read_is_answered_as_the_frame_is() {
+    let engine = engine();
+    let mut routes = two(&engine);
+    let squash = SessionOptions {
+        policy: Some(Policy::Fixed(112)),
+        crop: CropMode::Squash,
+        ..SessionOptions::default()
+    };
+    routes[1].1[0] = session_with(&engine, &SPACE, squash);
+    let router = router(&engine, routes).expect("a router");
+    // The scout and one route see the same, the other route sees more.
+    let mut readers = router.readers();
+    assert_eq!(readers.len(), 2);
+    let mut routed = Routed::default();
+    for (name, taken) in [(CAT, "animals"), (ROCKET, "space")] {
+        let picture = photo(name);
+        let frame = Frame::rgb(picture.width, picture.height, &picture.rgb).expect("a frame");
+        let mut readings: Vec<Reading> = readers.iter().map(|_| Reading::default()).collect();
+        for (reader, reading) in readers.iter_mut().zip(&mut readings) {
+            reader.read(&frame, reading);
+        }
+        let whole = infer(&router, &picture).expect("a report");
+        router
+            .infer_readings(&readings, &mut routed)
+            .expect("a report");
+        assert_eq!(&*routed.route.taken, taken, "{:?}", routed.route);
+        let scores = |routed: &Routed| -> Vec<f32> {
+            routed.report.labels.iter().map(|hit| hit.score).collect()
+        };
+        assert_eq!(scores(&routed), scores(&whole));
+        let seen = routed.report.seen[0];
+        let squashed = seen.width > seen.height;
+        assert_eq!(squashed, taken == "space", "{seen:?}");
+        // Without what the scout sees there is no choice; the answer before stays.
+        let error = router.infer_readings(&readings[1..], &mut routed);
+        let message = error.expect_err("nothing was read").to_string();
+        assert!(message.contains("the scout"), "{message}");
+        assert_eq!(&*routed.route.taken, taken);
+    }
+}
+
+#[test]
+fn a_budget_is_that_of_every_route() {
+    let engine = engine();
+    let unsure = || SessionOptions {
+        policy: Some(Policy::Cascade {
+            start: 112,
+            margin: 1.0,
+        }),
+        ..SessionOptions::default()
+    };
+    let route = (
+        route("animals", "an animal"),
+        vec![session_with(&engine, &ANIMALS, unsure())],
+    );
+    let mut router = router(&engine, vec![route]).expect("a router");
+    router.set_budget(Some(Duration::ZERO));
+    let hasty = infer(&router, &photo(CAT)).expect("a report").report;
+    assert!(hasty.degraded && !hasty.escalated, "{hasty:?}");
+    router.set_budget(None);
+    let patient = infer(&router, &photo(CAT)).expect("a report").report;
+    assert!(patient.escalated && !patient.degraded, "{patient:?}");
+}
+
+/// A session that the test uses too.
+struct Shared(Arc<Mutex<Session>>);
+
+impl Seat for Shared {
+    type Lease<'a> = MutexGuard<'a, Session>;
+
+    fn lend(&mut self) -> Option<MutexGuard<'_, Session>> {
+        self.0.try_lock().ok()
+    }
+}
+
+#[test]
+fn a_session_that_somebody_else_uses_makes_its_route_busy() {
+    let engine = engine();
+    let shared = [ANIMALS, SPACE].map(|labels| Arc::new(Mutex::new(session(&engine, &labels))));
+    let seats = |index: usize| vec![Shared(Arc::clone(&shared[index]))];
+    let routes = || {
+        vec![
+            (route("animals", "an animal"), seats(0)),
+            (route("space", "a rocket launch"), seats(1)),
+        ]
+    };
+    let new = || {
+        let scout = session(&engine, &["a cat"]);
+        Router::new(scout, MatchBy::Frame, Weights::default(), routes())
+    };
+    let router = new().expect("a router");
+    let picture = photo(CAT);
+    let frame = Frame::rgb(picture.width, picture.height, &picture.rgb).expect("a frame");
+    let held = shared[0].lock().expect("no panic");
+    let routed = router.infer(&frame).expect("a report");
+    assert_eq!(&*routed.route.taken, "space");
+    assert_eq!(routed.route.candidates[0].skipped, Some(Skipped::Busy));
+    let error = new().err().expect("a session is in use").to_string();
+    assert!(
+        error.contains("\"animals\"") && error.contains("in use"),
+        "{error}"
+    );
+    drop(held);
+    let routed = router.infer(&frame).expect("a report");
+    assert_eq!(&*routed.route.taken, "animals");
 }
 
 #[test]

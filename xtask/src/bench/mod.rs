@@ -27,6 +27,7 @@ mod peers;
 mod report;
 mod search;
 mod table;
+mod teach;
 mod threads;
 mod transformers;
 
@@ -53,6 +54,9 @@ pub struct Args {
     /// The part of the report that is of threads and caches, alone: tests/reports/threads.json, caches.json and their .md
     #[arg(long, conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
     report_threads: bool,
+    /// What teaching one example more costs, alone: tests/reports/teach.json and .md
+    #[arg(long, conflicts_with_all = ["emulated", "report", "report_attention", "report_threads", "board", "args"])]
+    report_teach: bool,
     /// Count the transformers of tests/reports/transformers_peers.toml, whose files are in this folder, on every core, and write
     /// tests/reports/transformers.md
     #[arg(long, value_name = "DIR", conflicts_with_all = ["emulated", "report", "report_attention", "board", "args"])]
@@ -87,10 +91,8 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<()> {
-    let counts = args.report
-        || args.report_attention
-        || args.report_threads
-        || args.report_transformers.is_some();
+    let parts = args.report_attention || args.report_threads || args.report_teach;
+    let counts = args.report || parts || args.report_transformers.is_some();
     if counts || args.emulated.is_some() {
         let here = args.place.host.is_none();
         ensure!(
@@ -106,6 +108,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.report_threads {
         return report::write_threads(&args.profile);
+    }
+    if args.report_teach {
+        return teach::write(&args.profile, &Counter::build()?);
     }
     if let Some(models) = &args.report_transformers {
         return transformers::write(&args.profile, models);

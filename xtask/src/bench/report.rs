@@ -10,6 +10,7 @@ use super::emulated::{Bench, Row, Subject};
 use super::peers::{Best, Peers};
 use super::search;
 use super::table::{millions, times};
+use super::teach;
 use super::threads;
 use crate::{cross, repo};
 use anyhow::{Context, Result};
@@ -51,6 +52,7 @@ pub fn write(profile: &str) -> Result<()> {
     fs::write(dir.join("instructions.md"), markdown(&rows, &peers))?;
     attention::write(profile, bench.counter())?;
     search::write(profile, bench.counter())?;
+    teach::write(profile, bench.counter())?;
     println!("{}", summary(&rows));
     Ok(())
 }

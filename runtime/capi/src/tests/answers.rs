@@ -229,7 +229,7 @@ fn a_header_is_served_by_its_own_generation() {
     fails(
         ocellus_abi_check(OCELLUS_ABI_MAJOR, OCELLUS_ABI_MINOR + 1),
         OCELLUS_E_ABI,
-        &["1.1"],
+        &["1.2"],
     );
     fails(
         ocellus_abi_check(OCELLUS_ABI_MAJOR + 1, 0),

@@ -38,6 +38,14 @@ fn the_layout_is_the_committed_one() {
             struct_size, rows, columns, has_peak, peak_x_px, peak_y_px, local_score, view_x_px, view_y_px,
             view_width_px, view_height_px,
         }
+        ocellus_route {
+            struct_size, weight, name, label, sessions, session_count, latency_threshold_us,
+        }
+        ocellus_candidate { skipped, semantic_match, score, latency_us, latency_threshold_us }
+        ocellus_choice { struct_size, taken, candidate_count, scout_us }
+        ocellus_router_options {
+            struct_size, semantic_weight, latency_weight, resolution, words, word_count, crop,
+        }
     };
     let got = lines.join("\n") + "\n";
     assert_eq!(got, include_str!("../../abi/layout.txt"), "\n{got}");

@@ -15,6 +15,7 @@ mod handles;
 mod layout;
 mod logging;
 mod panics;
+mod routing;
 mod stream;
 mod streaming;
 mod swapping;

@@ -31,6 +31,11 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
         size: 0,
     };
     let null = ptr::null_mut::<u8>();
+    let mut route = unsafe { std::mem::zeroed::<ocellus_route>() };
+    let mut router_options = unsafe { std::mem::zeroed::<ocellus_router_options>() };
+    let mut choice = ocellus_choice::default();
+    let mut to_router = ptr::null_mut();
+    let router = null.cast();
     let mut calls: Vec<Box<dyn FnMut() -> i32>> = unsafe {
         vec![
             Box::new(|| ocellus_abi_check(1, 0)),
@@ -55,6 +60,24 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
             Box::new(|| ocellus_session_embed(session, &frame, null.cast(), 0, &mut length)),
             Box::new(|| ocellus_session_swap(session, runtime)),
             Box::new(|| ocellus_memory_used(used, used, used)),
+            Box::new(|| ocellus_route_init(&mut route, 40)),
+            Box::new(|| ocellus_choice_init(&mut choice, 16)),
+            Box::new(|| ocellus_router_options_init(&mut router_options, 32)),
+            Box::new(|| ocellus_router_new(runtime, null.cast(), null.cast(), 0, &mut to_router)),
+            Box::new(|| {
+                let (result, choice) = (null.cast(), null.cast());
+                ocellus_router_infer(
+                    router,
+                    &frame,
+                    result,
+                    null.cast(),
+                    0,
+                    choice,
+                    null.cast(),
+                    0,
+                )
+            }),
+            Box::new(|| ocellus_router_free(router)),
             Box::new(|| ocellus_bundle_free(bundle)),
             Box::new(|| ocellus_runtime_free(runtime)),
             Box::new(|| ocellus_session_free(session)),
@@ -66,6 +89,7 @@ fn a_panic_in_any_function_is_a_status_and_writes_nothing() {
         assert_eq!(call(), OCELLUS_E_PANIC, "call {index}");
     }
     drop(calls);
+    assert!(to_router.is_null());
     assert!(to_bundle.is_null() && to_runtime.is_null() && to_session.is_null());
     assert_eq!((isa, length, bytes), (-1, 77, 77));
     panic_after(0);

@@ -16,7 +16,7 @@ use std::{
 /// Where it goes off, of where it goes on, unless that is said.
 const OFF: f32 = 0.75;
 
-/// No frame for so long: nobody knows whether the label is still there.
+/// Not looked for so long: nobody knows whether the label is still there.
 const BLIND: Duration = Duration::from_secs(5);
 
 /// When an alert is on.
@@ -84,16 +84,14 @@ pub struct Alerts<P> {
     alerts: Vec<One<P>>,
     standing: Vec<Standing>,
     start: Instant,
-    /// When a frame was answered last.
-    seen: Instant,
     /// What the pins said last, so that it is said once.
     trouble: Option<String>,
 }
 
 struct One<P> {
-    /// The label's place among the labels.
-    index: usize,
     alert: Alert<P>,
+    /// When its label was looked for last: a route may look for others.
+    seen: Instant,
 }
 
 impl<P: OutputPin> Alerts<P> {
@@ -106,58 +104,63 @@ impl<P: OutputPin> Alerts<P> {
         hold: Duration,
         pins: Vec<(Condition, Level, P)>,
     ) -> anyhow::Result<Alerts<P>> {
+        let now = Instant::now();
         let (mut alerts, mut standing) = (Vec::new(), Vec::new());
         for (condition, level, pin) in pins {
-            let index = labels
-                .iter()
-                .position(|label| label.trim() == condition.label);
-            let index = index.ok_or_else(|| {
-                crate::Usage(format!(
+            if !labels.iter().any(|label| label.trim() == condition.label) {
+                return Err(crate::Usage(format!(
                     "--on {condition:?}: expected one of the labels, {}, got {:?}",
                     labels.join(", "),
                     condition.label,
                     condition = condition.to_string()
                 ))
-            })?;
+                .into());
+            }
             let rule = Rule::new(condition.on_at, condition.off_below, hold)?;
             let alert = Alert::new(pin, level, rule);
             let alert = alert.map_err(|error| anyhow::anyhow!("{error:?}"))?;
-            alerts.push(One { index, alert });
+            alerts.push(One { alert, seen: now });
             standing.push(Standing {
                 label: condition.label,
                 score: 0.0,
                 on: false,
             });
         }
-        let now = Instant::now();
         Ok(Alerts {
             alerts,
             standing,
             start: now,
-            seen: now,
             trouble: None,
         })
     }
 
-    /// Follows a frame's answer; what is wrong with a pin, said once.
+    /// Follows a frame's answer; what is wrong with a pin, said once. An alert whose label was not looked for stays as it
+    /// is for a while.
     pub fn follow(&mut self, report: &Report) -> Option<String> {
-        self.seen = Instant::now();
-        for (one, standing) in self.alerts.iter().zip(&mut self.standing) {
-            let hit = report.labels.iter().find(|hit| hit.index == one.index);
-            standing.score = hit.map_or(0.0, |hit| hit.probability * report.match_probability);
+        for (one, standing) in self.alerts.iter_mut().zip(&mut self.standing) {
+            let mut hits = report.labels.iter();
+            match hits.find(|hit| *hit.label == *standing.label) {
+                Some(hit) => {
+                    standing.score = hit.probability * report.match_probability;
+                    one.seen = Instant::now();
+                }
+                None if one.seen.elapsed() >= BLIND => standing.score = 0.0,
+                None => {}
+            }
         }
         self.update()
     }
 
     /// No frame comes. After a while that means that nothing is seen.
     pub fn idle(&mut self) -> Option<String> {
-        if self.seen.elapsed() < BLIND {
-            return None;
+        let mut blind = false;
+        for (one, standing) in self.alerts.iter().zip(&mut self.standing) {
+            if one.seen.elapsed() >= BLIND {
+                standing.score = 0.0;
+                blind = true;
+            }
         }
-        for standing in &mut self.standing {
-            standing.score = 0.0;
-        }
-        self.update()
+        blind.then(|| self.update()).flatten()
     }
 
     /// How they stand.
@@ -229,7 +232,7 @@ mod tests {
     /// A report of labels with these probabilities, best first.
     fn report(hits: &[(usize, f32)], match_probability: f32) -> Report {
         let hit = |&(index, probability): &(usize, f32)| Hit {
-            label: "x".into(),
+            label: labels()[index].as_str().into(),
             index,
             score: 0.0,
             probability,
@@ -272,6 +275,24 @@ mod tests {
         assert_eq!(alerts.release(), None);
         fox.done();
         dog.done();
+    }
+
+    #[test]
+    fn what_a_route_does_not_look_for_stays_as_it_is() {
+        use State::{High, Low};
+        let sets = [Low, High, Low, Low].map(Transaction::set);
+        let mut pin = Mock::new(&sets);
+        let pins = vec![(condition("a fox>0.6"), Level::High, pin.clone())];
+        let mut alerts = Alerts::new(&labels(), Duration::ZERO, pins).expect("pins");
+        alerts.follow(&report(&[(0, 0.9)], 1.0));
+        alerts.follow(&report(&[(1, 0.9)], 1.0));
+        assert!(alerts.standing()[0].on && alerts.standing()[0].score == 0.9);
+        // As long as that is believed.
+        alerts.alerts[0].seen -= BLIND;
+        alerts.follow(&report(&[(1, 0.9)], 1.0));
+        assert!(!alerts.standing()[0].on && alerts.standing()[0].score == 0.0);
+        alerts.release();
+        pin.done();
     }
 
     #[test]

@@ -6,13 +6,14 @@ use super::{
     queue::{Item, Queue, Seen},
     source::{Next, Sight, Source, Wait},
 };
-use ocellus::Reader;
-use std::time::SystemTime;
+use ocellus::{Reader, Reading};
+use std::time::{Instant, SystemTime};
 
 /// Who captures and reads.
 pub struct Eyes<'a> {
     pub source: Source,
-    pub reader: Reader,
+    /// One for each part of a frame that is looked at.
+    pub readers: Vec<Reader>,
     pub queue: &'a Queue,
     pub wait: Wait<'a>,
 }
@@ -33,10 +34,10 @@ impl Eyes<'_> {
         let _finish = Finish(queue);
         while !self.wait.stop.is_asked() {
             self.wait.beat();
-            let reader = &mut self.reader;
+            let readers = &mut self.readers;
             let mut show = |sight: Sight<'_>| {
                 if queue.is_wanted() {
-                    queue.put(read(reader, queue, sight));
+                    queue.put(read(readers, queue, sight));
                 }
             };
             match self.source.next(&self.wait, &mut show) {
@@ -70,12 +71,15 @@ impl Eyes<'_> {
     }
 }
 
-fn read(reader: &mut Reader, queue: &Queue, sight: Sight<'_>) -> Item {
-    let at = SystemTime::now();
-    let mut reading = queue.spare();
-    reader.read(&sight.frame, &mut reading);
+fn read(readers: &mut [Reader], queue: &Queue, sight: Sight<'_>) -> Item {
+    let (at, start) = (SystemTime::now(), Instant::now());
+    let mut readings = queue.spare();
+    readings.resize_with(readers.len(), Reading::default);
+    for (reader, reading) in readers.iter_mut().zip(&mut readings) {
+        reader.read_since(start, &sight.frame, reading);
+    }
     Item::Frame(Seen {
-        reading,
+        readings,
         number: sight.number,
         image: sight.image.to_owned(),
         at,

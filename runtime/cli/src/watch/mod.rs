@@ -9,6 +9,7 @@
 //! frame wins where frames come at their own pace; from a file every frame is answered.
 
 mod alerts;
+mod brain;
 mod eyes;
 mod heat;
 mod manager;
@@ -21,18 +22,19 @@ mod worker;
 
 use crate::{
     Usage,
-    loading::{self, BundleOption, PolicyOptions, Threads},
+    loading::{BundleOption, PolicyOptions, Threads},
     power::PowerOption,
+    routes::RouteOptions,
     taught::TaughtOption,
     words::{LabelOptions, PromptArguments},
 };
 use alerts::{Alerts, Condition};
 use anyhow::Context;
+use brain::Wanted;
 use eyes::Eyes;
 use heat::Heat;
 use manager::Manager;
 use ocellus::{
-    Bundle, Examples, Relevance, Session, SessionOptions,
     sys::Stop,
     vision::{CropMode, DecodeLimits},
 };
@@ -44,7 +46,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     str::FromStr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::atomic::AtomicU64,
     thread,
     time::{Duration, Instant},
 };
@@ -96,6 +98,8 @@ pub struct Arguments {
     hold: Seconds,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    route: RouteOptions,
     /// What the encoder sees: the centre square, the whole frame squashed, tiles along the long side, each of which costs an
     /// inference, or tiles of frames of 16:9 and wider and the centre square of others
     #[arg(long, default_value = "auto", value_name = "centre|squash|tiles|auto")]
@@ -137,15 +141,10 @@ impl FromStr for Seconds {
 
 /// Runs the command: 0 when the source ended or the end was asked for, 1 when something could not be answered.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let bundle = Arc::new(arguments.bundle.load()?);
-    let taught = arguments.taught.read(&bundle)?;
-    let words = Wanted {
-        labels: labels(&arguments, taught.as_ref())?,
-        taught,
-    };
+    let wanted = Wanted::of(&arguments)?;
     // Before any thread is started, so that all of them leave the signals alone.
     let stop = Stop::on_signals().context("signals")?;
-    let alerts = alerts(&arguments, &words.all())?;
+    let alerts = alerts(&arguments, &wanted.labels())?;
     let heat = Heat::of(arguments.machine.clone(), &arguments.power)?;
     let beats = AtomicU64::new(0);
     let wait = || Wait {
@@ -164,7 +163,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         source => source?,
     };
     let queue = Queue::new(arguments.every || !source.is_live());
-    let session = session(&arguments, bundle, words)?;
+    let (brain, readers) = wanted.ready(&arguments)?;
     let manager = Manager::of_environment();
     let tell = |what: &str| manager.iter().for_each(|manager| manager.tell(what));
     let patience = manager.as_ref().and_then(|manager| manager.patience);
@@ -181,11 +180,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             interval: arguments.interval.0,
             frames: arguments.frames.unwrap_or(0),
         },
-        brain: session.session,
+        brain,
+        explain: arguments.route.explain_route,
     };
     let eyes = Eyes {
         source,
-        reader: session.reader,
+        readers,
         queue: &queue,
         wait: wait(),
     };
@@ -204,48 +204,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(summary.failed > 0)))
 }
 
-/// What a watch looks for.
-struct Wanted {
-    /// By words.
-    labels: Vec<String>,
-    /// By examples, and by words as well.
-    taught: Option<Examples>,
-}
-
-impl Wanted {
-    /// Every label, as the session numbers them.
-    fn all(&self) -> Vec<String> {
-        let mut all = self.labels.clone();
-        for (label, _) in self.taught.iter().flat_map(Examples::labels) {
-            if !all.iter().any(|known| known.trim() == label) {
-                all.push(label.into());
-            }
-        }
-        all
-    }
-}
-
-/// The labels that are given; those of the alerts if none are, without those that were taught.
-fn labels(arguments: &Arguments, taught: Option<&Examples>) -> anyhow::Result<Vec<String>> {
-    let given = arguments.labels.any()?;
-    if !given.is_empty() {
-        return Ok(given);
-    }
-    let taught: Vec<&str> = taught.map_or_else(Vec::new, |taught| {
-        taught.labels().map(|(label, _)| label).collect()
-    });
-    if arguments.on.is_empty() && taught.is_empty() {
-        return arguments.labels.labels();
-    }
-    let mut labels: Vec<String> = Vec::new();
-    for condition in &arguments.on {
-        if !labels.contains(&condition.label) && !taught.contains(&condition.label.as_str()) {
-            labels.push(condition.label.clone());
-        }
-    }
-    Ok(labels)
-}
-
 fn alerts(arguments: &Arguments, labels: &[String]) -> anyhow::Result<Alerts<Pin>> {
     let Arguments { on, pin, chip, .. } = arguments;
     if !pin.is_empty() && pin.len() != on.len() {
@@ -262,38 +220,6 @@ fn alerts(arguments: &Arguments, labels: &[String]) -> anyhow::Result<Alerts<Pin
         pins.push((condition.clone(), level, pin));
     }
     Alerts::new(labels, arguments.hold.0, pins)
-}
-
-/// A session that is warm, and a reader of its frames.
-struct Ready {
-    session: Session,
-    reader: ocellus::Reader,
-}
-
-fn session(arguments: &Arguments, bundle: Arc<Bundle>, wanted: Wanted) -> anyhow::Result<Ready> {
-    let pool = arguments.threads.pool()?;
-    let engine = Arc::new(loading::engine(bundle, pool)?);
-    let options = SessionOptions {
-        policy: Some(arguments.policy.policy(engine.bundle().manifest())?),
-        crop: arguments.crop,
-        prompts: arguments.prompts.options(),
-        relevance: match arguments.places {
-            true => Relevance::Calibrated,
-            false => Relevance::Off,
-        },
-        ..SessionOptions::default()
-    };
-    let session = Session::new(engine, options).map_err(|error| Usage(error.to_string()));
-    let mut session = session?;
-    if let Some(taught) = &wanted.taught {
-        session.set_examples(taught)?;
-    }
-    if !wanted.labels.is_empty() {
-        session.set_labels(wanted.labels)?;
-    }
-    session.warm_up()?;
-    let reader = session.reader();
-    Ok(Ready { session, reader })
 }
 
 fn sum_up(summary: &Summary, time: Duration) -> String {

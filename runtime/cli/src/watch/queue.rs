@@ -41,8 +41,8 @@ pub enum Item {
 
 /// A frame that was read.
 pub struct Seen {
-    /// What was read of it.
-    pub reading: Reading,
+    /// What was read of it, by each reader.
+    pub readings: Vec<Reading>,
     /// Its number, which counts those too that were never read.
     pub number: u64,
     /// What it is a picture of.
@@ -73,7 +73,7 @@ pub struct Queue {
 #[derive(Default)]
 struct Inside {
     items: VecDeque<Item>,
-    spare: Vec<Reading>,
+    spare: Vec<Vec<Reading>>,
     /// The worker wants no frame for now.
     rests: bool,
     /// No more will be put.
@@ -93,7 +93,7 @@ impl Queue {
     }
 
     /// Something to read a frame into.
-    pub fn spare(&self) -> Reading {
+    pub fn spare(&self) -> Vec<Reading> {
         self.inside().spare.pop().unwrap_or_default()
     }
 
@@ -165,8 +165,8 @@ impl Queue {
     }
 
     /// Gives back what a frame was read into.
-    pub fn give_back(&self, reading: Reading) {
-        self.inside().spare.push(reading);
+    pub fn give_back(&self, readings: Vec<Reading>) {
+        self.inside().spare.push(readings);
     }
 
     /// Whether the worker wants no frame for now. Where the newest wins, one that waits would be old after the rest, and
@@ -202,7 +202,7 @@ impl Inside {
         let waits = |item: &Item| matches!(item, Item::Frame(_));
         let at = self.items.iter().position(waits);
         if let Some(Item::Frame(old)) = at.and_then(|at| self.items.remove(at)) {
-            self.spare.push(old.reading);
+            self.spare.push(old.readings);
         }
     }
 }
@@ -217,7 +217,7 @@ pub mod tests {
     /// A frame of nothing.
     pub fn frame(queue: &Queue, number: u64) -> Item {
         Item::Frame(Seen {
-            reading: queue.spare(),
+            readings: queue.spare(),
             number,
             image: "test".into(),
             at: SystemTime::UNIX_EPOCH,
@@ -238,7 +238,7 @@ pub mod tests {
     fn take(queue: &Queue) -> Option<u64> {
         match queue.take(Duration::ZERO) {
             Taken::Item(Item::Frame(seen)) => {
-                queue.give_back(seen.reading);
+                queue.give_back(seen.readings);
                 Some(seen.number)
             }
             Taken::Item(_) => None,
@@ -277,7 +277,7 @@ pub mod tests {
                 };
                 assert_eq!(seen.number, number);
                 assert!(queue.inside().items.len() <= FRAMES);
-                queue.give_back(seen.reading);
+                queue.give_back(seen.readings);
             }
             assert!(matches!(queue.take(Duration::from_secs(60)), Taken::Done));
             eyes.join().expect("no panic");

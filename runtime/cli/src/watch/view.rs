@@ -1,8 +1,12 @@
 //! What is shown of the answers: a few lines that change in place on a terminal, a line for each elsewhere, or JSON.
 
 use super::{alerts::Standing, heat::Known, queue::Seen, source::SourceError};
+use crate::routes;
 use console::{Term, truncate_str};
-use ocellus::Report;
+use ocellus::{
+    Report,
+    route::{Candidate, Choice},
+};
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal, Write},
@@ -40,9 +44,48 @@ pub struct Line<'a> {
     /// How the alerts stand, if any were asked for.
     #[serde(skip_serializing_if = "<[Standing]>::is_empty")]
     pub alerts: &'a [Standing],
+    /// Which route answered, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Way<'a>>,
     /// The answer.
     #[serde(flatten)]
     pub report: &'a Report,
+}
+
+/// Which route answered, and on request why.
+#[derive(Clone, Copy, Serialize)]
+pub struct Way<'a> {
+    /// The route.
+    pub taken: &'a str,
+    /// What finding out what the frame is took, in microseconds; 0 where words decide.
+    pub scout_us: u64,
+    /// How every route stood, in the order of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<&'a [Candidate]>,
+}
+
+impl<'a> Way<'a> {
+    /// The way of a choice; none of an answer without routes.
+    pub fn of(choice: &'a Choice, explain: bool) -> Option<Way<'a>> {
+        let Choice {
+            taken,
+            candidates,
+            scout_us,
+        } = choice;
+        (!candidates.is_empty()).then_some(Way {
+            taken,
+            scout_us: *scout_us,
+            candidates: explain.then_some(candidates),
+        })
+    }
+
+    /// Why it was taken, in lines.
+    fn reasons(&self) -> Vec<String> {
+        let candidates = self.candidates;
+        candidates.map_or_else(Vec::new, |candidates| {
+            routes::reasons(candidates, self.scout_us)
+        })
+    }
 }
 
 impl<'a> Line<'a> {
@@ -65,6 +108,7 @@ impl<'a> Line<'a> {
             throttled: heat.throttled,
             power_watts: heat.power_watts,
             alerts,
+            route: None,
             report,
         }
     }
@@ -82,6 +126,7 @@ impl<'a> Line<'a> {
         let mut words = vec![format!("{} px", self.report.resolution)];
         words.extend(self.fps.map(|fps| format!("{fps:.1} frames/s")));
         words.push(format!("{} dropped", self.dropped));
+        words.extend(self.route.map(|route| format!("route {}", route.taken)));
         words.extend(self.temp_c.map(|celsius| format!("{celsius:.1} °C")));
         words.extend(self.power_watts.map(|watts| format!("{watts:.2} W")));
         words.extend(self.throttled.then(|| "throttled".to_owned()));
@@ -149,6 +194,10 @@ impl View {
                     report.match_probability,
                     line.state()
                 ))?;
+                let reasons = line.route.map_or_else(Vec::new, |route| route.reasons());
+                reasons
+                    .iter()
+                    .try_for_each(|reason| say(&format!("  {reason}")))?;
                 report
                     .warnings
                     .iter()
@@ -272,13 +321,14 @@ fn lines(source: &str, line: &Line<'_>) -> Vec<String> {
         let bar = "█".repeat((hit.probability * BAR as f32).round() as usize);
         format!("{:5.1} % {bar:BAR$} {}", 100.0 * hit.probability, hit.label)
     }));
+    lines.extend(line.route.iter().flat_map(Way::reasons));
     lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ocellus::Hit;
+    use ocellus::{Hit, route::Skipped};
 
     fn report() -> Report {
         let hit = |label: &str, index, probability| Hit {
@@ -308,6 +358,7 @@ mod tests {
             throttled: true,
             power_watts: Some(3.456),
             alerts,
+            route: None,
             report,
         }
     }
@@ -328,6 +379,43 @@ mod tests {
             lines[2],
             format!(" 75.0 % {}{} a fox", "█".repeat(18), " ".repeat(6))
         );
+    }
+
+    #[test]
+    fn the_route_is_named_and_on_request_why() {
+        let report = report();
+        let candidate = |route: &str, score, skipped| Candidate {
+            route: route.into(),
+            semantic_match: 0.5,
+            latency_us: 40_000,
+            latency_threshold_us: 30_000,
+            score,
+            skipped,
+        };
+        let choice = Choice {
+            taken: "day".into(),
+            candidates: vec![
+                candidate("day", Some(0.65), None),
+                candidate("night", None, Some(Skipped::OverThreshold)),
+            ],
+            scout_us: 1500,
+        };
+        let line = |explain| Line {
+            route: Way::of(&choice, explain),
+            ..line(&report, &[])
+        };
+        let lines = |explain| lines("clip.y4m", &line(explain));
+        assert!(lines(false)[1].contains("3 dropped, route day, 51.2 °C"));
+        assert_eq!(lines(false).len(), 4);
+        let explained = lines(true);
+        assert!(explained[4].starts_with("day: score 0.650, match 0.500, latency 40.0 ms"));
+        assert!(explained[5].starts_with("night: skipped: over its threshold"));
+        assert_eq!(explained[6], "the scout took 1.5 ms");
+        let json = |explain| serde_json::to_value(line(explain)).expect("JSON")["route"].clone();
+        assert_eq!(json(false)["taken"], "day");
+        assert!(json(false).get("candidates").is_none());
+        assert_eq!(json(true)["candidates"][1]["skipped"], "over-threshold");
+        assert!(Way::of(&Choice::default(), true).is_none());
     }
 
     #[test]

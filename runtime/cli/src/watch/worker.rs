@@ -2,14 +2,15 @@
 
 use super::{
     alerts::Alerts,
+    brain::Brain,
     heat::{Heat, Known},
     queue::{Item, Queue, Seen, Taken},
-    view::{Line, View},
+    view::{Line, View, Way},
     watchdog::Watchdog,
 };
 use embedded_hal::digital::OutputPin;
 use ocellus::{
-    Reading, Report, Session,
+    route::Routed,
     sys::{Stop, Woken},
 };
 use std::{
@@ -27,25 +28,6 @@ const RATE: usize = 16;
 
 /// and over how long: before that, a camera may have been gone.
 const RATE_TIME: Duration = Duration::from_secs(10);
-
-/// Who answers.
-pub trait Brain {
-    /// What a frame that was read shows.
-    fn answer(&mut self, reading: &Reading, report: &mut Report) -> Result<(), ocellus::Error>;
-
-    /// Whether to be content with the first answer, sure or not.
-    fn spare(&mut self, spare: bool);
-}
-
-impl Brain for Session {
-    fn answer(&mut self, reading: &Reading, report: &mut Report) -> Result<(), ocellus::Error> {
-        self.infer_reading(reading, report)
-    }
-
-    fn spare(&mut self, spare: bool) {
-        self.set_budget(spare.then_some(Duration::ZERO));
-    }
-}
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,6 +60,8 @@ pub struct Worker<'a, B, P> {
     pub beats: &'a AtomicU64,
     pub stop: &'a Stop,
     pub brain: B,
+    /// Whether to say how every route stood.
+    pub explain: bool,
     pub view: View,
     pub alerts: Alerts<P>,
     pub watchdog: Watchdog<'a>,
@@ -103,7 +87,7 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
     }
 
     fn work(&mut self, summary: &mut Summary) -> io::Result<()> {
-        let mut report = Report::default();
+        let mut routed = Routed::default();
         let mut rate = Rate::default();
         let mut next = 0;
         while !self.stop.is_asked() {
@@ -136,13 +120,13 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
                     let start = Instant::now();
                     let heat = self.heat.now();
                     self.brain.spare(heat.throttled);
-                    let answered = self.brain.answer(&seen.reading, &mut report);
+                    let answered = self.brain.answer(&seen.readings, &mut routed);
                     let took = start.elapsed();
                     match answered {
                         Ok(()) => {
                             summary.answered += 1;
                             rate.count(Instant::now());
-                            self.tell(&seen, dropped, rate.a_second(), heat, &mut report)?;
+                            self.tell(&seen, dropped, rate.a_second(), heat, &mut routed)?;
                         }
                         Err(error) => {
                             summary.failed += 1;
@@ -151,7 +135,7 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
                                 .failed(&seen.image, number, (error.kind(), &message))?;
                         }
                     }
-                    self.queue.give_back(seen.reading);
+                    self.queue.give_back(seen.readings);
                     self.watchdog.answered();
                     if summary.answered == self.pace.frames && summary.answered > 0 {
                         break;
@@ -169,14 +153,16 @@ impl<B: Brain, P: OutputPin> Worker<'_, B, P> {
         dropped: u64,
         fps: Option<f32>,
         heat: Known,
-        report: &mut Report,
+        routed: &mut Routed,
     ) -> io::Result<()> {
         // The pins first: they may open a door.
-        let trouble = self.alerts.follow(report);
+        let trouble = self.alerts.follow(&routed.report);
         self.say(trouble)?;
-        report.warnings.extend(seen.warnings.iter().cloned());
+        let warnings = seen.warnings.iter().cloned();
+        routed.report.warnings.extend(warnings);
         let standing = self.alerts.standing();
-        let line = Line::new(seen, dropped, fps, heat, standing, report);
+        let mut line = Line::new(seen, dropped, fps, heat, standing, &routed.report);
+        line.route = Way::of(&routed.route, self.explain);
         self.view.answer(&line)
     }
 
@@ -235,13 +221,14 @@ mod tests {
         *,
     };
     use crate::power::PowerOption;
+    use ocellus::Reading;
     use std::{cell::Cell, sync::mpsc, thread};
 
     /// Answers as a function says.
     struct Fake<F>(F);
 
     impl<F: FnMut()> Brain for Fake<F> {
-        fn answer(&mut self, _: &Reading, _: &mut Report) -> Result<(), ocellus::Error> {
+        fn answer(&mut self, _: &[Reading], _: &mut Routed) -> Result<(), ocellus::Error> {
             (self.0)();
             // An answer without a report: nothing is shown on the test's standard output.
             Err(ocellus::Error::NoLabels)
@@ -262,6 +249,7 @@ mod tests {
             beats,
             stop,
             brain: Fake(brain),
+            explain: false,
             view: View::Lines,
             alerts: Alerts::new(&[], Duration::ZERO, Vec::new()).expect("no pins"),
             watchdog: Watchdog::new(Some(Duration::ZERO), feed),

@@ -4,6 +4,7 @@ use super::{
     BundleError,
     manifest::{Head, MANIFEST, Manifest, SCHEMA},
 };
+use std::ops::RangeInclusive;
 
 impl Manifest {
     /// # Errors
@@ -29,7 +30,7 @@ impl Manifest {
         self.check_head()?;
         self.check_relevance()?;
         if let Some(soft_prompts) = &self.soft_prompts {
-            soft_prompts.check(self.text.dimension)?;
+            soft_prompts.check(&self.text)?;
         }
         if let Some(few_shot) = &self.few_shot {
             few_shot.check(&self.image.resolutions)?;
@@ -110,11 +111,7 @@ impl Manifest {
                 format!("{}", image.macs.len()),
             )
         })?;
-        require(
-            "image.channels",
-            (1..=65_536).contains(&image.channels),
-            || ("1 to 65536".into(), image.channels.to_string()),
-        )?;
+        count("image.channels", image.channels, 1..=65_536)?;
         require(
             "image.crop_fraction",
             image.crop_fraction > 0.0 && image.crop_fraction <= 1.0,
@@ -137,16 +134,8 @@ impl Manifest {
 
     fn check_text(&self) -> Result<(), BundleError> {
         let text = &self.text;
-        require(
-            "text.dimension",
-            (1..=65_536).contains(&text.dimension),
-            || ("1 to 65536".into(), text.dimension.to_string()),
-        )?;
-        require(
-            "text.max_tokens",
-            (1..=4096).contains(&text.max_tokens),
-            || ("1 to 4096".into(), text.max_tokens.to_string()),
-        )?;
+        count("text.dimension", text.dimension, 1..=65_536)?;
+        count("text.max_tokens", text.max_tokens, 1..=4096)?;
         if let Some(sequence) = &text.sequence {
             sequence.check(text)?;
         }
@@ -155,6 +144,9 @@ impl Manifest {
         }
         if let Some(bias) = text.logit_bias {
             in_range("text.logit_bias", bias, -1e4, 1e4)?;
+        }
+        if let Some(tokens) = &text.tokens {
+            tokens.check()?;
         }
         in_range("text.logit_scale", text.logit_scale, f32::MIN_POSITIVE, 1e4)
     }
@@ -185,9 +177,7 @@ impl Manifest {
             });
         };
         in_range("head.temperature", *temperature, 1e-3, 1e3)?;
-        require("head.top_k", *top_k > 0, || {
-            ("at least 1".into(), top_k.to_string())
-        })
+        count("head.top_k", *top_k, 1..=usize::MAX)
     }
 
     fn check_relevance(&self) -> Result<(), BundleError> {
@@ -203,9 +193,7 @@ impl Manifest {
             block.iter().all(|side| (1..=4096).contains(side)),
             || ("two sides of 1 to 4096 cells".into(), format!("{block:?}")),
         )?;
-        require("relevance.top_k", relevance.top_k > 0, || {
-            ("at least 1".into(), relevance.top_k.to_string())
-        })
+        count("relevance.top_k", relevance.top_k, 1..=usize::MAX)
     }
 
     /// Every file that a key refers to, with that key.
@@ -226,6 +214,9 @@ impl Manifest {
         files.extend(merges.map(|file| ("text.sequence.merges", file.as_str())));
         if let Some(unigram) = &self.text.unigram {
             files.push(("text.unigram.file", &unigram.file));
+        }
+        if let Some(tokens) = &self.text.tokens {
+            files.push(("text.tokens.file", &tokens.file));
         }
         if let Some(soft_prompts) = &self.soft_prompts {
             files.push(("soft_prompts.file", &soft_prompts.file));
@@ -268,6 +259,22 @@ pub(super) fn require(
     Err(BundleError::Manifest { key, expected, got })
 }
 
+/// A number of things.
+pub(super) fn count(
+    key: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), BundleError> {
+    require(key, range.contains(&value), || {
+        let (least, most) = range.into_inner();
+        let expected = match most {
+            usize::MAX => format!("at least {least}"),
+            most => format!("{least} to {most}"),
+        };
+        (expected, value.to_string())
+    })
+}
+
 pub(super) fn in_range(
     key: &'static str,
     value: f32,
@@ -282,7 +289,7 @@ pub(super) fn in_range(
 fn rising(
     key: &'static str,
     values: &[f32],
-    range: std::ops::RangeInclusive<f32>,
+    range: RangeInclusive<f32>,
 ) -> Result<(), BundleError> {
     let sane = values.iter().all(|value| range.contains(value))
         && values.windows(2).all(|pair| pair[0] <= pair[1]);
@@ -292,4 +299,28 @@ fn rising(
             format!("{values:?}"),
         )
     })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Asserts that a manifest is refused at a key.
+    #[track_caller]
+    pub fn refused(text: &str, key: &str) {
+        match Manifest::parse(text) {
+            Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
+            other => panic!("expected an error at {key}, got {other:?}"),
+        }
+    }
+
+    /// Asserts that an example is refused with what each case, `(from, to, key)`, replaces in it.
+    #[track_caller]
+    pub fn each_is_named(example: &str, cases: &[(&str, &str, &str)]) {
+        for (from, to, key) in cases {
+            let text = example.replacen(from, to, 1);
+            assert_ne!(text, example, "{from} is not in the example");
+            refused(&text, key);
+        }
+    }
 }

@@ -58,30 +58,26 @@ impl FewShot {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::check::tests::each_is_named, *};
 
     const GOOD: &str = include_str!("../../tests/data/manifest.toml");
 
     #[test]
     fn each_bad_value_is_named() {
-        for (from, to, key) in [
-            (
-                "resolution = 160",
-                "resolution = 161",
-                "few_shot.resolution",
-            ),
-            ("weight = 3.0", "weight = nan", "few_shot.weight"),
-            ("sharpness = 8.0", "sharpness = -1.0", "few_shot.sharpness"),
-            ("slope = 18.0", "slope = inf", "few_shot.slope"),
-            ("intercept = -9.5", "intercept = 2e3", "few_shot.intercept"),
-        ] {
-            let text = GOOD.replacen(from, to, 1);
-            assert_ne!(text, GOOD, "{from} is not in the example");
-            match Manifest::parse(&text) {
-                Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
-                other => panic!("{to}: expected an error at {key}, got {other:?}"),
-            }
-        }
+        each_is_named(
+            GOOD,
+            &[
+                (
+                    "resolution = 160",
+                    "resolution = 161",
+                    "few_shot.resolution",
+                ),
+                ("weight = 3.0", "weight = nan", "few_shot.weight"),
+                ("sharpness = 8.0", "sharpness = -1.0", "few_shot.sharpness"),
+                ("slope = 18.0", "slope = inf", "few_shot.slope"),
+                ("intercept = -9.5", "intercept = 2e3", "few_shot.intercept"),
+            ],
+        );
     }
 
     #[test]

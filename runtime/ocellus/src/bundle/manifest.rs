@@ -3,7 +3,9 @@
 //! Parsing is strict: an unknown key is an error, since a mistyped threshold that is silently ignored would give wrong
 //! answers without a sign. What passes [`Manifest::parse`] is in range; nobody checks again.
 
-use super::{BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence, UnigramPieces};
+use super::{
+    BundleError, FewShot, ImageFiles, SoftPrompts, TextSequence, TextTokens, UnigramPieces,
+};
 use serde::Deserialize;
 
 /// The only schema this version reads.
@@ -100,6 +102,8 @@ pub struct Text {
     pub unigram: Option<UnigramPieces>,
     /// What stands around the pieces, for a transformer.
     pub sequence: Option<TextSequence>,
+    /// The table of tokens, where the encoder takes their embeddings.
+    pub tokens: Option<TextTokens>,
     /// Prompt templates, each with one `{}`.
     pub templates: Vec<String>,
     /// `probability = softmax(logit_scale * cosine)`, where there is no bias.
@@ -199,7 +203,7 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::check::tests::each_is_named, *};
 
     const GOOD: &str = include_str!("../../tests/data/manifest.toml");
 
@@ -223,129 +227,121 @@ mod tests {
 
     #[test]
     fn each_bad_value_of_a_clip_bundle_is_named() {
-        for (from, to, key) in [
-            (
-                "file = [\"image-224.onnx\", \"image-256.onnx\", \"image-336.onnx\"]",
-                "file = [\"image-224.onnx\", \"image-256.onnx\"]",
-                "image.file",
-            ),
-            (
-                "\"image-256.onnx\", \"image",
-                "\"other.onnx\", \"image",
-                "image.file",
-            ),
-            ("channels = 512", "channels = 256", "image.channels"),
-            (
-                "lengths = [16, 77]",
-                "lengths = [77, 16]",
-                "text.sequence.lengths",
-            ),
-            (
-                "lengths = [16, 77]",
-                "lengths = [16, 64]",
-                "text.sequence.lengths",
-            ),
-            (
-                "lengths = [16, 77]",
-                "lengths = [0, 77]",
-                "text.sequence.lengths",
-            ),
-            ("lengths = [16, 77]", "", "text.sequence.pad"),
-            ("pad = \"!\"", "", "text.sequence.pad"),
-            (
-                "merges = \"merges.txt\"",
-                "merges = \"m.txt\"",
-                "text.sequence.merges",
-            ),
-            ("max_tokens = 77", "max_tokens = 2", "text.sequence.lengths"),
-            (
-                "kind = \"embedding\"",
-                "kind = \"embedding\"\nfile = \"head.safetensors\"",
-                "head.file",
-            ),
-            (
-                "[golden]",
-                "[no_match]\nslope = 1.0\nintercept = 0.0\nthreshold = 0.5\n[golden]",
-                "head.file",
-            ),
-        ] {
-            let text = CLIP.replacen(from, to, 1);
-            assert_ne!(text, CLIP, "{from} is not in the example");
-            match Manifest::parse(&text) {
-                Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
-                other => panic!("{to}: expected an error at {key}, got {other:?}"),
-            }
-        }
+        each_is_named(
+            CLIP,
+            &[
+                (
+                    "file = [\"image-224.onnx\", \"image-256.onnx\", \"image-336.onnx\"]",
+                    "file = [\"image-224.onnx\", \"image-256.onnx\"]",
+                    "image.file",
+                ),
+                (
+                    "\"image-256.onnx\", \"image",
+                    "\"other.onnx\", \"image",
+                    "image.file",
+                ),
+                ("channels = 512", "channels = 256", "image.channels"),
+                (
+                    "lengths = [16, 77]",
+                    "lengths = [77, 16]",
+                    "text.sequence.lengths",
+                ),
+                (
+                    "lengths = [16, 77]",
+                    "lengths = [16, 64]",
+                    "text.sequence.lengths",
+                ),
+                (
+                    "lengths = [16, 77]",
+                    "lengths = [0, 77]",
+                    "text.sequence.lengths",
+                ),
+                ("lengths = [16, 77]", "", "text.sequence.pad"),
+                ("pad = \"!\"", "", "text.sequence.pad"),
+                (
+                    "merges = \"merges.txt\"",
+                    "merges = \"m.txt\"",
+                    "text.sequence.merges",
+                ),
+                ("max_tokens = 77", "max_tokens = 2", "text.sequence.lengths"),
+                (
+                    "kind = \"embedding\"",
+                    "kind = \"embedding\"\nfile = \"head.safetensors\"",
+                    "head.file",
+                ),
+                (
+                    "[golden]",
+                    "[no_match]\nslope = 1.0\nintercept = 0.0\nthreshold = 0.5\n[golden]",
+                    "head.file",
+                ),
+            ],
+        );
     }
 
     #[test]
     fn each_bad_value_is_named() {
-        for (from, to, key) in [
-            ("schema = 1", "schema = 2", "schema"),
-            ("name = \"ocellus-default\"", "name = \"Ocellus!\"", "name"),
-            (
-                "name = \"image.onnx\"",
-                "name = \"../image.onnx\"",
-                "file.name",
-            ),
-            ("[112, 160, 224]", "[224, 160, 112]", "image.resolutions"),
-            ("[112, 160, 224]", "[112, 224]", "image.macs"),
-            (
-                "crop_fraction = 0.875",
-                "crop_fraction = nan",
-                "image.crop_fraction",
-            ),
-            (
-                "std = [128.0, 128.0, 128.0]",
-                "std = [128.0, nan, 128.0]",
-                "image.std",
-            ),
-            (
-                "std = [128.0, 128.0, 128.0]",
-                "std = [128.0, 0.0, 128.0]",
-                "image.std",
-            ),
-            (
-                "filter = \"bicubic\"",
-                "filter = \"nearest\"",
-                "image.filter",
-            ),
-            (
-                "logit_scale = 20.0",
-                "logit_scale = nan",
-                "text.logit_scale",
-            ),
-            ("temperature = 2.0", "temperature = 0.0", "head.temperature"),
-            (
-                "entropy_bits = [4.0, 7.0]",
-                "entropy_bits = [7.0, 4.0]",
-                "policy.entropy_bits",
-            ),
-            (
-                "entropy_bits = [4.0, 7.0]",
-                "entropy_bits = [4.0]",
-                "policy.entropy_bits",
-            ),
-            ("margin = 0.3", "margin = 3.0", "policy.margin"),
-            ("slope = 1.5", "slope = inf", "no_match.slope"),
-            ("scale = 0.3", "scale = 0.0", "relevance.scale"),
-            ("floor = 7.0", "floor = nan", "relevance.floor"),
-            ("sharpness = 30.0", "sharpness = nan", "relevance.sharpness"),
-            ("block = [2, 2]", "block = [2, 0]", "relevance.block"),
-            ("top_k = 16", "top_k = 0", "relevance.top_k"),
-            (
-                "vocabulary = \"vocab.txt\"",
-                "vocabulary = \"other.txt\"",
-                "text.vocabulary",
-            ),
-        ] {
-            let text = GOOD.replacen(from, to, 1);
-            assert_ne!(text, GOOD, "{from} is not in the example");
-            match Manifest::parse(&text) {
-                Err(BundleError::Manifest { key: found, .. }) => assert_eq!(found, key),
-                other => panic!("{to}: expected an error at {key}, got {other:?}"),
-            }
-        }
+        each_is_named(
+            GOOD,
+            &[
+                ("schema = 1", "schema = 2", "schema"),
+                ("name = \"ocellus-default\"", "name = \"Ocellus!\"", "name"),
+                (
+                    "name = \"image.onnx\"",
+                    "name = \"../image.onnx\"",
+                    "file.name",
+                ),
+                ("[112, 160, 224]", "[224, 160, 112]", "image.resolutions"),
+                ("[112, 160, 224]", "[112, 224]", "image.macs"),
+                (
+                    "crop_fraction = 0.875",
+                    "crop_fraction = nan",
+                    "image.crop_fraction",
+                ),
+                (
+                    "std = [128.0, 128.0, 128.0]",
+                    "std = [128.0, nan, 128.0]",
+                    "image.std",
+                ),
+                (
+                    "std = [128.0, 128.0, 128.0]",
+                    "std = [128.0, 0.0, 128.0]",
+                    "image.std",
+                ),
+                (
+                    "filter = \"bicubic\"",
+                    "filter = \"nearest\"",
+                    "image.filter",
+                ),
+                (
+                    "logit_scale = 20.0",
+                    "logit_scale = nan",
+                    "text.logit_scale",
+                ),
+                ("temperature = 2.0", "temperature = 0.0", "head.temperature"),
+                (
+                    "entropy_bits = [4.0, 7.0]",
+                    "entropy_bits = [7.0, 4.0]",
+                    "policy.entropy_bits",
+                ),
+                (
+                    "entropy_bits = [4.0, 7.0]",
+                    "entropy_bits = [4.0]",
+                    "policy.entropy_bits",
+                ),
+                ("margin = 0.3", "margin = 3.0", "policy.margin"),
+                ("slope = 1.5", "slope = inf", "no_match.slope"),
+                ("scale = 0.3", "scale = 0.0", "relevance.scale"),
+                ("floor = 7.0", "floor = nan", "relevance.floor"),
+                ("sharpness = 30.0", "sharpness = nan", "relevance.sharpness"),
+                ("block = [2, 2]", "block = [2, 0]", "relevance.block"),
+                ("top_k = 16", "top_k = 0", "relevance.top_k"),
+                (
+                    "vocabulary = \"vocab.txt\"",
+                    "vocabulary = \"other.txt\"",
+                    "text.vocabulary",
+                ),
+            ],
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod manifest;
 mod soft_prompts;
 mod tensors;
 mod text_sequence;
+mod text_tokens;
 mod unigram;
 
 pub(crate) use check::check_name;
@@ -20,8 +21,10 @@ pub use manifest::{
     SCHEMA, Text,
 };
 pub use soft_prompts::SoftPrompts;
+pub(crate) use soft_prompts::SoftVectors;
 pub(crate) use tensors::{I8Rows, Tensors};
 pub use text_sequence::TextSequence;
+pub use text_tokens::TextTokens;
 pub use unigram::UnigramPieces;
 
 use sha2::{Digest, Sha256};

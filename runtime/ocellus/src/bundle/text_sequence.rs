@@ -33,6 +33,11 @@ impl TextSequence {
         }
     }
 
+    /// How many pieces stand around a text.
+    pub(crate) fn framing(&self) -> usize {
+        usize::from(self.start.is_some()) + usize::from(self.end.is_some())
+    }
+
     /// # Errors
     /// [`BundleError::Manifest`] names the key, what it held and what it may hold.
     pub(super) fn check(&self, text: &Text) -> Result<(), BundleError> {
@@ -57,7 +62,7 @@ impl TextSequence {
                 )
             },
         )?;
-        let framing = usize::from(self.start.is_some()) + usize::from(self.end.is_some());
+        let framing = self.framing();
         require("text.max_tokens", most > framing, || {
             let expected = format!("room for a text beside {framing} pieces around it");
             (expected, most.to_string())

@@ -36,7 +36,7 @@ pub(super) struct LeftOut<'a> {
     /// The number of its label.
     pub label: usize,
     /// Its cosine with the words of each label.
-    pub cosines: Vec<f32>,
+    pub cosines: &'a [f32],
     /// Its similarity to the nearest other example of each label.
     pub nearest: &'a [f32],
 }
@@ -54,50 +54,67 @@ impl Blend {
             return default;
         }
         let count = left_out.len();
-        let (mut best, mut least) = (default, default.loss(logit_scale, left_out));
-        least -= LEAST_GAIN / (count as f32).sqrt();
-        for weight in WEIGHTS {
-            for sharpness in SHARPNESSES {
-                let tried = Blend {
+        let mut tried = Vec::new();
+        for sharpness in SHARPNESSES {
+            let unweighted = Blend {
+                weight: 1.0,
+                sharpness: default.sharpness * sharpness,
+                left_out: count,
+            };
+            // The dearest part, which weights share: an exponential for each example and label.
+            let bonuses = left_out.iter().flat_map(|example| example.nearest);
+            let bonuses: Vec<f32> = bonuses.map(|&near| unweighted.bonus(near)).collect();
+            for weight in WEIGHTS {
+                let blend = Blend {
                     weight: default.weight * weight,
-                    sharpness: default.sharpness * sharpness,
-                    left_out: count,
+                    ..unweighted
                 };
-                let loss = tried.loss(logit_scale, left_out);
-                if loss < least {
-                    (best, least) = (tried, loss);
-                }
+                tried.push((blend, blend.loss(logit_scale, left_out, &bonuses)));
             }
         }
-        Blend {
+        let own = Blend {
             left_out: count,
-            ..best
+            ..default
+        };
+        let of_default = tried.iter().find(|(blend, _)| *blend == own);
+        let mut least = of_default.map_or(f32::INFINITY, |(_, loss)| *loss);
+        least -= LEAST_GAIN / (count as f32).sqrt();
+        let mut best = own;
+        for (blend, loss) in tried {
+            if loss < least {
+                (best, least) = (blend, loss);
+            }
         }
+        best
     }
 
-    /// The mean of minus the logarithm of the right label's probability.
-    fn loss(&self, logit_scale: f32, left_out: &[LeftOut<'_>]) -> f32 {
-        let losses = left_out.iter().map(|example| {
-            let words = example.cosines.iter().map(|cosine| logit_scale * cosine);
-            let bonuses = example.nearest.iter();
-            let bonuses = bonuses.map(|&nearest| logit_scale * self.bonus(nearest));
-            let mut logits: Vec<f32> = words
-                .zip(bonuses)
-                .map(|(word, bonus)| word + bonus)
-                .collect();
-            let alone = loss_of(&logits, example.label);
-            logits[example.label] = logit_scale * example.cosines[example.label];
-            (1.0 - APART) * alone + APART * loss_of(&logits, example.label)
+    /// The mean of minus the logarithm of the right label's probability; `bonuses` are those of a weight of one, of each
+    /// example and label.
+    fn loss(&self, logit_scale: f32, left_out: &[LeftOut<'_>], bonuses: &[f32]) -> f32 {
+        let labels = bonuses.len() / left_out.len();
+        let mut logits = vec![0.0; labels];
+        let losses = left_out.iter().zip(bonuses.chunks_exact(labels));
+        let losses = losses.map(|(example, bonuses)| {
+            let scores = example.cosines.iter().zip(bonuses);
+            for (logit, (cosine, bonus)) in logits.iter_mut().zip(scores) {
+                *logit = logit_scale * (cosine + self.weight * bonus);
+            }
+            // What the other labels come to is the same with the label's other examples and without them.
+            let own = std::mem::replace(&mut logits[example.label], f32::NEG_INFINITY);
+            let others = log_of_sum(&logits);
+            let by_words = logit_scale * example.cosines[example.label];
+            let loss = |own: f32| log_of_sum(&[own, others]) - own;
+            (1.0 - APART) * loss(own) + APART * loss(by_words)
         });
         losses.sum::<f32>() / left_out.len() as f32
     }
 }
 
-/// Minus the logarithm of a label's probability.
-fn loss_of(logits: &[f32], label: usize) -> f32 {
+/// The logarithm of the sum of exponentials, of which one at least is not zero.
+fn log_of_sum(logits: &[f32]) -> f32 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    sum.ln() + largest - logits[label]
+    sum.ln() + largest
 }
 
 /// Which of so many examples are left out.
@@ -116,10 +133,10 @@ mod tests {
         left_out: 0,
     };
 
-    fn left_out<'a>(label: usize, cosines: [f32; 2], nearest: &'a [f32; 2]) -> LeftOut<'a> {
+    fn left_out<'a>(label: usize, cosines: &'a [f32; 2], nearest: &'a [f32; 2]) -> LeftOut<'a> {
         LeftOut {
             label,
-            cosines: cosines.to_vec(),
+            cosines,
             nearest,
         }
     }
@@ -136,7 +153,7 @@ mod tests {
         // The words say the other label, the examples the right one.
         let near = [[0.8, 0.3], [0.3, 0.8]];
         let misled: Vec<_> = (0..8)
-            .map(|i| left_out(i % 2, [[0.0, 0.6], [0.6, 0.0]][i % 2], &near[i % 2]))
+            .map(|i| left_out(i % 2, &[[0.0, 0.6], [0.6, 0.0]][i % 2], &near[i % 2]))
             .collect();
         let blend = Blend::fit(DEFAULT, 9.5, &misled);
         assert!(
@@ -146,10 +163,40 @@ mod tests {
         // And the other way round.
         let far = [[0.3, 0.8], [0.8, 0.3]];
         let words: Vec<_> = (0..8)
-            .map(|i| left_out(i % 2, [[0.6, 0.0], [0.0, 0.6]][i % 2], &far[i % 2]))
+            .map(|i| left_out(i % 2, &[[0.6, 0.0], [0.0, 0.6]][i % 2], &far[i % 2]))
             .collect();
         let blend = Blend::fit(DEFAULT, 9.5, &words);
         assert!(blend.weight < DEFAULT.weight, "{blend:?}");
+    }
+
+    #[test]
+    fn the_loss_is_that_of_a_plain_computation() {
+        let (cosines, nearest) = (
+            [[0.3, 0.25], [0.1, 0.4]],
+            [[0.8, 0.7], [f32::NEG_INFINITY, 0.6]],
+        );
+        let examples = [0, 1].map(|at| left_out(at, &cosines[at], &nearest[at]));
+        let logit_scale = 9.5;
+        let plain = |weighted: bool| -> f64 {
+            let loss = |at: usize| {
+                let logit = |label: usize| {
+                    let bonus = 2.0 * (8.0 * (f64::from(nearest[at][label]) - 1.0)).exp();
+                    let counts = label != at || weighted;
+                    logit_scale * (f64::from(cosines[at][label]) + if counts { bonus } else { 0.0 })
+                };
+                ((logit(0) - logit(at)).exp() + (logit(1) - logit(at)).exp()).ln()
+            };
+            (loss(0) + loss(1)) / 2.0
+        };
+        let want = f64::from(1.0 - APART) * plain(true) + f64::from(APART) * plain(false);
+        let unweighted = Blend {
+            weight: 1.0,
+            ..DEFAULT
+        };
+        let near = examples.iter().flat_map(|example| example.nearest);
+        let bonuses: Vec<f32> = near.map(|&near| unweighted.bonus(near)).collect();
+        let got = DEFAULT.loss(logit_scale as f32, &examples, &bonuses);
+        assert!((f64::from(got) - want).abs() < 1e-5, "{got} {want}");
     }
 
     #[test]
@@ -157,13 +204,13 @@ mod tests {
         assert_eq!(Blend::fit(DEFAULT, 9.5, &[]), DEFAULT);
         let alone = LeftOut {
             label: 0,
-            cosines: vec![0.1],
+            cosines: &[0.1],
             nearest: &[0.9],
         };
         assert_eq!(Blend::fit(DEFAULT, 9.5, &[alone]), DEFAULT);
         // All is right already: no blend is plainly better.
         let near = [0.9, 0.1];
-        let right = Blend::fit(DEFAULT, 9.5, &[left_out(0, [0.5, 0.0], &near)]);
+        let right = Blend::fit(DEFAULT, 9.5, &[left_out(0, &[0.5, 0.0], &near)]);
         assert_eq!((right.weight, right.sharpness), (2.0, 8.0));
     }
 

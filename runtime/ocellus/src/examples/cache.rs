@@ -24,10 +24,12 @@ pub(crate) struct KeyCache {
     /// The keys as the scan reads them, `[n / 16]` panels, and what makes a product a cosine, zero where there is no key.
     panels: Vec<i8>,
     scales: Vec<f32>,
-    /// Of each key: the number of its label, its place in the text space, and its similarity to the nearest other key of
-    /// each label.
+    /// Of each key: the number of its label, its place in the text space, that place's cosine with the words of each
+    /// label, and the key's similarity to the nearest other key of each label. They grow with each key and are never made
+    /// anew, so that the cost of one more stays that of one.
     owners: Vec<usize>,
     embeddings: Vec<Vec<f32>>,
+    cosines: Vec<Vec<f32>>,
     nearest: Vec<Vec<f32>>,
     /// Of each label.
     texts: Vec<Text>,
@@ -78,6 +80,7 @@ impl KeyCache {
             scales: Vec::new(),
             owners: Vec::new(),
             embeddings: Vec::new(),
+            cosines: Vec::new(),
             nearest: Vec::new(),
             texts: Vec::new(),
             space: SimilaritySpace::default(),
@@ -255,13 +258,7 @@ impl KeyCache {
         self.scales[row] = row_scale(&key.elements);
 
         let owner = self.examples.add(&label, key);
-        if owner == self.texts.len() {
-            self.texts.push(text);
-            let missing = |nearest: &mut Vec<f32>| nearest.push(f32::NEG_INFINITY);
-            self.nearest.iter_mut().for_each(missing);
-        } else {
-            self.texts[owner] = text;
-        }
+        self.put_text(owner, text);
         let mut nearest = vec![f32::NEG_INFINITY; self.texts.len()];
         for (at, &score) in space.scores.iter().take(row).enumerate() {
             let of_other = &mut nearest[self.owners[at]];
@@ -270,10 +267,39 @@ impl KeyCache {
             *of_this = of_this.max(score);
         }
         self.owners.push(owner);
+        let texts = self.texts.iter();
+        self.cosines.push(
+            texts
+                .map(|text| cosine(&embedding, &text.embedding))
+                .collect(),
+        );
         self.embeddings.push(embedding);
         self.nearest.push(nearest);
         self.space = space;
         owner
+    }
+
+    /// The words of a label, which is new or whose words may be others now.
+    fn put_text(&mut self, label: usize, text: Text) {
+        let known = self.texts.get(label);
+        if known.is_some_and(|known| *known.embedding == *text.embedding) {
+            return;
+        }
+        let keys = self.embeddings.iter().zip(&mut self.cosines);
+        for (embedding, cosines) in keys {
+            let cosine = cosine(embedding, &text.embedding);
+            match cosines.get_mut(label) {
+                Some(known) => *known = cosine,
+                None => cosines.push(cosine),
+            }
+        }
+        if label == self.texts.len() {
+            self.texts.push(text);
+            let missing = |nearest: &mut Vec<f32>| nearest.push(f32::NEG_INFINITY);
+            self.nearest.iter_mut().for_each(missing);
+        } else {
+            self.texts[label] = text;
+        }
     }
 
     /// Chooses the blend anew.
@@ -290,12 +316,9 @@ impl KeyCache {
         let left_out: Vec<_> = blend::chosen(several.len())
             .map(|place| {
                 let at = several[place];
-                let texts = self.texts.iter();
                 blend::LeftOut {
                     label: self.owners[at],
-                    cosines: texts
-                        .map(|text| cosine(&self.embeddings[at], &text.embedding))
-                        .collect(),
+                    cosines: &self.cosines[at],
                     nearest: &self.nearest[at],
                 }
             })

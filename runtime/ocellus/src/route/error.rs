@@ -27,6 +27,22 @@ pub enum RouteError {
         /// What it was.
         got: String,
     },
+    /// A session that is to answer for a route is in use.
+    #[error(
+        "route {name:?}: expected sessions that nobody uses, got one in use; end that call first"
+    )]
+    InUse {
+        /// The route.
+        name: String,
+    },
+    /// What a route looks at was not read.
+    #[error(
+        "{who}: expected a reading of the part of the frame that it looks at, got none; read with the router's own readers, and make the router again where a session has changed since"
+    )]
+    NotRead {
+        /// The route, or the scout.
+        who: String,
+    },
     /// Every route was skipped.
     #[error(
         "no route can be taken: {}; raise a threshold, or add instances or a quicker route",

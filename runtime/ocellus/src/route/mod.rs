@@ -11,14 +11,19 @@
 //! Both weights are the caller's to change. A route whose latency is over its threshold is skipped, and so is one whose
 //! sessions are all in use. Of equal scores the first route of the table wins.
 //!
-//! Limits: a frame is matched by one more inference, the scout's, at the resolution that its policy begins with.
+//! A frame is read once for all routes that look at the same part of it, and once more for each other part.
+//!
+//! Limits: a frame is matched by one more inference, the scout's, at the resolution that its policy begins with; and it
+//! allocates the list of how the routes stood.
 
 mod choice;
 mod error;
+mod lane;
 mod latency;
 mod router;
 
 pub use choice::{Candidate, Choice, Skipped, Weights};
 pub use error::RouteError;
+pub use lane::{Route, Seat};
 pub use latency::Latency;
-pub use router::{MatchBy, Route, Routed, Router};
+pub use router::{MatchBy, Routed, Router};

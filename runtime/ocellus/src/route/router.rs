@@ -1,9 +1,13 @@
 //! A router: routes with their sessions, who finds out what a frame is, and what each route has taken lately.
 
-use super::{Candidate, Choice, Latency, RouteError, Weights, choice};
+use super::{
+    Candidate, Choice, Route, RouteError, Seat, Weights, choice,
+    lane::{Lane, Taken, lock},
+};
 use crate::{
     error::Error,
     heads::{cosine, make_unit, softmax},
+    reading::{Reader, Reading},
     report::Report,
     session::Session,
 };
@@ -11,7 +15,7 @@ use ocellus_language::Labels;
 use ocellus_vision::{DecodeLimits, Frame, decode};
 use serde::Serialize;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,50 +29,31 @@ pub enum MatchBy {
     Words,
 }
 
-/// A way to answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Route {
-    /// Its name, of which there is one.
-    pub name: String,
-    /// What it is for, in words, as a label: `a night street`.
-    pub label: String,
-    /// By which its match is multiplied, 0 to 10.
-    pub weight: f32,
-    /// A route that takes longer just now is skipped. Above zero.
-    pub latency_threshold: Duration,
-}
-
-/// A route and its idle sessions.
-struct Lane {
-    name: Arc<str>,
-    route: Route,
-    /// Of its label, in the scout's text space, `[d]`.
-    embedding: Vec<f32>,
-    idle: Mutex<Vec<Session>>,
-    latency: Mutex<Latency>,
-}
-
 /// Chooses a route for each frame. Threads may share it: a route answers as many frames at once as it has sessions.
-pub struct Router {
+pub struct Router<S = Session> {
     scout: Mutex<Session>,
     logit_scale: f32,
     weights: Weights,
     /// The matches, where words decide and so no frame changes them.
     by_words: Option<Vec<f32>>,
-    lanes: Vec<Lane>,
+    lanes: Vec<Lane<S>>,
+    /// One for each part of a frame that somebody looks at.
+    readers: Vec<Reader>,
+    /// Memory of threads that hand in frames.
+    eyes: Mutex<Vec<Eyes>>,
 }
 
 /// A frame's report and the route that gave it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Routed {
-    /// The report.
+    /// The report. Its total is from the frame's bytes to the report, the scout included.
     #[serde(flatten)]
     pub report: Report,
     /// The choice.
     pub route: Choice,
 }
 
-impl Router {
+impl<S: Seat> Router<S> {
     /// A router over routes, each with the sessions that answer for it, whose labels are set. The scout is a session of its
     /// own: in its text space routes are matched, and its policy's first resolution is what frames are looked at in; a
     /// small one will do. Where words decide, they are the scout's labels.
@@ -76,48 +61,46 @@ impl Router {
     /// Each route's first session answers a grey frame twice, which makes it ready and gives its latency.
     ///
     /// # Errors
-    /// [`Error::Route`] for a table that is not one; [`Error::Language`] for a route's label of which no word is known;
-    /// [`Error::NoLabels`] for a session without labels, and those of [`Session::infer`].
+    /// [`Error::Route`] for a table that is not one, and a session that is in use; [`Error::Language`] for a route's label
+    /// of which no word is known; [`Error::NoLabels`] for a session without labels, and those of [`Session::infer`].
     pub fn new(
         scout: Session,
         by: MatchBy,
         weights: Weights,
-        routes: Vec<(Route, Vec<Session>)>,
-    ) -> Result<Router, Error> {
+        routes: Vec<(Route, Vec<S>)>,
+    ) -> Result<Router<S>, Error> {
         weights.check()?;
         check(&routes)?;
         let engine = Arc::clone(scout.engine());
         let logit_scale = engine.bundle().manifest().text.logit_scale;
-        let labels = routes.iter().map(|(route, _)| route.label.clone());
-        // Two routes may be for the same, and differ in how.
-        let embeddings = labels
-            .map(|label| {
-                let checked = Labels::new(vec![label])?;
-                let label = &checked.as_slice()[0];
-                engine.tokenizer.require_known(label)?;
-                engine.embed_label(label)
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
-        let lanes = routes
-            .into_iter()
-            .zip(embeddings)
-            .map(|((route, mut sessions), embedding)| {
-                let took = first(&mut sessions)?;
-                Ok(Lane {
-                    name: route.name.as_str().into(),
-                    route,
-                    embedding,
-                    idle: Mutex::new(sessions),
-                    latency: Mutex::new(Latency::new(took, Instant::now())),
-                })
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        let mut readers = Vec::new();
+        if by == MatchBy::Frame {
+            scout.warm_up()?;
+            readers.push(scout.reader());
+        }
+        let mut lanes = Vec::with_capacity(routes.len());
+        for (route, mut seats) in routes {
+            // Two routes may be for the same, and differ in how.
+            let checked = Labels::new(vec![route.label.clone()])?;
+            let label = &checked.as_slice()[0];
+            engine.tokenizer.require_known(label)?;
+            let embedding = engine.embed_label(label)?;
+            for session in seats.iter_mut().filter_map(Seat::lend) {
+                let reader = session.reader();
+                if !readers.iter().any(|known| known.sees_as(&reader)) {
+                    readers.push(reader);
+                }
+            }
+            lanes.push(Lane::new(route, embedding, seats)?);
+        }
         let mut router = Router {
             scout: Mutex::new(scout),
             logit_scale,
             weights,
             by_words: None,
             lanes,
+            readers,
+            eyes: Mutex::default(),
         };
         if by == MatchBy::Words {
             let asked = lock(&router.scout).label_direction()?;
@@ -131,36 +114,38 @@ impl Router {
         self.lanes.iter().map(|lane| &*lane.name)
     }
 
+    /// Readers of frames for [`Router::infer_readings`], which may be on another thread than the router: one for each part of
+    /// a frame that a route or the scout looks at, and so one in most cases.
+    pub fn readers(&self) -> Vec<Reader> {
+        self.readers.iter().map(Reader::again).collect()
+    }
+
+    /// Sets how long answers may take from now on, as [`Session::set_budget`], for every route.
+    pub fn set_budget(&mut self, budget: Option<Duration>) {
+        for lane in &mut self.lanes {
+            let idle = lane.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+            for mut session in idle.iter_mut().filter_map(Seat::lend) {
+                session.set_budget(budget);
+            }
+        }
+    }
+
     /// What a frame shows, by the route that is best for it just now.
     ///
     /// # Errors
     /// [`RouteError::AllSkipped`], and those of [`Session::infer`].
     pub fn infer(&self, frame: &Frame<'_>) -> Result<Routed, Error> {
-        let start = Instant::now();
-        let (matches, scout_us) = match &self.by_words {
-            Some(matches) => (matches.clone(), 0),
-            None => {
-                let embedding = lock(&self.scout).embed(frame)?;
-                let matches = self.matches(&embedding);
-                (matches, start.elapsed().as_micros() as u64)
-            }
-        };
-        let (lane, session, candidates) = self.take(&matches)?;
-        let mut lease = Lease {
-            lane,
-            session: Some(session),
-        };
-        let report = lease.infer(frame)?;
-        let took = Duration::from_micros(report.stages_us.total);
-        lock(&lane.latency).took(took, Instant::now());
-        Ok(Routed {
-            report,
-            route: Choice {
-                taken: Arc::clone(&lane.name),
-                candidates,
-                scout_us,
-            },
-        })
+        let mut routed = Routed::default();
+        self.infer_into(frame, &mut routed)?;
+        Ok(routed)
+    }
+
+    /// [`Router::infer`] into the memory of an answer before, which stays as it was on an error.
+    ///
+    /// # Errors
+    /// Those of [`Router::infer`].
+    pub fn infer_into(&self, frame: &Frame<'_>, routed: &mut Routed) -> Result<(), Error> {
+        self.infer_since(Instant::now(), frame, routed)
     }
 
     /// What an encoded picture (JPEG, PNG, ...) shows, as [`Router::infer`].
@@ -170,16 +155,74 @@ impl Router {
     pub fn infer_picture(&self, bytes: &[u8], limits: &DecodeLimits) -> Result<Routed, Error> {
         let start = Instant::now();
         let picture = decode(bytes, limits)?;
-        let decoded = start.elapsed();
         let frame = Frame::rgb(picture.width, picture.height, &picture.rgb)?;
-        let mut routed = self.infer(&frame)?;
-        // What a route took is that of a frame; what the caller waited for is that and the decoding.
-        let us = decoded.as_micros() as u64;
-        routed.report.stages_us.decode += us;
-        routed.report.stages_us.total += us;
+        let mut routed = Routed::default();
+        self.infer_since(start, &frame, &mut routed)?;
         let warnings = picture.warnings.iter().map(ToString::to_string);
         routed.report.warnings.extend(warnings);
         Ok(routed)
+    }
+
+    /// What a frame shows of which each of [`Router::readers`] has read its part, as [`Router::infer_into`].
+    ///
+    /// # Errors
+    /// [`RouteError::NotRead`], and those of [`Router::infer`].
+    pub fn infer_readings(&self, readings: &[Reading], routed: &mut Routed) -> Result<(), Error> {
+        let (matches, scout_us) = match &self.by_words {
+            Some(matches) => (matches.clone(), 0),
+            None => self.scout(readings)?,
+        };
+        loop {
+            let (mut taken, candidates) = self.take(&matches)?;
+            let lane = taken.lane;
+            // Who keeps the session for others too may have lent it meanwhile: then the route is busy.
+            let Some(mut session) = taken.lend() else {
+                continue;
+            };
+            let reading = readings.iter().find(|reading| session.sees(reading));
+            let reading = reading.ok_or_else(|| RouteError::NotRead {
+                who: format!("route {:?}", lane.name),
+            })?;
+            session.infer_reading(reading, &mut routed.report)?;
+            lane.answered(&routed.report);
+            routed.route = Choice {
+                taken: Arc::clone(&lane.name),
+                candidates,
+                scout_us,
+            };
+            return Ok(());
+        }
+    }
+
+    /// Reads a frame whose bytes arrived at `start`, and answers it.
+    fn infer_since(
+        &self,
+        start: Instant,
+        frame: &Frame<'_>,
+        routed: &mut Routed,
+    ) -> Result<(), Error> {
+        let spare = lock(&self.eyes).pop();
+        let mut eyes = spare.unwrap_or_else(|| Eyes::new(self.readers()));
+        for (reader, reading) in eyes.readers.iter_mut().zip(&mut eyes.readings) {
+            reader.read_since(start, frame, reading);
+        }
+        let done = self.infer_readings(&eyes.readings, routed);
+        lock(&self.eyes).push(eyes);
+        done
+    }
+
+    /// How well each route fits a frame, and the microseconds of finding out.
+    fn scout(&self, readings: &[Reading]) -> Result<(Vec<f32>, u64), Error> {
+        let start = Instant::now();
+        let mut scout = lock(&self.scout);
+        let reading = readings.iter().find(|reading| scout.sees(reading));
+        let reading = reading.ok_or_else(|| RouteError::NotRead {
+            who: "the scout".into(),
+        })?;
+        let embedding = scout.embed_reading(reading)?;
+        let us = start.elapsed().as_micros() as u64;
+        // An embedding takes a microsecond at least, and 0 means that there was none.
+        Ok((self.matches(&embedding), us.max(1)))
     }
 
     /// How well each route fits what has this direction, `[d]` of length one: the share of a softmax over the cosines with
@@ -197,8 +240,8 @@ impl Router {
             .collect()
     }
 
-    /// The best route and a session of it. One that another thread takes in between is busy then, and the next best counts.
-    fn take(&self, matches: &[f32]) -> Result<(&Lane, Session, Vec<Candidate>), Error> {
+    /// The best route and a seat of it. One that another thread takes in between is busy then, and the next best counts.
+    fn take(&self, matches: &[f32]) -> Result<(Taken<'_, S>, Vec<Candidate>), Error> {
         loop {
             let now = Instant::now();
             let standings: Vec<choice::Standing> = self
@@ -210,52 +253,40 @@ impl Router {
                     semantic_match,
                     latency: lock(&lane.latency).expected(now),
                     threshold: lane.route.latency_threshold,
-                    busy: lock(&lane.idle).is_empty(),
+                    busy: lane.is_busy(),
                 })
                 .collect();
             let (candidates, best) = choice::choose(self.weights, &standings);
             let Some(best) = best else {
                 return Err(RouteError::AllSkipped(candidates).into());
             };
-            let lane = &self.lanes[best];
-            if let Some(session) = lock(&lane.idle).pop() {
-                return Ok((lane, session, candidates));
+            if let Some(taken) = self.lanes[best].take() {
+                return Ok((taken, candidates));
             }
         }
     }
 }
 
-/// A session that is in use, and goes back whatever happens.
-struct Lease<'a> {
-    lane: &'a Lane,
-    session: Option<Session>,
+/// What a thread that hands in frames reads them with and into.
+struct Eyes {
+    readers: Vec<Reader>,
+    readings: Vec<Reading>,
 }
 
-impl Lease<'_> {
-    fn infer(&mut self, frame: &Frame<'_>) -> Result<Report, Error> {
-        match &mut self.session {
-            Some(session) => session.infer(frame),
-            None => Err(Error::NoLabels),
+impl Eyes {
+    fn new(readers: Vec<Reader>) -> Eyes {
+        Eyes {
+            readings: readers.iter().map(|_| Reading::default()).collect(),
+            readers,
         }
     }
 }
 
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        lock(&self.lane.idle).extend(self.session.take());
-    }
-}
-
-/// What a panic of another thread left is whole: nothing here is changed in steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn check(routes: &[(Route, Vec<Session>)]) -> Result<(), RouteError> {
+fn check<S>(routes: &[(Route, Vec<S>)]) -> Result<(), RouteError> {
     if routes.is_empty() {
         return Err(RouteError::Empty);
     }
-    for (index, (route, sessions)) in routes.iter().enumerate() {
+    for (index, (route, seats)) in routes.iter().enumerate() {
         let name = || route.name.clone();
         let number = |what, expected, got: String| {
             Err(RouteError::Number {
@@ -277,27 +308,11 @@ fn check(routes: &[(Route, Vec<Session>)]) -> Result<(), RouteError> {
         if route.latency_threshold.is_zero() {
             return number("latency threshold", "above 0", "0".into());
         }
-        if sessions.is_empty() {
+        if seats.is_empty() {
             return number("instances", "1 or more", "0".into());
         }
     }
     Ok(())
-}
-
-/// What the first session takes for a frame, once it is ready; the others are made ready too.
-fn first(sessions: &mut [Session]) -> Result<Duration, Error> {
-    const SIDE: usize = 64;
-    let grey = vec![128; SIDE * SIDE * 3];
-    let frame = Frame::rgb(SIDE, SIDE, &grey)?;
-    let mut took = Duration::ZERO;
-    for (index, session) in sessions.iter_mut().enumerate() {
-        session.warm_up()?;
-        if index == 0 {
-            session.infer(&frame)?;
-            took = Duration::from_micros(session.infer(&frame)?.stages_us.total);
-        }
-    }
-    Ok(took)
 }
 
 impl Session {
