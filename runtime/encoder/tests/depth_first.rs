@@ -36,14 +36,15 @@ fn picture([height, width]: [usize; 2]) -> Vec<f32> {
 
 #[test]
 fn every_byte_is_that_of_the_layers_one_after_another() {
-    // Heights that no band divides, and maps of which the last band has one row.
-    let sizes = [[161, 200], [250, 97], [224, 224], [112, 112]];
+    // Heights that no band divides, and maps of which the last band has one row; the largest for one kind of kernels only,
+    // since the bands are cut alike for all.
+    let sizes = [[113, 101], [161, 97], [224, 224]];
     let best = Tier::ALL[Tier::ALL.len() - 1];
     let mut seen = Vec::new();
-    for (tier, counts) in [
-        (best, &[1, 2, 4, 16][..]),
-        (Tier::Neon, &[1, 3]),
-        (Tier::Scalar, &[1]),
+    for (tier, counts, alone) in [
+        (best, &[1, 2, 4, 16][..], 3),
+        (Tier::Neon, &[1, 3], 2),
+        (Tier::Scalar, &[1], 1),
     ] {
         let isa = encoder(tier, 1).isa().name();
         if seen.contains(&isa) {
@@ -54,7 +55,7 @@ fn every_byte_is_that_of_the_layers_one_after_another() {
         for &threads in counts {
             let encoder = encoder(tier, threads);
             // Threads are cut alike in all sizes.
-            let sizes = &sizes[..if threads == 1 { sizes.len() } else { 2 }];
+            let sizes = &sizes[..if threads == 1 { alone } else { 2 }];
             for (at, &size) in sizes.iter().enumerate() {
                 let dims = [1, 3, size[0], size[1]].map(Dim::Fixed);
                 let plan = encoder.plan("image", &dims, &["map", "features"]);
@@ -80,7 +81,7 @@ fn every_byte_is_that_of_the_layers_one_after_another() {
 
 #[test]
 fn threads_that_are_watched_compute_the_same() {
-    let (size, picture) = ([161, 200], picture([161, 200]));
+    let (size, picture) = ([113, 101], picture([113, 101]));
     let dims = [1, 3, size[0], size[1]].map(Dim::Fixed);
     let best = Tier::ALL[Tier::ALL.len() - 1];
     let [one, four] = [1, 4].map(|threads| {

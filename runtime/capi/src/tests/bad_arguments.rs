@@ -175,7 +175,7 @@ fn options_out_of_range_or_without_meaning_are_refused() {
     let refused: [(Change, i32, &str); 13] = [
         (|o, _| o.policy = 5, OCELLUS_E_ARGUMENT, "policy"),
         (|o, _| o.policy = -1, OCELLUS_E_ARGUMENT, "policy"),
-        (|o, _| o.crop = 3, OCELLUS_E_ARGUMENT, "crop"),
+        (|o, _| o.crop = 4, OCELLUS_E_ARGUMENT, "crop"),
         (|o, _| o.relevance = 2, OCELLUS_E_ARGUMENT, "relevance"),
         (|o, _| o.top_k = 4, OCELLUS_E_ARGUMENT, "without relevance"),
         (|o, _| o.margin = 0.5, OCELLUS_E_ARGUMENT, "margin"),

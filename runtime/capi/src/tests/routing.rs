@@ -301,7 +301,7 @@ fn a_table_that_is_none_is_refused() {
         &["100"],
     );
     options = new_options();
-    options.crop = 3;
+    options.crop = 4;
     fails(
         new(&fixture, &options, &[route]).0,
         OCELLUS_E_ARGUMENT,
