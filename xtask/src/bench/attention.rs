@@ -4,6 +4,8 @@
 //! Writes `tests/reports/attention.json`, every figure, and `attention.md`, see [`attention_tables`](super::attention_tables).
 
 use super::attention_tables::markdown;
+use super::counted::{Counted, count};
+use super::report::json;
 use crate::counter::Counter;
 use crate::{build, cross, repo};
 use anyhow::{Context, Result, ensure};
@@ -44,13 +46,7 @@ pub(super) struct Configuration {
 }
 
 /// One configuration, counted.
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    pub cpu: String,
-    #[serde(flatten)]
-    pub of: Configuration,
-    pub instructions: u64,
-}
+pub(super) type Row = Counted<Configuration>;
 
 impl Row {
     /// Instructions over the ideal, exponentials at what they may take left out of both.
@@ -153,37 +149,11 @@ pub fn write(profile: &str, counter: &Counter) -> Result<()> {
     let program = build::arm_example(profile, "ocellus-kernels", "attention_counts")?;
     let mut rows = Vec::new();
     for cpu in cross::CPUS {
-        let (counts, printed) = counter.run(cpu, &program, &[])?;
-        rows.extend(joined(cpu, &printed, &counts.regions)?);
+        rows.extend(count(counter, cpu, &program, &[])?);
     }
-    let lines = rows
-        .iter()
-        .map(serde_json::to_string)
-        .collect::<Result<Vec<_>, _>>()?;
-    let json = format!("[\n{}\n]\n", lines.join(",\n"));
-    fs::write(dir.join("attention.json"), json)?;
+    fs::write(dir.join("attention.json"), json(&rows)?)?;
     fs::write(dir.join("attention.md"), markdown(&rows, &peers))?;
     Ok(())
-}
-
-/// Puts what the example printed and what was counted together.
-pub(super) fn joined(cpu: &str, printed: &str, counts: &[u64]) -> Result<Vec<Row>> {
-    let configurations = printed
-        .lines()
-        .map(|text| serde_json::from_str(text).with_context(|| format!("it printed {text:?}")))
-        .collect::<Result<Vec<Configuration>>>()?;
-    ensure!(
-        configurations.len() == counts.len(),
-        "the example names {} configurations and {} were counted",
-        configurations.len(),
-        counts.len()
-    );
-    let row = |(of, &instructions)| Row {
-        cpu: cpu.to_owned(),
-        of,
-        instructions,
-    };
-    Ok(configurations.into_iter().zip(counts).map(row).collect())
 }
 
 #[cfg(test)]

@@ -218,7 +218,8 @@ fn table(shown: &[&Row], rows: &[Row], peers: &Peers, names: &[String]) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::attention::joined;
+    use super::super::attention::Configuration;
+    use super::super::counted::joined;
     use super::*;
 
     fn printed(isa: &str, block: &str, top_k: u64) -> String {
@@ -247,6 +248,6 @@ mod tests {
         let expected =
             "| 32 | 2 x 2 | 8 | 0.9 | 0.3 | 0.3 | 2.00 | 1.25 | 3.33 | 1.00 | 10.00 | 4.44 |";
         assert!(text.contains(expected), "{text}");
-        assert!(joined("cortex-a72", &printed("neon", "2", 8), &[1, 2]).is_err());
+        assert!(joined::<Configuration>("cortex-a72", &printed("neon", "2", 8), &[1, 2]).is_err());
     }
 }

@@ -21,6 +21,7 @@
 mod attention;
 mod attention_tables;
 mod caches;
+mod counted;
 mod device;
 mod emulated;
 mod peers;

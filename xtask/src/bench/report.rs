@@ -100,7 +100,7 @@ fn compare(row: Row, peers: &Peers) -> Compared {
 }
 
 /// A line for each row, so that a new report differs in the lines that differ.
-fn json(rows: &[impl Serialize]) -> Result<String> {
+pub(super) fn json(rows: &[impl Serialize]) -> Result<String> {
     let lines = rows
         .iter()
         .map(serde_json::to_string)

@@ -2,7 +2,8 @@
 //!
 //! Writes `tests/reports/search.json`, every figure, and `search.md`.
 
-use super::report::{core, head, line};
+use super::counted::{Counted, count};
+use super::report::{core, head, json, line};
 use crate::counter::Counter;
 use crate::scratch::Scratch;
 use crate::{build, cross, repo};
@@ -25,14 +26,7 @@ struct Run {
     instructions_ideal: u64,
 }
 
-/// One run, counted.
-#[derive(Debug, Serialize)]
-struct Row {
-    cpu: String,
-    #[serde(flatten)]
-    of: Run,
-    instructions: u64,
-}
+type Row = Counted<Run>;
 
 impl Row {
     fn over_ideal(&self) -> f64 {
@@ -48,15 +42,9 @@ pub fn write(profile: &str, counter: &Counter) -> Result<()> {
     for cpu in cross::CPUS {
         let scratch = Scratch::beside(&build::target_dir()?.join("searched"))?;
         let folder = scratch.path.to_str().context("a path in UTF-8")?.to_owned();
-        let (counts, printed) = counter.run(cpu, &program, &[folder])?;
-        rows.extend(joined(cpu, &printed, &counts.regions)?);
+        rows.extend(count(counter, cpu, &program, &[folder])?);
     }
-    let lines = rows
-        .iter()
-        .map(serde_json::to_string)
-        .collect::<Result<Vec<_>, _>>()?;
-    let json = format!("[\n{}\n]\n", lines.join(",\n"));
-    fs::write(dir.join("search.json"), json)?;
+    fs::write(dir.join("search.json"), json(&rows)?)?;
     fs::write(dir.join("search.md"), markdown(&rows))?;
     within_limit(&rows)
 }
@@ -73,26 +61,6 @@ fn within_limit(rows: &[Row]) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Puts what the example printed and what was counted together.
-fn joined(cpu: &str, printed: &str, counts: &[u64]) -> Result<Vec<Row>> {
-    let runs = printed
-        .lines()
-        .map(|text| serde_json::from_str(text).with_context(|| format!("it printed {text:?}")))
-        .collect::<Result<Vec<Run>>>()?;
-    ensure!(
-        runs.len() == counts.len(),
-        "the example names {} runs and {} were counted",
-        runs.len(),
-        counts.len()
-    );
-    let row = |(of, &instructions)| Row {
-        cpu: cpu.to_owned(),
-        of,
-        instructions,
-    };
-    Ok(runs.into_iter().zip(counts).map(row).collect())
 }
 
 fn markdown(rows: &[Row]) -> String {
@@ -128,6 +96,7 @@ fn markdown(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::counted::joined;
     use super::*;
 
     #[test]
@@ -145,6 +114,6 @@ mod tests {
         let slower = joined("cortex-a72", &text, &[2401, 9000]).unwrap();
         let error = within_limit(&slower).unwrap_err().to_string();
         assert!(error.contains("100 rows of 128 on cortex-a72"), "{error}");
-        assert!(joined("cortex-a72", &text, &[1]).is_err());
+        assert!(joined::<Run>("cortex-a72", &text, &[1]).is_err());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Writes `tests/reports/teach.json`, every figure, and `teach.md`. `--report` does so too.
 
-use super::report::{core, head, line};
+use super::counted::{Counted, count};
+use super::report::{core, head, json, line};
 use crate::counter::Counter;
 use crate::{build, cross, repo};
 use anyhow::{Context, Result, ensure};
@@ -22,14 +23,7 @@ struct Run {
     examples: u64,
 }
 
-/// One run, counted.
-#[derive(Debug, Serialize)]
-struct Row {
-    cpu: String,
-    #[serde(flatten)]
-    of: Run,
-    instructions: u64,
-}
+type Row = Counted<Run>;
 
 /// The runs of one number of examples on one core.
 struct Taught {
@@ -47,15 +41,9 @@ pub fn write(profile: &str, counter: &Counter) -> Result<()> {
     let program = build::arm_example(profile, "ocellus", "teach_counts")?;
     let mut rows = Vec::new();
     for cpu in cross::CPUS {
-        let (counts, printed) = counter.run(cpu, &program, &[])?;
-        rows.extend(joined(cpu, &printed, &counts.regions)?);
+        rows.extend(count(counter, cpu, &program, &[])?);
     }
-    let lines = rows
-        .iter()
-        .map(serde_json::to_string)
-        .collect::<Result<Vec<_>, _>>()?;
-    let json = format!("[\n{}\n]\n", lines.join(",\n"));
-    fs::write(dir.join("teach.json"), json)?;
+    fs::write(dir.join("teach.json"), json(&rows)?)?;
     let taught = grouped(&rows)?;
     fs::write(dir.join("teach.md"), markdown(&taught))?;
     taught.iter().try_for_each(Taught::within_limit)
@@ -82,26 +70,6 @@ impl Taught {
         );
         Ok(())
     }
-}
-
-/// Puts what the example program printed and what was counted together.
-fn joined(cpu: &str, printed: &str, counts: &[u64]) -> Result<Vec<Row>> {
-    let runs = printed
-        .lines()
-        .map(|text| serde_json::from_str(text).with_context(|| format!("it printed {text:?}")))
-        .collect::<Result<Vec<Run>>>()?;
-    ensure!(
-        runs.len() == counts.len(),
-        "the example names {} runs and {} were counted",
-        runs.len(),
-        counts.len()
-    );
-    let row = |(of, &instructions)| Row {
-        cpu: cpu.to_owned(),
-        of,
-        instructions,
-    };
-    Ok(runs.into_iter().zip(counts).map(row).collect())
 }
 
 /// The four runs of each number of examples.
@@ -159,6 +127,7 @@ fn markdown(rows: &[Taught]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::counted::joined;
     use super::*;
 
     fn printed() -> String {
@@ -182,7 +151,7 @@ mod tests {
         let rows = joined("cortex-a72", &printed(), &[10, 21, 12, 12]).unwrap();
         let error = grouped(&rows).unwrap()[0].within_limit().unwrap_err();
         assert!(error.to_string().contains("800 on cortex-a72"), "{error}");
-        assert!(joined("cortex-a72", &printed(), &[1]).is_err());
+        assert!(joined::<Run>("cortex-a72", &printed(), &[1]).is_err());
         let mut swapped = joined("cortex-a72", &printed(), &[1, 2, 3, 4]).unwrap();
         swapped.swap(0, 1);
         assert!(grouped(&swapped).is_err());
