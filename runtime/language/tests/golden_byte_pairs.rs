@@ -1,39 +1,20 @@
 //! The ids of `tests/golden/byte_pairs.json`, which open_clip's tokenizer gave over the vocabulary of `tests/data/clip`.
 
-use ocellus_language::{BytePairs, Sequence, Tokenizer};
-use serde_json::Value;
-use std::fs;
+mod support;
 
-fn repository_file(path: &str) -> Vec<u8> {
-    let path = format!("../../tests/{path}");
-    fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use ocellus_language::{BytePairs, Sequence, Tokenizer};
+use support::{file, golden};
 
 fn tokenizer(max_tokens: usize) -> Tokenizer {
     let [vocabulary, merges] =
-        ["vocab", "merges"].map(|name| repository_file(&format!("data/clip/{name}.txt")));
+        ["vocab", "merges"].map(|name| file(&format!("data/clip/{name}.txt")));
     let pairs = BytePairs::parse(&vocabulary, &merges, true).expect("good files");
     Tokenizer::of_byte_pairs(pairs, max_tokens)
 }
 
-/// Each text with its ids.
-fn golden() -> Vec<(String, Vec<u32>)> {
-    let file: Value =
-        serde_json::from_slice(&repository_file("golden/byte_pairs.json")).expect("JSON");
-    let case = |case: &Value| -> Option<(String, Vec<u32>)> {
-        let ids = case["ids"].as_array()?.iter();
-        let ids = ids
-            .map(|id| id.as_u64().map(|id| id as u32))
-            .collect::<Option<_>>()?;
-        Some((case["text"].as_str()?.to_owned(), ids))
-    };
-    let cases = file.as_array().expect("a list").iter();
-    cases.map(|of| case(of).expect("a text and ids")).collect()
-}
-
 #[test]
 fn ids_are_those_of_the_reference() {
-    let golden = golden();
+    let golden = golden("byte_pairs");
     assert!(golden.len() >= 1000, "only {} strings", golden.len());
     let tokenizer = tokenizer(4096);
     let mut other = Vec::new();
@@ -65,7 +46,7 @@ fn a_frame_stands_around_what_the_reference_gives() {
         .expect("known pieces");
     let size = tokenizer.vocabulary_len() as u32;
     let (start, end) = (size - 2, size - 1);
-    for (text, ids) in golden() {
+    for (text, ids) in golden("byte_pairs") {
         let got = tokenizer.tokenize(&text);
         let kept = &ids[..ids.len().min(75)];
         let mut framed = [&[start], kept, &[end]].concat();

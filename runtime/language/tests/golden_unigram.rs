@@ -1,25 +1,21 @@
 //! The ids of `tests/golden/unigram.json`, which SentencePiece gave over the vocabulary of `tests/data/clip/siglip`, of texts that
 //! open_clip made canonical.
 
+mod support;
+
 use ocellus_language::{Canonical, Sequence, Tokenizer, Unigram, UnigramParts};
 use safetensors::SafeTensors;
-use serde_json::Value;
-use std::fs;
+use support::{file, golden};
 
 const SIGLIP: Canonical = Canonical {
     lowercase: true,
     drop_punctuation: true,
 };
 
-fn repository_file(path: &str) -> Vec<u8> {
-    let path = format!("../../tests/{path}");
-    fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
 fn tokenizer(max_tokens: usize) -> Tokenizer {
-    let vocabulary = repository_file("data/clip/siglip/vocab.txt");
-    let file = repository_file("data/clip/siglip/unigram.safetensors");
-    let tensors = SafeTensors::deserialize(&file).expect("a good file");
+    let vocabulary = file("data/clip/siglip/vocab.txt");
+    let tensors = file("data/clip/siglip/unigram.safetensors");
+    let tensors = SafeTensors::deserialize(&tensors).expect("a good file");
     let tensor = |name| tensors.tensor(name).expect("a tensor").data();
     let (scores, _) = tensor("scores").as_chunks();
     let scores: Vec<f32> = scores
@@ -38,24 +34,9 @@ fn tokenizer(max_tokens: usize) -> Tokenizer {
     )
 }
 
-/// Each text with its ids.
-fn golden() -> Vec<(String, Vec<u32>)> {
-    let file: Value =
-        serde_json::from_slice(&repository_file("golden/unigram.json")).expect("JSON");
-    let case = |case: &Value| -> Option<(String, Vec<u32>)> {
-        let ids = case["ids"].as_array()?.iter();
-        let ids = ids
-            .map(|id| id.as_u64().map(|id| id as u32))
-            .collect::<Option<_>>()?;
-        Some((case["text"].as_str()?.to_owned(), ids))
-    };
-    let cases = file.as_array().expect("a list").iter();
-    cases.map(|of| case(of).expect("a text and ids")).collect()
-}
-
 #[test]
 fn ids_are_those_of_the_reference() {
-    let golden = golden();
+    let golden = golden("unigram");
     assert!(golden.len() >= 1000, "only {} strings", golden.len());
     assert!(
         golden
@@ -86,7 +67,7 @@ fn the_end_and_what_fills_up_are_the_same_piece() {
     let tokenizer = tokenizer(16)
         .with_sequence(&sequence)
         .expect("known pieces");
-    for (text, ids) in golden() {
+    for (text, ids) in golden("unigram") {
         let got = tokenizer.tokenize(&text);
         let mut framed = ids[..ids.len().min(15)].to_vec();
         framed.resize(16, 1);
