@@ -172,6 +172,7 @@ impl ocellus_session_options {
             OCELLUS_POLICY_ENTROPY_CASCADE => (false, true, true),
             other => {
                 return Err(out_of_range(
+                    Self::NAME,
                     "policy",
                     OCELLUS_POLICY_ENTROPY_CASCADE,
                     other,
@@ -199,10 +200,11 @@ impl ocellus_session_options {
             }
             0 => None,
             1 => Some(blocks),
-            other => return Err(out_of_range("relevance", 1, other)),
+            other => return Err(out_of_range(Self::NAME, "relevance", 1, other)),
         };
         if !(OCELLUS_WHEN_BUSY_REPLACE..=OCELLUS_WHEN_BUSY_REFUSE).contains(&self.when_busy) {
             return Err(out_of_range(
+                Self::NAME,
                 "when_busy",
                 OCELLUS_WHEN_BUSY_REFUSE,
                 self.when_busy,
@@ -328,9 +330,7 @@ pub(crate) fn crop(crop: i32, of: &str) -> Result<CropMode, Failure> {
         OCELLUS_CROP_SQUASH => Ok(CropMode::Squash),
         OCELLUS_CROP_TILES => Ok(CropMode::Tiles),
         OCELLUS_CROP_AUTO => Ok(CropMode::Auto),
-        other => Err(Failure::argument(format!(
-            "{of}: crop: expected 0 to {OCELLUS_CROP_AUTO}, got {other}"
-        ))),
+        other => Err(out_of_range(of, "crop", OCELLUS_CROP_AUTO, other)),
     }
 }
 
@@ -340,8 +340,6 @@ fn unused(field: &str, when: &str) -> Failure {
     ))
 }
 
-fn out_of_range(field: &str, most: i32, got: i32) -> Failure {
-    Failure::argument(format!(
-        "ocellus_session_options: {field}: expected 0 to {most}, got {got}"
-    ))
+fn out_of_range(of: &str, field: &str, most: i32, got: i32) -> Failure {
+    Failure::argument(format!("{of}: {field}: expected 0 to {most}, got {got}"))
 }
