@@ -8,8 +8,7 @@ The mode is chosen on the calibration half; its tie-break is the number of views
 """
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -26,6 +25,7 @@ _MOST_TILES = 4
 _PAIRS_SEED, _ROUNDS = 11, 2
 
 Box = tuple[float, float, float, float]
+Seen = dict[str, dict[int, list[np.ndarray]]]  # by mode and resolution, for each frame its views' embeddings `[views, d]`
 
 
 def _centre(size: tuple[int, int]) -> list[Box]:
@@ -48,25 +48,14 @@ def _tiles(size: tuple[int, int]) -> list[Box]:
 MODES: dict[str, Callable[[tuple[int, int]], list[Box]]] = {"centre": _centre, "squash": _squash, "tiles": _tiles}
 
 
-def _views(picture: Image.Image, mode: str, resolution: int) -> Iterator[np.ndarray]:
-    for box in MODES[mode](picture.size):
-        yield pictures.normalized(picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box))
+def _seen(bundle, frames: list[Image.Image]) -> Seen:
+    encoder, head = runtime.session(bundle.encoder), bundle.head
 
+    def embed(frame: Image.Image, mode: str, resolution: int) -> np.ndarray:
+        views = [pictures.view(frame, resolution, box) for box in MODES[mode](frame.size)]
+        return head.embed(np.concatenate([encoder.run(["features"], {"image": x})[0] for x in views]))
 
-@dataclass(frozen=True)
-class Seen:
-    """By mode and resolution, for each frame its views' embeddings `[views, d]`."""
-
-    embeddings: dict[str, dict[int, list[np.ndarray]]]
-
-    @classmethod
-    def of(cls, bundle, frames: list[Image.Image]) -> "Seen":
-        encoder, head = runtime.session(bundle.encoder), bundle.head
-
-        def embed(frame: Image.Image, mode: str, resolution: int) -> np.ndarray:
-            return head.embed(np.concatenate([encoder.run(["features"], {"image": x})[0] for x in _views(frame, mode, resolution)]))
-
-        return cls({m: {r: [embed(f, m, r) for f in frames] for r in pictures.RESOLUTIONS} for m in MODES})
+    return {m: {r: [embed(f, m, r) for f in frames] for r in pictures.RESOLUTIONS} for m in MODES}
 
 
 def _scores(labels: np.ndarray, embeddings: list[np.ndarray]) -> np.ndarray:
@@ -104,11 +93,9 @@ def _verdicts(bundle, verdict: Verdict, half: list[Photo], task: Task, seen: dic
     return {"precision": float((said & fits).sum() / max(said.sum(), 1)), "recall": float((said & fits).sum() / fits.sum())}
 
 
-def _photo_rows(bundle, verdict: Verdict, wide: list[Photo], name: str, calibrates: bool) -> list[dict]:
-    half = [p for p in wide if p.calibrates == calibrates]
+def _photo_rows(bundle, verdict: Verdict, half: list[Photo], seen: Seen, name: str, calibrates: bool) -> list[dict]:
     task = labelled.task(half, NATURAL)
     labels = bundle.table.prompts(task.labels, bundle.manifest["text"]["templates"])
-    seen = Seen.of(bundle, [p.load() for p in half]).embeddings
     hits, rows = {}, []
     for mode, by_resolution in seen.items():
         scores = {r: _scores(labels, [e[i] for i in task.photos]) for r, e in by_resolution.items()}
@@ -128,7 +115,7 @@ def _pair_rows(bundle, listed: list[Photo], shape: str, calibrates: bool) -> lis
     pairs = np.array(_pairs(half, task))
     loaded = [half[i].load() for i in task.photos]
     labels = bundle.table.prompts(task.labels, bundle.manifest["text"]["templates"])
-    seen = Seen.of(bundle, [_two_scenes(loaded[a], loaded[b], _FRAMES[shape]) for a, b in pairs]).embeddings
+    seen = _seen(bundle, [_two_scenes(loaded[a], loaded[b], _FRAMES[shape]) for a, b in pairs])
     both, rows = task.answer[pairs], []
     for mode, by_resolution in seen.items():
         ranked = {r: np.argsort(-_scores(labels, e), axis=0, kind="stable") for r, e in by_resolution.items()}
@@ -140,14 +127,25 @@ def _pair_rows(bundle, listed: list[Photo], shape: str, calibrates: bool) -> lis
     return rows
 
 
+def _is_wide(picture: Image.Image, least: float) -> bool:
+    return picture.width >= least * picture.height
+
+
 def measure(bundle, listed: list[Photo]) -> dict:
     """The report's rows on crops."""
     facts = bundle.manifest
     verdict = Verdict(facts["text"]["logit_scale"], facts["no_match"]["slope"], facts["no_match"]["intercept"])
-    natural = [(p, p.load().size) for p in listed if p.package == NATURAL]
-    wide = {name: [p for p, (w, h) in natural if w >= least * h] for name, least in _WIDE.items()}
+    loaded = [(p, p.load()) for p in listed if p.package == NATURAL]
+    loaded = [(p, picture) for p, picture in loaded if _is_wide(picture, min(_WIDE.values()))]
+    seen = _seen(bundle, [picture for _, picture in loaded])
+    rows = []
+    for name, least in _WIDE.items():
+        for calibrates in (True, False):
+            at = [i for i, (p, picture) in enumerate(loaded) if p.calibrates == calibrates and _is_wide(picture, least)]
+            part = {mode: {r: [embeddings[i] for i in at] for r, embeddings in by_resolution.items()} for mode, by_resolution in seen.items()}
+            rows += _photo_rows(bundle, verdict, [loaded[i][0] for i in at], part, name, calibrates)
     return {
-        "photos": [row for name, chosen in wide.items() for half in (True, False) for row in _photo_rows(bundle, verdict, chosen, name, half)],
+        "photos": rows,
         "two_scenes": [row for shape in _FRAMES for half in (True, False) for row in _pair_rows(bundle, listed, shape, half)],
     }
 

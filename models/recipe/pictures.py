@@ -33,8 +33,12 @@ def centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 def prepare(picture: Image.Image, resolution: int) -> np.ndarray:
     """The encoder's input `[1, 3, resolution, resolution]`."""
-    small = picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=centre_square(picture.size))
-    return normalized(small)
+    return view(picture, resolution, centre_square(picture.size))
+
+
+def view(picture: Image.Image, resolution: int, box: tuple[float, float, float, float]) -> np.ndarray:
+    """The same of what lies in `box`: left, top, right, bottom."""
+    return normalized(picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box))
 
 
 def normalized(small: Image.Image) -> np.ndarray:
